@@ -1,0 +1,1 @@
+//! Bytes ⇄ frames. No JSON is read here.
