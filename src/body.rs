@@ -43,6 +43,17 @@ impl Body {
     }
 }
 
+impl Body {
+    /// The bytes, if they are all there.
+    pub(crate) fn try_into_bytes(self) -> Result<Bytes, Self> {
+        match self.0 {
+            Inner::Empty => Ok(Bytes::new()),
+            Inner::Full(bytes) => Ok(bytes),
+            Inner::Boxed(_) => Err(self),
+        }
+    }
+}
+
 impl<T: Into<Bytes>> From<T> for Body {
     fn from(bytes: T) -> Self {
         let bytes = bytes.into();

@@ -1,0 +1,282 @@
+//! What a call may spend, and what all calls together may spend on trying again.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+/// One call's deadline and attempts, shared by retry, failover and pool, and by every clone of the request.
+#[derive(Clone)]
+pub struct CallBudget {
+    deadline: Option<Instant>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    made: AtomicU32,
+    /// Attempts kept back for models that failover has not tried yet.
+    reserved: AtomicU32,
+    /// Attempts that had been made when the target at hand got its turn.
+    base: AtomicU32,
+    limit: OnceLock<u32>,
+    retries: OnceLock<RetryBudget>,
+}
+
+impl CallBudget {
+    /// No deadline; the number of attempts is for the layers to limit.
+    pub fn new() -> Self {
+        Self {
+            deadline: None,
+            shared: Arc::default(),
+        }
+    }
+
+    /// Ends `timeout` from now, or earlier if it would have anyway.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        let deadline = Instant::now().checked_add(timeout);
+        self.deadline = match (self.deadline, deadline) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        self
+    }
+
+    /// When the call must be over.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// How long it may still take; none if as long as it likes.
+    pub fn remaining(&self) -> Option<Duration> {
+        self.deadline
+            .map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// Sets the limits. The first to say them wins: they belong to the whole call.
+    pub fn limit(&self, attempts: u32, retries: &RetryBudget) {
+        let _ = self.shared.limit.set(attempts.max(1));
+        let _ = self.shared.retries.set(retries.clone());
+    }
+
+    /// The next target gets its turn: keeps back attempts for those that come later. It has at least one itself while any is left.
+    pub fn reserve(&self, attempts: u32) {
+        self.shared.base.store(self.attempts(), Ordering::Relaxed);
+        self.shared.reserved.store(attempts, Ordering::Relaxed);
+    }
+
+    /// Takes one attempt. The first is free; further ones need room in this call's limit, time before its deadline, and the
+    /// leave of the shared [`RetryBudget`].
+    pub fn try_attempt(&self) -> bool {
+        let shared = &*self.shared;
+        if self.remaining().is_some_and(|left| left.is_zero()) {
+            return false;
+        }
+        let reserved = shared.reserved.load(Ordering::Relaxed);
+        let base = shared.base.load(Ordering::Relaxed);
+        let limit = shared.limit.get().copied().unwrap_or(u32::MAX);
+        let taken = shared
+            .made
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |made| {
+                let room = made < limit && (made == base || made.saturating_add(reserved) < limit);
+                room.then(|| made.saturating_add(1))
+            });
+        match (taken, shared.retries.get()) {
+            (Err(_), _) => false,
+            (Ok(0), Some(retries)) => {
+                retries.deposit();
+                true
+            }
+            (Ok(_), Some(retries)) => {
+                let granted = retries.withdraw();
+                if !granted {
+                    shared.made.fetch_sub(1, Ordering::Relaxed);
+                }
+                granted
+            }
+            (Ok(_), None) => true,
+        }
+    }
+
+    /// How many attempts were made so far.
+    pub fn attempts(&self) -> u32 {
+        self.shared.made.load(Ordering::Relaxed)
+    }
+}
+
+impl Default for CallBudget {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for CallBudget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallBudget")
+            .field("remaining", &self.remaining())
+            .field("attempts", &self.attempts())
+            .field("limit", &self.shared.limit.get())
+            .finish()
+    }
+}
+
+/// The share of traffic that may be second attempts, over all calls: an outage is never amplified beyond it.
+///
+/// Second attempts within a sliding window are at most `ratio` of the first ones, but never fewer than `reserve`, so that a
+/// quiet gateway can fail over too.
+#[derive(Clone)]
+pub struct RetryBudget(Arc<Bucket>);
+
+struct Bucket {
+    ratio: f64,
+    reserve: u64,
+    window: Mutex<Window>,
+}
+
+/// Two buckets of [`RetryBudget::WINDOW`] each: the running one and the one before.
+#[derive(Default)]
+struct Window {
+    started: Option<Instant>,
+    now: Counts,
+    before: Counts,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    first: u64,
+    further: u64,
+}
+
+impl RetryBudget {
+    /// How long an attempt counts, at least; at most twice as long.
+    pub const WINDOW: Duration = Duration::from_secs(10);
+
+    /// How many second attempts a window always has.
+    pub const RESERVE: u64 = 100;
+
+    /// `ratio` is a share: 0.2 allows one second attempt in five calls. Values outside 0…10 are clamped.
+    pub fn new(ratio: f64) -> Self {
+        Self::with_reserve(ratio, Self::RESERVE)
+    }
+
+    /// The same with another reserve.
+    pub fn with_reserve(ratio: f64, reserve: u64) -> Self {
+        let ratio = if ratio.is_finite() {
+            ratio.clamp(0.0, 10.0)
+        } else {
+            0.0
+        };
+        Self(Arc::new(Bucket {
+            ratio,
+            reserve,
+            window: Mutex::default(),
+        }))
+    }
+
+    fn deposit(&self) {
+        self.with_window(|window| window.now.first += 1);
+    }
+
+    fn withdraw(&self) -> bool {
+        let bucket = &*self.0;
+        self.with_window(|window| {
+            let first = window.now.first + window.before.first;
+            let further = window.now.further + window.before.further;
+            let allowed = ((first as f64 * bucket.ratio) as u64).max(bucket.reserve);
+            let granted = further < allowed;
+            if granted {
+                window.now.further += 1;
+            }
+            granted
+        })
+    }
+
+    fn with_window<T>(&self, act: impl FnOnce(&mut Window) -> T) -> T {
+        let mut window = self.0.window.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let started = *window.started.get_or_insert(now);
+        let age = now.saturating_duration_since(started);
+        if age >= Self::WINDOW {
+            window.before = if age >= Self::WINDOW * 2 {
+                Counts::default()
+            } else {
+                window.now
+            };
+            window.now = Counts::default();
+            window.started = Some(now);
+        }
+        act(&mut window)
+    }
+}
+
+impl Default for RetryBudget {
+    fn default() -> Self {
+        Self::new(0.2)
+    }
+}
+
+impl fmt::Debug for RetryBudget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RetryBudget")
+            .field("ratio", &self.0.ratio)
+            .field("reserve", &self.0.reserve)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outage_is_not_amplified() {
+        let retries = RetryBudget::new(0.2);
+        let mut calls = 0;
+        for _ in 0..10_000 {
+            let budget = CallBudget::new();
+            budget.limit(4, &retries);
+            while budget.try_attempt() {
+                calls += 1;
+            }
+        }
+        assert!(calls <= 12_000, "{calls}");
+        assert!(calls > 11_900, "{calls}");
+        tokio::time::advance(RetryBudget::WINDOW * 3).await;
+        let budget = CallBudget::new();
+        budget.limit(4, &retries);
+        for _ in 0..4 {
+            assert!(budget.try_attempt());
+        }
+        assert!(!budget.try_attempt(), "the call's own limit");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn attempts_are_kept_for_later_models() {
+        let budget = CallBudget::new();
+        budget.limit(3, &RetryBudget::default());
+        budget.reserve(1);
+        assert!(budget.try_attempt() && budget.try_attempt());
+        assert!(!budget.try_attempt(), "one is kept");
+        budget.reserve(7);
+        assert!(budget.clone().try_attempt());
+        assert!(!budget.try_attempt());
+        assert_eq!(budget.attempts(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_tried_after_the_deadline() {
+        let budget = CallBudget::new()
+            .with_timeout(Duration::from_secs(2))
+            .with_timeout(Duration::from_secs(9));
+        assert_eq!(budget.remaining(), Some(Duration::from_secs(2)));
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert!(!budget.try_attempt());
+    }
+}

@@ -1,0 +1,43 @@
+//! OpenAI's Chat Completions.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+use super::{Dialect, EventDecoder, Target};
+use crate::{
+    chat::{ChatRequest, ChatResponse, Fidelity},
+    error::Error,
+    provider::Call,
+};
+
+/// OpenAI's Chat Completions, both halves.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OpenAiChat;
+
+impl Dialect for OpenAiChat {
+    fn name(&self) -> &'static str {
+        "openai-chat"
+    }
+
+    fn path(&self, _call: &Call<'_>) -> Cow<'static, str> {
+        Cow::Borrowed("/chat/completions")
+    }
+
+    fn encode_request(
+        &self,
+        _request: &ChatRequest,
+        _target: &Target<'_>,
+        _report: &mut Fidelity,
+    ) -> Result<Bytes, Error> {
+        unimplemented!()
+    }
+
+    fn decode_response(&self, _body: &[u8]) -> Result<ChatResponse, Error> {
+        unimplemented!()
+    }
+
+    fn decoder(&self) -> Box<dyn EventDecoder> {
+        unimplemented!()
+    }
+}

@@ -1,0 +1,233 @@
+//! A vendor that speaks a known dialect, as a builder.
+
+use std::{borrow::Cow, fmt};
+
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header, request};
+
+use super::{Provider, Quirks, secret_header};
+use crate::{
+    credential::Secret,
+    dialect::{Dialect, anthropic::Anthropic, openai_chat::OpenAiChat},
+    error::Error,
+    request::Operation,
+};
+
+/// A vendor that speaks a known dialect at its own address.
+///
+/// ```
+/// use trunkline::provider::{Compatible, Provider};
+///
+/// let acme = Compatible::openai("acme", "https://llm.acme.example/v1")?;
+/// assert_eq!(acme.name(), "acme");
+/// # Ok::<_, trunkline::Error>(())
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct Compatible {
+    name: Cow<'static, str>,
+    base_url: Uri,
+    dialect: &'static dyn Dialect,
+    auth: Auth,
+    headers: HeaderMap,
+    quirks: Quirks,
+}
+
+/// Which header carries the key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Auth {
+    /// `Authorization: Bearer <key>`.
+    Bearer,
+    /// `<header>: <key>`, e.g. `x-api-key`.
+    Header(HeaderName),
+}
+
+impl Compatible {
+    /// A vendor that speaks `dialect` at `base_url`, with a bearer key.
+    ///
+    /// # Errors
+    /// If `base_url` is not an absolute `http` or `https` URL without query.
+    pub fn new(
+        name: impl Into<Cow<'static, str>>,
+        base_url: &str,
+        dialect: &'static dyn Dialect,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            name: name.into(),
+            base_url: parse_base_url(base_url)?,
+            dialect,
+            auth: Auth::Bearer,
+            headers: HeaderMap::new(),
+            quirks: Quirks::NONE,
+        })
+    }
+
+    /// A vendor that speaks OpenAI's Chat Completions.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn openai(name: impl Into<Cow<'static, str>>, base_url: &str) -> Result<Self, Error> {
+        Self::new(name, base_url, &OpenAiChat)
+    }
+
+    /// A vendor that speaks Anthropic's Messages, with its key in `x-api-key`.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn anthropic(name: impl Into<Cow<'static, str>>, base_url: &str) -> Result<Self, Error> {
+        Ok(Self::new(name, base_url, &Anthropic)?
+            .auth(Auth::Header(HeaderName::from_static("x-api-key"))))
+    }
+
+    /// Which header carries the key.
+    pub fn auth(mut self, auth: Auth) -> Self {
+        self.auth = auth;
+        self
+    }
+
+    /// A header that every request carries.
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// The vendor's deviations.
+    pub fn quirks(mut self, quirks: Quirks) -> Self {
+        self.quirks = quirks;
+        self
+    }
+
+    /// Another address for the same vendor: a region, a proxy, a test server.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn base_url(mut self, base_url: &str) -> Result<Self, Error> {
+        self.base_url = parse_base_url(base_url)?;
+        Ok(self)
+    }
+}
+
+/// Reads a base URL; the trailing slash is left out because paths begin with one.
+fn parse_base_url(text: &str) -> Result<Uri, Error> {
+    let wrong = |why: &str| {
+        Error::invalid(
+            "base_url",
+            format!("`{text}` is not a base URL: {why}; write e.g. https://api.example.com/v1"),
+        )
+    };
+    let uri: Uri = text
+        .trim_end_matches('/')
+        .parse()
+        .map_err(|_| wrong("it does not parse"))?;
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return Err(wrong("it must begin with http:// or https://"));
+    }
+    if uri.query().is_some() {
+        return Err(wrong("it must not have a query"));
+    }
+    if uri.authority().is_none_or(|a| a.as_str().contains('@')) {
+        return Err(wrong("it must name a host, and no user or password"));
+    }
+    Ok(uri)
+}
+
+impl Provider for Compatible {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn base_url(&self) -> &Uri {
+        &self.base_url
+    }
+
+    fn dialect(&self, operation: &Operation) -> Option<&'static dyn Dialect> {
+        match operation {
+            Operation::Chat => Some(self.dialect),
+            _ => None,
+        }
+    }
+
+    fn authorize(
+        &self,
+        secret: &Secret,
+        parts: &mut request::Parts,
+        _body: &[u8],
+    ) -> Result<(), Error> {
+        for (name, value) in &self.headers {
+            parts.headers.insert(name.clone(), value.clone());
+        }
+        if secret.is_empty() {
+            return Ok(());
+        }
+        match &self.auth {
+            Auth::Bearer => {
+                let value = secret_header(&format!("Bearer {}", secret.expose()))?;
+                parts.headers.insert(header::AUTHORIZATION, value);
+            }
+            Auth::Header(name) => {
+                parts
+                    .headers
+                    .insert(name.clone(), secret_header(secret.expose())?);
+            }
+        }
+        Ok(())
+    }
+
+    fn quirks(&self) -> &Quirks {
+        &self.quirks
+    }
+}
+
+impl fmt::Debug for Compatible {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Header values may be keys.
+        f.debug_struct("Compatible")
+            .field("name", &self.name)
+            .field("dialect", &self.dialect.name())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base_urls_are_checked() {
+        for bad in [
+            "",
+            "acme.example",
+            "ftp://a/b",
+            "https://a/v1?x=1",
+            "https://u:p@a/v1",
+            "http://",
+        ] {
+            assert!(Compatible::openai("acme", bad).is_err(), "{bad}");
+        }
+        let acme = Compatible::openai("acme", "https://a.example/v1/").unwrap();
+        assert_eq!(Provider::base_url(&acme).path(), "/v1");
+    }
+
+    #[test]
+    fn keys_go_where_the_vendor_reads_them() {
+        let (mut parts, ()) = http::Request::new(()).into_parts();
+        let key = Secret::new("k-1");
+        Compatible::anthropic("a", "http://a")
+            .unwrap()
+            .authorize(&key, &mut parts, b"")
+            .unwrap();
+        assert_eq!(parts.headers["x-api-key"], "k-1");
+        assert!(parts.headers["x-api-key"].is_sensitive());
+        Compatible::openai("o", "http://o")
+            .unwrap()
+            .authorize(&key, &mut parts, b"")
+            .unwrap();
+        assert_eq!(parts.headers["authorization"], "Bearer k-1");
+        let broken = Secret::new("line\nbreak");
+        let error = Compatible::openai("o", "http://o")
+            .unwrap()
+            .authorize(&broken, &mut parts, b"")
+            .unwrap_err();
+        assert!(!error.to_string().contains("line\n"));
+    }
+}

@@ -1,0 +1,139 @@
+//! Who a vendor is and where it lives.
+//!
+//! ```
+//! use http::Uri;
+//! use trunkline::provider::Provider;
+//!
+//! /// A vendor that speaks OpenAI's dialect at its own address.
+//! #[derive(Debug)]
+//! struct Acme(Uri);
+//!
+//! impl Provider for Acme {
+//!     fn name(&self) -> &str {
+//!         "acme"
+//!     }
+//!     fn base_url(&self) -> &Uri {
+//!         &self.0
+//!     }
+//! }
+//! ```
+//!
+//! Most vendors need no code at all: see [`Compatible`] and [`preset`].
+
+mod compatible;
+mod presets;
+mod quirks;
+
+use std::{borrow::Cow, fmt::Debug};
+
+use http::{HeaderValue, Uri, header, request, response};
+
+pub use self::{
+    compatible::Compatible,
+    presets::{Preset, preset, presets},
+    quirks::{Quirks, ReasoningField, ToolIds},
+};
+use crate::{
+    credential::Secret,
+    dialect::{Dialect, openai_chat::OpenAiChat},
+    error::{Error, ErrorKind},
+    request::Operation,
+};
+
+/// A vendor. Object-safe, no async, no IO; only the first two methods are required.
+pub trait Provider: Debug + Send + Sync + 'static {
+    /// A short name, e.g. `openai`.
+    fn name(&self) -> &str;
+
+    /// The whole base with its version segment, e.g. `https://api.openai.com/v1`. Paths are appended, nothing is guessed.
+    fn base_url(&self) -> &Uri;
+
+    /// The dialect this vendor speaks for an operation; none if it does not offer it. OpenAI's by default.
+    fn dialect(&self, operation: &Operation) -> Option<&'static dyn Dialect> {
+        match operation {
+            Operation::Chat => Some(&OpenAiChat),
+            _ => None,
+        }
+    }
+
+    /// The path of a call below the base URL. The dialect's by default.
+    fn path(&self, call: &Call<'_>) -> Cow<'static, str> {
+        match self.dialect(call.operation) {
+            Some(dialect) => dialect.path(call),
+            None => Cow::Borrowed("/"),
+        }
+    }
+
+    /// Puts the key, and whatever else every request needs, into the request. `Authorization: Bearer` by default.
+    ///
+    /// # Errors
+    /// If the key cannot stand in a header.
+    fn authorize(
+        &self,
+        secret: &Secret,
+        parts: &mut request::Parts,
+        body: &[u8],
+    ) -> Result<(), Error> {
+        let _ = body;
+        if secret.is_empty() {
+            return Ok(());
+        }
+        let value = secret_header(&format!("Bearer {}", secret.expose()))?;
+        parts.headers.insert(header::AUTHORIZATION, value);
+        Ok(())
+    }
+
+    /// The vendor's deviations from its dialect. None by default: bytes pass untouched.
+    fn quirks(&self) -> &Quirks {
+        &Quirks::NONE
+    }
+
+    /// What kind of failure an answer is. The dialect's opinion by default.
+    fn classify(&self, parts: &response::Parts, body: &[u8]) -> Error {
+        match self.dialect(&Operation::Chat) {
+            Some(dialect) => dialect.classify(parts, body),
+            None => crate::dialect::classify("", parts.status, &parts.headers, body),
+        }
+    }
+}
+
+// Providers live in pools as trait objects.
+const _: fn(&dyn Provider) = |_| ();
+
+/// What is about to be called.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Call<'a> {
+    /// The operation.
+    pub operation: &'a Operation,
+    /// The model's name at the vendor.
+    pub model: &'a str,
+    /// Streamed?
+    pub stream: bool,
+}
+
+impl<'a> Call<'a> {
+    /// A call of `operation` on `model`.
+    pub const fn new(operation: &'a Operation, model: &'a str, stream: bool) -> Self {
+        Self {
+            operation,
+            model,
+            stream,
+        }
+    }
+}
+
+/// A header value that is hidden in `Debug` output and from HTTP/2's header tables.
+///
+/// # Errors
+/// [`ErrorKind::Authentication`] if the key has characters no header may hold.
+pub fn secret_header(value: &str) -> Result<HeaderValue, Error> {
+    let mut value = HeaderValue::from_str(value).map_err(|_| {
+        Error::new(
+            ErrorKind::Authentication,
+            "the account's key has characters that no HTTP header may hold, perhaps a line break",
+        )
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}

@@ -1,0 +1,82 @@
+//! How vendors deviate from their dialect, as data.
+
+/// A vendor's deviations. [`Quirks::NONE`] leaves bytes untouched.
+///
+/// `drop` and `rename` are applied on every path; the others steer the encoder where a request is translated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Quirks {
+    /// Top-level request members the vendor refuses: left out.
+    pub drop: &'static [&'static str],
+    /// Top-level request members the vendor calls otherwise: `(dialect's name, vendor's name)`.
+    pub rename: &'static [(&'static str, &'static str)],
+    /// Does it take `stream_options.include_usage`?
+    pub stream_options: bool,
+    /// Is the limit of the answer `max_completion_tokens` (else `max_tokens`)?
+    pub max_completion_tokens: bool,
+    /// Does it take message content as an array of parts? Else texts are joined into one string.
+    pub content_parts: bool,
+    /// Does it take PDFs as `file` parts?
+    pub files: bool,
+    /// Does it refuse members of messages that it does not know (`name`, `reasoning_content`)?
+    pub strict: bool,
+    /// Where reasoning goes in a replayed assistant turn.
+    pub reasoning: ReasoningField,
+    /// Which tool-call ids it takes.
+    pub tool_ids: ToolIds,
+    /// How it spells a `tool_choice` that requires some tool.
+    pub required: &'static str,
+}
+
+/// Where a vendor reads and writes reasoning in OpenAI-like messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReasoningField {
+    /// It does not take any back.
+    None,
+    /// `reasoning_content`, required (may be empty) on assistant turns that call tools.
+    ContentRequired,
+    /// `reasoning_content`.
+    Content,
+    /// `reasoning`.
+    Reasoning,
+    /// `reasoning_details`, a list of blocks.
+    Details,
+}
+
+/// Which tool-call ids a vendor takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ToolIds {
+    /// Any of up to 40 characters.
+    Any,
+    /// Exactly nine letters or digits.
+    NineAlphanumeric,
+}
+
+impl Quirks {
+    /// None.
+    pub const NONE: Self = Self {
+        drop: &[],
+        rename: &[],
+        stream_options: true,
+        max_completion_tokens: false,
+        content_parts: true,
+        files: false,
+        strict: false,
+        reasoning: ReasoningField::None,
+        tool_ids: ToolIds::Any,
+        required: "required",
+    };
+
+    /// Does a request in the vendor's own dialect need an edit?
+    pub(crate) const fn edits(&self) -> bool {
+        !self.drop.is_empty() || !self.rename.is_empty()
+    }
+}
+
+impl Default for Quirks {
+    fn default() -> Self {
+        Self::NONE
+    }
+}

@@ -1,0 +1,406 @@
+//! What travels down the stack.
+
+use std::{
+    fmt,
+    ops::Range,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Extensions, HeaderMap, Method};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+pub use crate::budget::CallBudget;
+use crate::{
+    chat::ChatRequest,
+    dialect::Dialect,
+    error::{Error, ErrorKind},
+};
+
+/// One call for a model, before anybody has decided who serves it. Cloning shares everything.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ModelRequest {
+    /// The model asked for. Failover changes it.
+    pub model: Arc<str>,
+    /// What is asked of it.
+    pub operation: Operation,
+    /// The body.
+    pub payload: Payload,
+    /// The caller's headers that may be passed on.
+    pub headers: Arc<HeaderMap>,
+    /// Who asks.
+    pub caller: Caller,
+    /// What this call may spend: time and attempts, shared by all layers and all clones.
+    pub budget: CallBudget,
+    /// The user's own data. No layer of this crate reads or writes it.
+    pub extensions: Extensions,
+}
+
+impl ModelRequest {
+    /// A call from outside: a body in some dialect.
+    pub fn new(model: impl Into<Arc<str>>, operation: Operation, payload: Payload) -> Self {
+        Self {
+            model: model.into(),
+            operation,
+            payload,
+            headers: Arc::default(),
+            caller: Caller::default(),
+            budget: CallBudget::new(),
+            extensions: Extensions::new(),
+        }
+    }
+
+    /// A call from inside the process: a typed conversation, no HTTP. The answer comes in the vendor's dialect; read it with
+    /// [`ModelResponse::into_chat`](crate::ModelResponse::into_chat) or [`EventStream::into_events`](crate::EventStream::into_events).
+    pub fn chat(request: ChatRequest) -> Self {
+        let model: Arc<str> = request.model.as_str().into();
+        Self::new(model, Operation::Chat, Payload::from_chat(request))
+    }
+
+    /// The same call for another model.
+    #[must_use]
+    pub fn with_model(mut self, model: impl Into<Arc<str>>) -> Self {
+        self.model = model.into();
+        self
+    }
+
+    /// The most time this call may take, from now, over all attempts and the whole stream.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.budget = self.budget.with_timeout(timeout);
+        self
+    }
+}
+
+/// What is asked of a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Operation {
+    /// Continue a conversation.
+    Chat,
+    /// Any endpoint of the chosen account, passed through as it is.
+    Proxy {
+        /// The method.
+        method: Method,
+        /// The path below the vendor's base URL, with its query, e.g. `/embeddings`.
+        path: Arc<str>,
+    },
+}
+
+/// Who asks: told apart by the key they sent, of which only a fingerprint is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Caller {
+    /// Sixteen hex digits of the key's SHA-256; none if no key was sent.
+    pub id: Option<Arc<str>>,
+}
+
+impl Caller {
+    /// The caller who sent this key.
+    pub fn from_key(key: &str) -> Self {
+        use sha2::{Digest, Sha256};
+        use std::fmt::Write;
+        let digest = Sha256::digest(key.as_bytes());
+        let mut id = String::with_capacity(16);
+        for byte in digest.iter().take(8) {
+            // Writing to a String cannot fail.
+            let _ = write!(id, "{byte:02x}");
+        }
+        Self {
+            id: Some(id.into()),
+        }
+    }
+}
+
+/// The body of a call: bytes in a named dialect, or a typed conversation. Parsed at most once, and only if somebody asks.
+#[derive(Clone)]
+pub struct Payload(Arc<Inner>);
+
+struct Inner {
+    dialect: Option<&'static dyn Dialect>,
+    bytes: Bytes,
+    content_type: Option<http::HeaderValue>,
+    peek: Peek,
+    chat: OnceLock<Result<ChatRequest, Error>>,
+}
+
+/// What the stack must know of a body without reading it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Peek {
+    model: Option<Range<usize>>,
+    stream: bool,
+    include_usage: bool,
+}
+
+impl Payload {
+    /// A JSON body in a dialect. Reads the model's name and whether it wants a stream, and skips the rest.
+    ///
+    /// # Errors
+    /// If the body is not a JSON object, `model` is not a non-empty string, or `stream` is not a boolean.
+    pub fn json(dialect: &'static dyn Dialect, bytes: Bytes) -> Result<Self, Error> {
+        let peek = peek(&bytes)?;
+        Ok(Self::with_parts(Some(dialect), bytes, peek))
+    }
+
+    /// A typed conversation, in no dialect.
+    pub fn from_chat(request: ChatRequest) -> Self {
+        let peek = Peek {
+            model: None,
+            stream: request.stream,
+            include_usage: true,
+        };
+        let this = Self::with_parts(None, Bytes::new(), peek);
+        // The cell is new: it takes the value.
+        let _ = this.0.chat.set(Ok(request));
+        this
+    }
+
+    /// Bytes that are passed through. If they are a JSON object, their `model` is known and can be renamed.
+    pub fn opaque(bytes: Bytes, content_type: Option<http::HeaderValue>) -> Self {
+        let peek = peek_any(&bytes).unwrap_or_default();
+        let mut this = Self::with_parts(None, bytes, peek);
+        if let Some(inner) = Arc::get_mut(&mut this.0) {
+            inner.content_type = content_type;
+        }
+        this
+    }
+
+    fn with_parts(dialect: Option<&'static dyn Dialect>, bytes: Bytes, peek: Peek) -> Self {
+        Self(Arc::new(Inner {
+            dialect,
+            bytes,
+            content_type: None,
+            peek,
+            chat: OnceLock::new(),
+        }))
+    }
+
+    /// The dialect of the bytes; none for a typed conversation or opaque bytes.
+    pub fn dialect(&self) -> Option<&'static dyn Dialect> {
+        self.0.dialect
+    }
+
+    /// The body as received; empty for a typed conversation.
+    pub fn bytes(&self) -> &Bytes {
+        &self.0.bytes
+    }
+
+    /// What the bytes are, where that is not JSON.
+    pub fn content_type(&self) -> Option<&http::HeaderValue> {
+        self.0.content_type.as_ref()
+    }
+
+    /// The model named in the body.
+    pub fn model(&self) -> Option<String> {
+        let span = self.0.peek.model.clone()?;
+        serde_json::from_slice(self.0.bytes.get(span)?).ok()
+    }
+
+    /// Does the caller want a stream?
+    pub fn wants_stream(&self) -> bool {
+        self.0.peek.stream
+    }
+
+    /// Does the caller ask for usage in the stream (`stream_options.include_usage`)?
+    pub fn wants_usage(&self) -> bool {
+        self.0.peek.include_usage
+    }
+
+    /// The conversation. Decoded at the first call.
+    ///
+    /// # Errors
+    /// If the body does not say a conversation, naming the field; or if it is opaque.
+    pub fn chat(&self) -> Result<&ChatRequest, Error> {
+        self.0
+            .chat
+            .get_or_init(|| {
+                let front = self.0.dialect.and_then(|dialect| dialect.front());
+                match front {
+                    Some(front) => front.decode_request(&self.0.bytes),
+                    None => Err(Error::new(
+                        ErrorKind::Unsupported,
+                        "this body can only be passed through to a vendor of the same dialect",
+                    )),
+                }
+            })
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+
+    /// The bytes with another model's name in place of the one there; all other bytes are the same.
+    pub fn renamed(&self, model: &str) -> Bytes {
+        let bytes = &self.0.bytes;
+        let Some(span) = self.0.peek.model.clone() else {
+            return bytes.clone();
+        };
+        let Ok(name) = serde_json::to_vec(model) else {
+            return bytes.clone();
+        };
+        match (
+            bytes.get(..span.start),
+            bytes.get(span.clone()),
+            bytes.get(span.end..),
+        ) {
+            (Some(head), Some(old), Some(tail)) if old != name => {
+                let mut out = Vec::with_capacity(head.len() + name.len() + tail.len());
+                out.extend_from_slice(head);
+                out.extend_from_slice(&name);
+                out.extend_from_slice(tail);
+                out.into()
+            }
+            _ => bytes.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Prompts are the caller's business: only the size is shown.
+        f.debug_struct("Payload")
+            .field("dialect", &self.0.dialect.map(Dialect::name))
+            .field("bytes", &self.0.bytes.len())
+            .field("stream", &self.0.peek.stream)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The three members the stack reads; serde skips the others without building them.
+#[derive(Deserialize)]
+struct Members<'a> {
+    #[serde(borrow, default)]
+    model: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    stream: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    stream_options: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct StreamOptions {
+    #[serde(default)]
+    include_usage: Option<bool>,
+}
+
+fn peek(bytes: &[u8]) -> Result<Peek, Error> {
+    let members = members(bytes)?;
+    let Some(model) = members.model.filter(|raw| raw.get() != "null") else {
+        return Err(Error::invalid(
+            "model",
+            "`model` is required: name a model, see GET /v1/models",
+        ));
+    };
+    match serde_json::from_str::<String>(model.get()) {
+        Ok(name) if !name.is_empty() => {}
+        Ok(_) => return Err(Error::invalid("model", "`model` must not be empty")),
+        Err(_) => return Err(Error::invalid("model", "`model` must be a string")),
+    }
+    let stream = match members.stream.map(RawValue::get) {
+        Some("true") => true,
+        None | Some("false" | "null") => false,
+        Some(_) => return Err(Error::invalid("stream", "`stream` must be true or false")),
+    };
+    Ok(Peek {
+        model: span(bytes, model),
+        stream,
+        include_usage: members
+            .stream_options
+            .and_then(|raw| serde_json::from_str::<StreamOptions>(raw.get()).ok())
+            .and_then(|options| options.include_usage)
+            .unwrap_or(false),
+    })
+}
+
+/// The same for a body that may be anything.
+fn peek_any(bytes: &[u8]) -> Option<Peek> {
+    if bytes.first() != Some(&b'{') {
+        return None;
+    }
+    let members = members(bytes).ok()?;
+    Some(Peek {
+        model: members
+            .model
+            .filter(|raw| raw.get().starts_with('"'))
+            .and_then(|raw| span(bytes, raw)),
+        stream: members.stream.is_some_and(|raw| raw.get() == "true"),
+        include_usage: true,
+    })
+}
+
+fn members(bytes: &[u8]) -> Result<Members<'_>, Error> {
+    serde_json::from_slice(bytes).map_err(|e| {
+        let what = match e.classify() {
+            serde_json::error::Category::Data => "must be a JSON object with each member once",
+            _ => "is not valid JSON",
+        };
+        Error::invalid("", format!("the request body {what}: {e}"))
+    })
+}
+
+/// Where a borrowed value stands in the body.
+fn span(bytes: &[u8], raw: &RawValue) -> Option<Range<usize>> {
+    let start = (raw.get().as_ptr() as usize).checked_sub(bytes.as_ptr() as usize)?;
+    let end = start.checked_add(raw.get().len())?;
+    (end <= bytes.len()).then_some(start..end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialect::openai_chat::OpenAiChat;
+
+    fn payload(body: &str) -> Result<Payload, Error> {
+        Payload::json(&OpenAiChat, Bytes::copy_from_slice(body.as_bytes()))
+    }
+
+    #[test]
+    fn renaming_touches_nothing_else() {
+        let body =
+            r#" { "x" : "\u00e9", "model":"a\"b" ,"messages":[{"model":"no"}], "stream": true}"#;
+        let payload = payload(body).unwrap();
+        assert_eq!(payload.model().unwrap(), "a\"b");
+        assert!(payload.wants_stream());
+        assert_eq!(
+            payload.renamed("gpt-4o"),
+            body.replace(r#""a\"b""#, r#""gpt-4o""#).as_bytes()
+        );
+        assert_eq!(payload.renamed("a\"b").as_ptr(), payload.bytes().as_ptr());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (body, param) in [
+            ("", ""),
+            ("[]", ""),
+            ("{", ""),
+            (r#"{"messages":[]}"#, "model"),
+            (r#"{"model":7}"#, "model"),
+            (r#"{"model":null}"#, "model"),
+            (r#"{"model":""}"#, "model"),
+            (r#"{"model":"m","stream":"yes"}"#, "stream"),
+        ] {
+            let error = payload(body).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{body}");
+            assert_eq!(error.param(), Some(param), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_caller_is_a_fingerprint() {
+        let caller = Caller::from_key("sk-canary");
+        assert_eq!(caller, Caller::from_key("sk-canary"));
+        assert_ne!(caller, Caller::from_key("sk-canary2"));
+        assert!(!format!("{caller:?}").contains("canary"));
+    }
+
+    #[test]
+    fn debug_shows_no_prompt() {
+        let text = format!(
+            "{:?}",
+            payload(r#"{"model":"m","messages":"private"}"#).unwrap()
+        );
+        assert!(!text.contains("private"), "{text}");
+    }
+}

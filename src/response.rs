@@ -1,0 +1,172 @@
+//! What comes back up the stack.
+
+use std::{fmt, sync::Arc};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode};
+
+pub use crate::stream::{EventStream, Events, Outcome};
+use crate::{
+    Body,
+    chat::{ChatResponse, Collector, Fidelity, Usage},
+    dialect::Dialect,
+    error::{Error, ErrorKind},
+};
+
+/// An answer, and who gave it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ModelResponse {
+    /// Who served it.
+    pub served: Arc<Served>,
+    /// The vendor's status.
+    pub status: StatusCode,
+    /// The vendor's headers that may be passed on.
+    pub headers: HeaderMap,
+    /// What the translation of the request could not carry. Exact where nothing was translated.
+    pub fidelity: Fidelity,
+    /// The answer.
+    pub reply: Reply,
+}
+
+impl ModelResponse {
+    /// An answer given by `served`.
+    pub fn new(served: Arc<Served>, reply: Reply) -> Self {
+        Self {
+            served,
+            status: StatusCode::OK,
+            headers: HeaderMap::new(),
+            fidelity: Fidelity::new(),
+            reply,
+        }
+    }
+
+    /// The whole answer, typed. A stream is read to its end.
+    ///
+    /// # Errors
+    /// If the answer is not a conversation's, or its stream breaks.
+    pub async fn into_chat(self) -> Result<ChatResponse, Error> {
+        match self.reply {
+            Reply::Complete(complete) => complete.decode(),
+            Reply::Stream(stream) => {
+                let mut events = stream.into_events();
+                let mut collector = Collector::new();
+                while let Some(event) = events.next().await {
+                    collector.push(event?);
+                }
+                Ok(collector.finish())
+            }
+            Reply::Opaque(_) => Err(Error::new(
+                ErrorKind::Unsupported,
+                "this answer is not a conversation's: it was passed through unread",
+            )),
+        }
+    }
+}
+
+/// Who served a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Served {
+    /// The vendor's name here.
+    pub provider: Arc<str>,
+    /// The account's name here.
+    pub account: Arc<str>,
+    /// The model's name at the vendor.
+    pub model: Arc<str>,
+    /// How many attempts the call took so far, this one included.
+    pub attempts: u32,
+}
+
+impl Served {
+    /// Served by this account.
+    pub const fn new(
+        provider: Arc<str>,
+        account: Arc<str>,
+        model: Arc<str>,
+        attempts: u32,
+    ) -> Self {
+        Self {
+            provider,
+            account,
+            model,
+            attempts,
+        }
+    }
+}
+
+/// The answer itself.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Reply {
+    /// A whole body in a dialect.
+    Complete(Complete),
+    /// A stream that has begun with content.
+    Stream(EventStream),
+    /// Bytes passed through unread.
+    Opaque(Body),
+}
+
+/// A whole answer in a dialect.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Complete {
+    /// The dialect of the bytes.
+    pub dialect: &'static dyn Dialect,
+    /// The body.
+    pub bytes: Bytes,
+    /// What the vendor calls it.
+    pub content_type: HeaderValue,
+}
+
+impl Complete {
+    /// A JSON body.
+    pub const fn json(dialect: &'static dyn Dialect, bytes: Bytes) -> Self {
+        Self {
+            dialect,
+            bytes,
+            content_type: HeaderValue::from_static("application/json"),
+        }
+    }
+
+    /// The answer, typed.
+    ///
+    /// # Errors
+    /// If it is not one.
+    pub fn decode(&self) -> Result<ChatResponse, Error> {
+        self.dialect.decode_response(&self.bytes)
+    }
+
+    /// The usage it tells.
+    pub fn usage(&self) -> Option<Usage> {
+        self.dialect.usage(&self.bytes)
+    }
+}
+
+impl fmt::Debug for Complete {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Complete")
+            .field("dialect", &self.dialect.name())
+            .field("bytes", &self.bytes.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Reply {
+    /// Calls `hook` exactly once when the answer is over: at once for a whole one, at the end of a stream, or when it is dropped.
+    #[must_use]
+    pub fn on_end(self, hook: impl FnOnce(Outcome) + Send + 'static) -> Self {
+        match self {
+            Self::Complete(complete) => {
+                hook(Outcome::Completed {
+                    usage: complete.usage(),
+                });
+                Self::Complete(complete)
+            }
+            Self::Stream(stream) => Self::Stream(stream.on_end(hook)),
+            Self::Opaque(body) => {
+                Self::Opaque(Body::new(crate::stream::HookedBody::new(body, hook)))
+            }
+        }
+    }
+}

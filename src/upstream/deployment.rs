@@ -1,0 +1,190 @@
+//! Where an attempt goes.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use crate::{credential::Credentials, provider::Provider, request::ModelRequest, response::Served};
+
+/// A call bound to one deployment.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Attempt {
+    /// The call. Its `model` is the caller's name for it.
+    pub request: ModelRequest,
+    /// Who serves it.
+    pub deployment: Arc<Deployment>,
+    /// Which attempt of the call this is, from 1.
+    pub number: u32,
+}
+
+impl Attempt {
+    /// The first attempt of a call.
+    pub const fn new(request: ModelRequest, deployment: Arc<Deployment>) -> Self {
+        Self {
+            request,
+            deployment,
+            number: 1,
+        }
+    }
+
+    /// The attempt of this number, from 1.
+    #[must_use]
+    pub const fn with_number(mut self, number: u32) -> Self {
+        self.number = number;
+        self
+    }
+}
+
+/// One model, at one vendor, through one account.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Deployment {
+    /// The vendor.
+    pub provider: Arc<dyn Provider>,
+    /// The account.
+    pub account: Arc<Account>,
+    /// The model's name there.
+    pub model: Arc<str>,
+    /// How many tokens, in and out, the model can hold; none if unknown.
+    pub context_window: Option<u64>,
+    /// How many tokens it can answer; none if unknown.
+    pub max_output: Option<u64>,
+    /// How long to wait for what.
+    pub timeouts: Timeouts,
+}
+
+impl Deployment {
+    /// `model` at `provider` through `account`.
+    pub fn new(
+        provider: Arc<dyn Provider>,
+        account: Arc<Account>,
+        model: impl Into<Arc<str>>,
+    ) -> Self {
+        Self {
+            provider,
+            account,
+            model: model.into(),
+            context_window: None,
+            max_output: None,
+            timeouts: Timeouts::default(),
+        }
+    }
+
+    /// How many tokens the model can hold.
+    #[must_use]
+    pub const fn with_context_window(mut self, tokens: u64) -> Self {
+        self.context_window = Some(tokens);
+        self
+    }
+
+    /// How many tokens the model can answer.
+    #[must_use]
+    pub const fn with_max_output(mut self, tokens: u64) -> Self {
+        self.max_output = Some(tokens);
+        self
+    }
+
+    /// How long to wait for what.
+    #[must_use]
+    pub const fn with_timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// Who this is, for answers and errors.
+    pub(crate) fn served(&self, attempts: u32) -> Arc<Served> {
+        Arc::new(Served::new(
+            Arc::from(self.provider.name()),
+            self.account.name.clone(),
+            self.model.clone(),
+            attempts,
+        ))
+    }
+}
+
+/// An account at a vendor: a key, and what may be asked of it.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Account {
+    /// Its name here, e.g. `team-a`.
+    pub name: Arc<str>,
+    /// Where its key comes from.
+    pub credentials: Arc<dyn Credentials>,
+    /// What may be asked of it.
+    pub limits: Limits,
+    /// The name of the client that calls for it, see [`Upstream::with_egress`](super::Upstream::with_egress).
+    pub egress: Option<Arc<str>>,
+}
+
+impl Account {
+    /// An account without limits.
+    pub fn new(name: impl Into<Arc<str>>, credentials: impl Credentials) -> Self {
+        Self {
+            name: name.into(),
+            credentials: Arc::new(credentials),
+            limits: Limits::default(),
+            egress: None,
+        }
+    }
+
+    /// What may be asked of it.
+    #[must_use]
+    pub const fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The client that calls for it, e.g. one that goes through a proxy.
+    #[must_use]
+    pub fn with_egress(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.egress = Some(name.into());
+        self
+    }
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account")
+            .field("name", &self.name)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What may be asked of an account. `None` is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Requests in any minute.
+    pub rpm: Option<u64>,
+    /// Tokens in any minute, input and output.
+    pub tpm: Option<u64>,
+    /// Calls at the same time, streams to their end.
+    pub concurrency: Option<u32>,
+    /// The least time between the starts of two calls.
+    pub min_interval: Duration,
+}
+
+/// How long to wait for what. The whole call's deadline is the request's own, see
+/// [`ModelRequest::with_timeout`]; connecting is the client's business.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Timeouts {
+    /// From sending the request to the first content of a stream.
+    pub first_token: Option<Duration>,
+    /// Between two events of a stream, once it has begun. Comments do not count.
+    pub idle: Option<Duration>,
+}
+
+impl Timeouts {
+    /// These two; `None` waits for ever.
+    pub const fn new(first_token: Option<Duration>, idle: Option<Duration>) -> Self {
+        Self { first_token, idle }
+    }
+}
+
+impl Default for Timeouts {
+    /// A minute each.
+    fn default() -> Self {
+        Self::new(Some(Duration::from_secs(60)), Some(Duration::from_secs(60)))
+    }
+}

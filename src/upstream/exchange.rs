@@ -1,0 +1,291 @@
+//! One HTTP exchange, from the key to the first content.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, StatusCode, header, response};
+use http_body_util::BodyExt;
+use tokio::time::{Instant, timeout_at};
+use tower::ServiceExt;
+use tower_service::Service;
+
+use super::{
+    Attempt,
+    prepare::{Prepared, prepare},
+    service::transport_error,
+    vendor_stream::VendorStream,
+};
+use crate::{
+    Body, BoxError, Secret,
+    dialect::{self, Dialect},
+    error::{Error, ErrorKind},
+    provider::Provider,
+    response::{Complete, EventStream, ModelResponse, Reply, Served},
+};
+
+/// How much of an error's body is read.
+const MAX_ERROR_BODY: usize = 256 << 10;
+
+pub(super) async fn run<C, B>(
+    client: C,
+    ready: bool,
+    attempt: Attempt,
+    max_body: usize,
+) -> Result<ModelResponse, Error>
+where
+    C: Service<http::Request<Body>, Response = http::Response<B>>,
+    C::Error: Into<BoxError>,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let served = attempt.deployment.served(attempt.number);
+    let secret = attempt
+        .deployment
+        .account
+        .credentials
+        .secret()
+        .await
+        .map_err(|error| error.with_served(served.clone()))?;
+    match answer(client, ready, &attempt, &secret, max_body, &served).await {
+        Ok(response) => Ok(response),
+        Err(error) => Err(redact(error, &secret).with_served(served)),
+    }
+}
+
+async fn answer<C, B>(
+    mut client: C,
+    ready: bool,
+    attempt: &Attempt,
+    secret: &Secret,
+    max_body: usize,
+    served: &Arc<Served>,
+) -> Result<ModelResponse, Error>
+where
+    C: Service<http::Request<Body>, Response = http::Response<B>>,
+    C::Error: Into<BoxError>,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let Prepared {
+        request,
+        dialect,
+        fidelity,
+    } = prepare(attempt, secret)?;
+    for note in fidelity.notes() {
+        tracing::debug!(path = note.path, loss = ?note.loss, why = &*note.why, "a field was not carried as it came");
+    }
+    let clock = Clock::new(attempt, dialect.is_some());
+    if !ready {
+        client.ready().await.map_err(transport_error)?;
+    }
+    let response = clock
+        .run(async { client.call(request).await.map_err(transport_error) })
+        .await?;
+    let (parts, body) = response.into_parts();
+    let body = Body::new(body);
+    let provider = &*attempt.deployment.provider;
+    if !parts.status.is_success() {
+        return Err(refusal(provider, &parts, body, &clock).await);
+    }
+    let (headers, reply) = match dialect {
+        None => (passed_headers(&parts.headers), Reply::Opaque(body)),
+        Some(dialect) => {
+            check_encoding(&parts.headers)?;
+            let reply = if is_event_stream(&parts.headers) {
+                let idle = attempt.deployment.timeouts.idle;
+                let deadline = attempt.request.budget.deadline();
+                let mut stream = VendorStream::new(dialect, body, idle, deadline, max_body);
+                clock.run(stream.commit()).await?;
+                Reply::Stream(EventStream::new(dialect, stream))
+            } else {
+                let bytes = clock.run(read(body, max_body)).await?;
+                whole(dialect, provider, &parts, bytes)?
+            };
+            (HeaderMap::new(), reply)
+        }
+    };
+    let mut response = ModelResponse::new(served.clone(), reply);
+    response.status = parts.status;
+    response.headers = headers;
+    response.fidelity = fidelity;
+    Ok(response)
+}
+
+/// What is left of the time before content.
+struct Clock {
+    until: Option<Instant>,
+    what: &'static str,
+}
+
+impl Clock {
+    fn new(attempt: &Attempt, chat: bool) -> Self {
+        let deadline = attempt.request.budget.deadline();
+        // A whole answer comes after all its tokens: only the call's own deadline limits it.
+        let first = attempt
+            .deployment
+            .timeouts
+            .first_token
+            .filter(|_| chat && attempt.request.payload.wants_stream())
+            .and_then(|d: Duration| Instant::now().checked_add(d));
+        match (first, deadline) {
+            (Some(first), Some(deadline)) if deadline < first => Self::total(deadline),
+            (Some(first), _) => Self {
+                until: Some(first),
+                what: "no content came from the vendor within the first-token timeout",
+            },
+            (None, Some(deadline)) => Self::total(deadline),
+            (None, None) => Self {
+                until: None,
+                what: "",
+            },
+        }
+    }
+
+    const fn total(deadline: Instant) -> Self {
+        Self {
+            until: Some(deadline),
+            what: "the call's total timeout was reached before the vendor answered",
+        }
+    }
+
+    async fn run<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        match self.until {
+            None => work.await,
+            Some(until) => timeout_at(until, work)
+                .await
+                .unwrap_or_else(|_| Err(Error::new(ErrorKind::Timeout, self.what))),
+        }
+    }
+}
+
+/// A status that is no success, with whatever can be had of its body.
+async fn refusal(
+    provider: &dyn Provider,
+    parts: &response::Parts,
+    body: Body,
+    clock: &Clock,
+) -> Error {
+    let bytes = clock
+        .run(read(body, MAX_ERROR_BODY))
+        .await
+        .unwrap_or_default();
+    if parts.status.is_redirection() {
+        return Error::new(
+            ErrorKind::Server,
+            "the vendor answered with a redirect, which is not followed: check its base_url",
+        )
+        .with_status(parts.status);
+    }
+    provider.classify(parts, &bytes)
+}
+
+/// A whole answer, if it is one.
+fn whole(
+    dialect: &'static dyn Dialect,
+    provider: &dyn Provider,
+    parts: &response::Parts,
+    bytes: Bytes,
+) -> Result<Reply, Error> {
+    match bytes.trim_ascii_start().first() {
+        Some(b'{') => {}
+        None => return Err(not_an_answer(parts.status, "an empty body")),
+        Some(b'<') => return Err(not_an_answer(parts.status, "an HTML page")),
+        Some(_) => {
+            return Err(not_an_answer(
+                parts.status,
+                "something that is not a JSON object",
+            ));
+        }
+    }
+    if dialect::has_error(&bytes) {
+        return Err(provider.classify(parts, &bytes));
+    }
+    Ok(Reply::Complete(Complete::json(dialect, bytes)))
+}
+
+fn not_an_answer(status: StatusCode, what: &str) -> Error {
+    Error::new(
+        ErrorKind::Server,
+        format!("the vendor answered {} with {what}", status.as_u16()),
+    )
+    .with_status(status)
+}
+
+/// The whole body, up to a limit.
+async fn read(mut body: Body, max: usize) -> Result<Bytes, Error> {
+    let mut all = BytesMut::new();
+    let mut only: Option<Bytes> = None;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|source| {
+            Error::new(
+                ErrorKind::Server,
+                "the vendor's answer broke off before its end",
+            )
+            .with_source(source)
+        })?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        if all.len() + data.len() + only.as_ref().map_or(0, Bytes::len) > max {
+            return Err(Error::new(
+                ErrorKind::Server,
+                format!(
+                    "the vendor's answer is larger than {max} bytes, the most this gateway reads"
+                ),
+            ));
+        }
+        match only.take() {
+            // Most answers come in one piece, which need not be copied.
+            None if all.is_empty() => only = Some(data),
+            None => all.extend_from_slice(&data),
+            Some(first) => {
+                all.extend_from_slice(&first);
+                all.extend_from_slice(&data);
+            }
+        }
+    }
+    Ok(only.unwrap_or_else(|| all.freeze()))
+}
+
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| {
+            let kind = value.split(';').next().unwrap_or_default();
+            kind.trim().eq_ignore_ascii_case("text/event-stream")
+        })
+}
+
+/// Nobody asked for a compressed answer, and nobody here reads one.
+fn check_encoding(headers: &HeaderMap) -> Result<(), Error> {
+    match headers.get(header::CONTENT_ENCODING) {
+        Some(encoding) if encoding != "identity" => Err(Error::new(
+            ErrorKind::Server,
+            format!("the vendor compressed its answer ({encoding:?}) though it was not asked to"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// What may be told of an answer that is passed through unread.
+fn passed_headers(headers: &HeaderMap) -> HeaderMap {
+    const PASSED: [header::HeaderName; 7] = [
+        header::CONTENT_TYPE,
+        header::CONTENT_LENGTH,
+        header::CONTENT_ENCODING,
+        header::CONTENT_DISPOSITION,
+        header::CACHE_CONTROL,
+        header::ETAG,
+        header::LAST_MODIFIED,
+    ];
+    PASSED
+        .into_iter()
+        .filter_map(|name| Some((name.clone(), headers.get(&name)?.clone())))
+        .collect()
+}
+
+/// Vendors echo keys in their errors.
+fn redact(error: Error, secret: &Secret) -> Error {
+    error.map_text(|text| secret.redact(text))
+}

@@ -1,0 +1,201 @@
+//! An attempt spelled as an HTTP request.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
+
+use super::Attempt;
+use crate::{
+    Body, Secret,
+    chat::Fidelity,
+    dialect::{Dialect, Target},
+    error::{Error, ErrorKind},
+    json::{ObjectWriter, Value},
+    provider::{Call, Quirks},
+    request::{Operation, Payload},
+};
+
+/// The request, the dialect its answer will be in (none: passed through unread), and what could not be said.
+pub(super) struct Prepared {
+    pub(super) request: Request<Body>,
+    pub(super) dialect: Option<&'static dyn Dialect>,
+    pub(super) fidelity: Fidelity,
+}
+
+pub(super) fn prepare(attempt: &Attempt, secret: &Secret) -> Result<Prepared, Error> {
+    let deployment = &*attempt.deployment;
+    let request = &attempt.request;
+    let provider = &*deployment.provider;
+    let mut fidelity = Fidelity::new();
+    let (method, dialect, body, path) = match &request.operation {
+        Operation::Chat => {
+            let dialect = provider.dialect(&Operation::Chat).ok_or_else(|| {
+                Error::new(ErrorKind::Unsupported, "this vendor does not offer chat")
+            })?;
+            let target = Target::new(&deployment.model, provider.quirks())
+                .with_max_output(deployment.max_output);
+            let body = chat_body(&request.payload, dialect, &target, &mut fidelity)?;
+            let stream = request.payload.wants_stream();
+            let call = Call::new(&request.operation, &deployment.model, stream);
+            (Method::POST, Some(dialect), body, provider.path(&call))
+        }
+        Operation::Proxy { method, path } => (
+            method.clone(),
+            None,
+            request.payload.renamed(&deployment.model),
+            path.to_string().into(),
+        ),
+    };
+
+    let mut http = Request::new(());
+    *http.method_mut() = method;
+    *http.uri_mut() = join(provider.base_url(), &path)?;
+    let (mut parts, ()) = http.into_parts();
+    set_headers(&mut parts.headers, attempt, dialect, !body.is_empty());
+    if let Some(dialect) = dialect {
+        dialect.headers(&mut parts.headers);
+    }
+    provider.authorize(secret, &mut parts, &body)?;
+    Ok(Prepared {
+        request: Request::from_parts(parts, Body::from(body)),
+        dialect,
+        fidelity,
+    })
+}
+
+/// The caller's bytes where the dialects are the same, else the conversation written anew.
+fn chat_body(
+    payload: &Payload,
+    dialect: &'static dyn Dialect,
+    target: &Target<'_>,
+    fidelity: &mut Fidelity,
+) -> Result<Bytes, Error> {
+    let same = payload
+        .dialect()
+        .filter(|front| front.name() == dialect.name());
+    let body = match same {
+        Some(_) => {
+            let renamed = payload.renamed(target.model);
+            // Without being asked, OpenAI-like vendors do not tell what a stream cost.
+            match dialect.front() {
+                Some(front) if payload.wants_stream() && target.quirks.stream_options => {
+                    front.ask_for_usage(&renamed).unwrap_or(renamed)
+                }
+                _ => renamed,
+            }
+        }
+        None => dialect.encode_request(payload.chat()?, target, fidelity)?,
+    };
+    if target.quirks.edits() {
+        edit(&body, target.quirks, fidelity)
+    } else {
+        Ok(body)
+    }
+}
+
+/// Leaves out and renames top-level members. The values' bytes stay as they are.
+fn edit(body: &Bytes, quirks: &Quirks, fidelity: &mut Fidelity) -> Result<Bytes, Error> {
+    let root = Value::root(body)?;
+    let extra = root.object()?.into_extra();
+    let mut out = ObjectWriter::new();
+    for (name, value) in extra.iter() {
+        if quirks.drop.contains(&name) {
+            fidelity.dropped(name, "this vendor refuses the member");
+            continue;
+        }
+        let renamed = quirks.rename.iter().find(|(from, _)| *from == name);
+        out.field(renamed.map_or(name, |(_, to)| to), value);
+    }
+    Ok(out.finish().into())
+}
+
+/// The base with the path after it; the path's own query is kept.
+fn join(base: &Uri, path: &str) -> Result<Uri, Error> {
+    let bad = || Error::invalid("", "the path does not make a URL");
+    let mut parts = base.clone().into_parts();
+    let joined = format!("{}{path}", base.path().trim_end_matches('/'));
+    parts.path_and_query = Some(joined.parse().map_err(|_| bad())?);
+    Uri::from_parts(parts).map_err(|_| bad())
+}
+
+fn set_headers(
+    headers: &mut HeaderMap,
+    attempt: &Attempt,
+    dialect: Option<&'static dyn Dialect>,
+    has_body: bool,
+) {
+    const USER_AGENT: &str = concat!("trunkline/", env!("CARGO_PKG_VERSION"));
+    let payload = &attempt.request.payload;
+    // Headers of a dialect mean something only with a body of that dialect: they travel together or not at all.
+    let same = match (payload.dialect(), dialect) {
+        (Some(front), Some(vendor)) => front.name() == vendor.name(),
+        (None, None) => true,
+        _ => false,
+    };
+    for (name, value) in &*attempt.request.headers {
+        if same || is_neutral(name) {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+    headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+    if has_body {
+        let json = HeaderValue::from_static("application/json");
+        headers.insert(
+            header::CONTENT_TYPE,
+            payload.content_type().cloned().unwrap_or(json),
+        );
+    }
+    if dialect.is_some() {
+        let accept = if payload.wants_stream() {
+            "text/event-stream"
+        } else {
+            "application/json"
+        };
+        headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+    }
+}
+
+/// Headers that belong to no dialect.
+fn is_neutral(name: &HeaderName) -> bool {
+    matches!(name.as_str(), "traceparent" | "tracestate")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_go_below_the_whole_base() {
+        for (base, path, whole) in [
+            (
+                "https://a.example/v1",
+                "/chat/completions",
+                "https://a.example/v1/chat/completions",
+            ),
+            (
+                "https://a.example",
+                "/messages?beta=true",
+                "https://a.example/messages?beta=true",
+            ),
+            (
+                "https://a.example/api/paas/v4/",
+                "/x",
+                "https://a.example/api/paas/v4/x",
+            ),
+        ] {
+            assert_eq!(join(&base.parse().unwrap(), path).unwrap(), whole);
+        }
+        assert!(join(&Uri::from_static("https://a.example"), "/a b").is_err());
+    }
+
+    #[test]
+    fn an_edit_keeps_the_bytes_of_values() {
+        let mut quirks = Quirks::NONE;
+        quirks.drop = &["store"];
+        quirks.rename = &[("seed", "random_seed")];
+        let body = Bytes::from_static(br#"{"a": {"store" : 1.0},"store":true,"seed":1e3}"#);
+        let mut report = Fidelity::new();
+        let edited = edit(&body, &quirks, &mut report).unwrap();
+        assert_eq!(edited, r#"{"a":{"store" : 1.0},"random_seed":1e3}"#);
+        assert_eq!(report.notes().len(), 1);
+    }
+}

@@ -1,0 +1,125 @@
+//! The service.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    future::Future,
+    mem,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use tower_service::Service;
+
+use super::{Attempt, exchange};
+use crate::{
+    Body, BoxError,
+    error::{Error, ErrorKind},
+    response::ModelResponse,
+};
+
+/// Turns attempts into HTTP calls of `C`. See the [module docs](crate::upstream) for an example.
+#[derive(Clone)]
+pub struct Upstream<C> {
+    client: C,
+    egress: Arc<HashMap<Arc<str>, C>>,
+    max_body: usize,
+}
+
+impl<C> Upstream<C> {
+    /// The most bytes of a whole answer, unless set otherwise: 64 MiB.
+    pub const DEFAULT_MAX_BODY: usize = 64 << 20;
+
+    /// Calls go through `client`.
+    pub fn new(client: C) -> Self {
+        Self {
+            client,
+            egress: Arc::default(),
+            max_body: Self::DEFAULT_MAX_BODY,
+        }
+    }
+
+    /// Calls of accounts with that [`egress`](super::Account::egress) go through `client` instead.
+    #[must_use]
+    pub fn with_egress(mut self, name: impl Into<Arc<str>>, client: C) -> Self
+    where
+        C: Clone,
+    {
+        let mut egress = Arc::unwrap_or_clone(self.egress);
+        egress.insert(name.into(), client);
+        self.egress = Arc::new(egress);
+        self
+    }
+
+    /// The most bytes of a whole answer, and of one event of a stream.
+    #[must_use]
+    pub const fn with_max_body(mut self, bytes: usize) -> Self {
+        self.max_body = bytes;
+        self
+    }
+}
+
+impl<C, B> Service<Attempt> for Upstream<C>
+where
+    C: Service<http::Request<Body>, Response = http::Response<B>> + Clone + Send + 'static,
+    C::Error: Into<BoxError>,
+    C::Future: Send,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = ModelResponse;
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<ModelResponse, Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.client.poll_ready(cx).map_err(transport_error)
+    }
+
+    fn call(&mut self, attempt: Attempt) -> Self::Future {
+        // The clone takes over: the readiness belongs to the one we were polled as.
+        let clone = self.client.clone();
+        let ready = mem::replace(&mut self.client, clone);
+        let max_body = self.max_body;
+        let other = match attempt.deployment.account.egress.as_ref() {
+            None => None,
+            Some(name) => match self.egress.get(name) {
+                Some(client) => Some(client.clone()),
+                // Going out without the proxy that was asked for would be worse than not going.
+                None => {
+                    let error = Error::new(
+                        ErrorKind::Server,
+                        format!("no client named `{name}` was given to this gateway's upstream"),
+                    );
+                    return Box::pin(async { Err(error) });
+                }
+            },
+        };
+        Box::pin(async move {
+            match other {
+                Some(client) => exchange::run(client, false, attempt, max_body).await,
+                None => exchange::run(ready, true, attempt, max_body).await,
+            }
+        })
+    }
+}
+
+/// A client's error: ours if it is one, a failed connection otherwise. The stranger's text may hold an address: it is kept as the
+/// source only.
+pub(super) fn transport_error(error: impl Into<BoxError>) -> Error {
+    match error.into().downcast::<Error>() {
+        Ok(ours) => *ours,
+        Err(stranger) => Error::new(ErrorKind::Connection, "the connection to the vendor failed")
+            .with_source(stranger),
+    }
+}
+
+impl<C> fmt::Debug for Upstream<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upstream")
+            .field("egress", &self.egress.keys())
+            .field("max_body", &self.max_body)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,247 @@
+//! A vendor's stream, driven: split, watched, timed, committed at the first content.
+
+use std::{
+    collections::VecDeque,
+    future::{Future, poll_fn},
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use http_body::Body as HttpBody;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::{
+    Body,
+    chat::Usage,
+    dialect::{Dialect, FrameError, Observed, Observer},
+    error::{Error, ErrorKind},
+    stream::FrameSource,
+    wire::{Frame, Framing, sse::SseSplitter},
+};
+
+/// How long after its logical end a stream may stay open before it is closed from here.
+const GRACE: Duration = Duration::from_secs(1);
+
+pub(super) struct VendorStream {
+    body: Option<Body>,
+    splitter: SseSplitter,
+    observer: Box<dyn Observer>,
+    seen: Observed,
+    /// Frames read while waiting for the first content.
+    ahead: VecDeque<Frame>,
+    committed: bool,
+    idle: Option<Duration>,
+    deadline: Option<Instant>,
+    /// Armed once committed; moved on by every frame with data.
+    clock: Option<Pin<Box<Sleep>>>,
+}
+
+impl VendorStream {
+    pub(super) fn new(
+        dialect: &'static dyn Dialect,
+        body: Body,
+        idle: Option<Duration>,
+        deadline: Option<Instant>,
+        max_event: usize,
+    ) -> Self {
+        let splitter = match dialect.framing() {
+            Framing::Sse => SseSplitter::new().with_max_event(max_event),
+        };
+        Self {
+            body: Some(body),
+            splitter,
+            observer: dialect.observer(),
+            seen: Observed::default(),
+            ahead: VecDeque::new(),
+            committed: false,
+            idle,
+            deadline,
+            clock: None,
+        }
+    }
+
+    /// Reads on until there is content, or a clean end.
+    pub(super) async fn commit(&mut self) -> Result<(), Error> {
+        while !self.seen.content {
+            match poll_fn(|cx| self.poll_read(cx)).await {
+                Some(frame) => self.ahead.push_back(frame?),
+                None if self.ahead.iter().all(Frame::is_comment) => {
+                    return Err(Error::new(
+                        ErrorKind::Server,
+                        "the vendor's stream ended before any content",
+                    ));
+                }
+                None => break,
+            }
+        }
+        self.committed = true;
+        self.arm();
+        Ok(())
+    }
+
+    /// The next frame off the wire.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, Error>>> {
+        loop {
+            let Some(body) = &mut self.body else {
+                return Poll::Ready(None);
+            };
+            match self.splitter.next_frame() {
+                Ok(Some(frame)) => return Poll::Ready(Some(self.watch(frame))),
+                Ok(None) => {}
+                Err(error) => {
+                    return Poll::Ready(Some(Err(self.fail(ErrorKind::Server, error.to_string()))));
+                }
+            }
+            match ready!(Pin::new(body).poll_frame(cx)) {
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        self.splitter.push(data);
+                    }
+                }
+                Some(Err(source)) => {
+                    // A cut after the logical end loses nothing.
+                    if self.seen.stopped {
+                        self.body = None;
+                        return Poll::Ready(None);
+                    }
+                    let error =
+                        self.fail(ErrorKind::Connection, "the vendor's stream was cut".into());
+                    return Poll::Ready(Some(Err(error.with_source(source))));
+                }
+                None => return Poll::Ready(self.at_end()),
+            }
+        }
+    }
+
+    /// Notes what a frame means.
+    fn watch(&mut self, frame: Frame) -> Result<Frame, Error> {
+        if frame.is_comment() {
+            return Ok(frame);
+        }
+        match self.observer.observe(&frame, &mut self.seen) {
+            Ok(()) => {}
+            Err(FrameError::Unknown) => {
+                tracing::debug!(name = frame.name(), "a frame of unknown kind was passed on");
+            }
+            Err(FrameError::Malformed(why)) => {
+                return Err(self.fail(
+                    ErrorKind::Server,
+                    format!("the vendor sent a stream event that cannot be read: {why}"),
+                ));
+            }
+            Err(FrameError::Vendor(error)) => {
+                self.body = None;
+                return Err(self.late(error));
+            }
+        }
+        if self.seen.ended {
+            // Some vendors keep the connection open after their last word.
+            self.body = None;
+        }
+        Ok(frame)
+    }
+
+    /// The body is over: was the answer?
+    fn at_end(&mut self) -> Option<Result<Frame, Error>> {
+        if let Some(frame) = self.splitter.finish() {
+            return Some(self.watch(frame));
+        }
+        self.body = None;
+        if self.seen.stopped || self.seen.ended {
+            return None;
+        }
+        if !self.committed && self.ahead.iter().all(Frame::is_comment) {
+            return None;
+        }
+        Some(Err(self.fail(
+            ErrorKind::Server,
+            "the vendor's stream ended without saying why: the answer is incomplete".into(),
+        )))
+    }
+
+    fn fail(&mut self, kind: ErrorKind, message: String) -> Error {
+        self.body = None;
+        self.late(Error::new(kind, message))
+    }
+
+    /// After content nothing can be tried again: the same failure is another kind.
+    fn late(&self, error: Error) -> Error {
+        if self.committed {
+            error.with_kind(ErrorKind::StreamBroken)
+        } else {
+            error
+        }
+    }
+
+    /// Sets the clock to whatever comes first: too long a silence, or the call's deadline.
+    fn arm(&mut self) {
+        let pause = if self.seen.stopped {
+            Some(GRACE)
+        } else {
+            self.idle
+        };
+        let silence = pause.and_then(|pause| Instant::now().checked_add(pause));
+        let until = match (silence, self.deadline) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        match (&mut self.clock, until) {
+            (Some(clock), Some(until)) => clock.as_mut().reset(until),
+            (clock, Some(until)) => *clock = Some(Box::pin(sleep_until(until))),
+            (clock, None) => *clock = None,
+        }
+    }
+
+    /// The clock has run out.
+    fn expire(&mut self) -> Option<Result<Frame, Error>> {
+        if self.seen.stopped {
+            self.body = None;
+            return None;
+        }
+        let total = self
+            .deadline
+            .is_some_and(|deadline| deadline <= Instant::now());
+        let (code, message) = if total {
+            (
+                "total_timeout",
+                "the call's total timeout was reached during the stream",
+            )
+        } else {
+            (
+                "idle_timeout",
+                "the vendor's stream fell silent for longer than the idle timeout",
+            )
+        };
+        Some(Err(self
+            .fail(ErrorKind::Timeout, message.into())
+            .with_code(code)))
+    }
+}
+
+impl FrameSource for VendorStream {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, Error>>> {
+        if let Some(frame) = self.ahead.pop_front() {
+            return Poll::Ready(Some(Ok(frame)));
+        }
+        match self.poll_read(cx) {
+            Poll::Ready(next) => {
+                if matches!(&next, Some(Ok(frame)) if !frame.is_comment()) {
+                    self.arm();
+                }
+                Poll::Ready(next)
+            }
+            Poll::Pending => {
+                let Some(clock) = &mut self.clock else {
+                    return Poll::Pending;
+                };
+                ready!(clock.as_mut().poll(cx));
+                Poll::Ready(self.expire())
+            }
+        }
+    }
+
+    fn usage(&self) -> Option<Usage> {
+        self.seen.usage
+    }
+}
