@@ -22,15 +22,17 @@ pub struct Frame {
 pub(super) struct Fields {
     pub(super) name: Option<Span>,
     pub(super) id: Option<Span>,
-    pub(super) retry: Option<u64>,
+    /// Digits only.
+    pub(super) retry: Option<Span>,
     pub(super) has_data: bool,
 }
 
-/// A place in a frame's raw bytes.
+/// A place in a frame's raw bytes. Half the size of a range, as a frame is moved several times on its way: hence the 4 GiB that no
+/// splitter goes beyond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Span {
-    pub(super) start: usize,
-    pub(super) end: usize,
+    start: u32,
+    end: u32,
 }
 
 impl Frame {
@@ -80,7 +82,8 @@ impl Frame {
 
     /// How long to wait before a reconnect (`retry:` in SSE).
     pub fn retry(&self) -> Option<Duration> {
-        self.fields.retry.map(Duration::from_millis)
+        let millis = self.text(self.fields.retry)?.parse().ok()?;
+        Some(Duration::from_millis(millis))
     }
 
     /// Whether nothing in the frame reaches a reader: it holds only comments, as in `: ping`, or fields that SSE does not know.
@@ -100,8 +103,19 @@ impl Frame {
 }
 
 impl Span {
+    /// None beyond 4 GiB.
+    #[inline]
+    pub(super) fn new(start: usize, end: usize) -> Option<Self> {
+        Some(Self {
+            start: u32::try_from(start).ok()?,
+            end: u32::try_from(end).ok()?,
+        })
+    }
+
     pub(super) fn of(self, bytes: &[u8]) -> &[u8] {
-        bytes.get(self.start..self.end).unwrap_or_default()
+        bytes
+            .get(self.start as usize..self.end as usize)
+            .unwrap_or_default()
     }
 }
 

@@ -1,47 +1,34 @@
 //! The lines of one event, up to its blank line.
 
+use std::ops::Range;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use memchr::{memchr, memchr2};
 
 use crate::wire::frame::{Fields, Frame, Span};
 
 /// What is known about the event being read. Every offset counts from the event's first byte.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Block {
     line_start: usize,
     /// The value of the first `data:` line.
-    data: Option<Span>,
+    data: Range<usize>,
     /// There is more than one `data:` line.
     several: bool,
     fields: Fields,
 }
 
 impl Block {
-    pub(super) const fn new() -> Self {
-        let fields = Fields {
-            name: None,
-            id: None,
-            retry: None,
-            has_data: false,
-        };
-        Self {
-            line_start: 0,
-            data: None,
-            several: false,
-            fields,
-        }
-    }
-
     /// Takes note of the `\r` or `\n` found at `at`; true if it closes the event. `event` is all of the event so far.
+    #[inline]
     pub(super) fn end_line(&mut self, event: &[u8], at: usize) -> bool {
-        if at == self.line_start {
-            if is_second_half_of_crlf(event, at) {
-                self.line_start = at + 1;
-                return false;
-            }
+        let blank = at == self.line_start;
+        if blank && !is_second_half_of_crlf(event, at) {
             return true;
         }
-        self.read_line(event, at);
+        if !blank {
+            self.read_line(event, at);
+        }
         self.line_start = at + 1;
         false
     }
@@ -55,64 +42,67 @@ impl Block {
     }
 
     pub(super) fn has_data(&self) -> bool {
-        self.data.is_some()
+        self.fields.has_data
     }
 
+    #[inline]
     pub(super) fn into_frame(self, raw: Bytes) -> Frame {
-        let data = match self.data {
-            Some(_) if self.several => join_data(&raw),
-            Some(Span { start, end }) => raw.slice(start..end),
-            None => Bytes::new(),
+        let data = if self.several {
+            join_data(&raw)
+        } else {
+            raw.slice(self.data)
         };
         Frame {
             raw,
             data,
-            fields: Fields {
-                has_data: self.data.is_some(),
-                ..self.fields
-            },
+            fields: self.fields,
         }
     }
 
+    #[inline]
     fn read_line(&mut self, event: &[u8], end: usize) {
         let start = self.line_start;
-        let line = Span { start, end }.of(event);
+        let line = event.get(start..end).unwrap_or_default();
+        let Some(first) = line.first() else { return };
+        if *first != b'd' {
+            return self.read_other(line, start);
+        }
+        if let Some(offset) = value_offset(line, b"data") {
+            if self.fields.has_data {
+                self.several = true;
+            } else {
+                self.fields.has_data = true;
+                self.data = start + offset..end;
+            }
+        }
+    }
+
+    /// Reads a line that holds no data.
+    fn read_other(&mut self, line: &[u8], start: usize) {
         let value = |name| {
-            value_offset(line, name).map(|offset| Span {
-                start: start + offset,
-                end,
-            })
+            let offset = value_offset(line, name)?;
+            Some((
+                line.get(offset..)?,
+                Span::new(start + offset, start + line.len()),
+            ))
         };
-        match line.first() {
-            Some(b'd') => {
-                if let Some(span) = value(b"data") {
-                    self.several = self.data.is_some();
-                    self.data.get_or_insert(span);
-                }
+        if let Some((name, span)) = value(b"event") {
+            // An empty name counts as none.
+            self.fields.name = span.filter(|_| !name.is_empty());
+        } else if let Some((id, span)) = value(b"id") {
+            if memchr(0, id).is_none() {
+                self.fields.id = span;
             }
-            Some(b'e') => {
-                if let Some(span) = value(b"event") {
-                    // An empty name counts as none.
-                    self.fields.name = (span.start < span.end).then_some(span);
-                }
+        } else if let Some((retry, span)) = value(b"retry") {
+            if is_millis(retry) {
+                self.fields.retry = span;
             }
-            Some(b'i') => {
-                if let Some(span) = value(b"id").filter(|span| memchr(0, span.of(event)).is_none())
-                {
-                    self.fields.id = Some(span);
-                }
-            }
-            Some(b'r') => {
-                if let Some(millis) = value(b"retry").and_then(|span| millis(span.of(event))) {
-                    self.fields.retry = Some(millis);
-                }
-            }
-            _ => {}
         }
     }
 }
 
 /// Where the value begins in a line that holds the field `name`.
+#[inline]
 fn value_offset(line: &[u8], name: &[u8]) -> Option<usize> {
     match line.strip_prefix(name)? {
         [] => Some(name.len()),
@@ -122,11 +112,10 @@ fn value_offset(line: &[u8], name: &[u8]) -> Option<usize> {
     }
 }
 
-fn millis(value: &[u8]) -> Option<u64> {
-    if !value.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    str::from_utf8(value).ok()?.parse().ok()
+/// Digits only, and not too many of them.
+fn is_millis(value: &[u8]) -> bool {
+    value.iter().all(u8::is_ascii_digit)
+        && str::from_utf8(value).is_ok_and(|digits| digits.parse::<u64>().is_ok())
 }
 
 fn is_second_half_of_crlf(event: &[u8], at: usize) -> bool {

@@ -60,7 +60,7 @@ impl SseSplitter {
             chunk: Bytes::new(),
             queued: VecDeque::new(),
             pending: BytesMut::new(),
-            block: Block::new(),
+            block: Block::default(),
             bom: Some(0),
             max_event: DEFAULT_MAX_EVENT,
             failed: false,
@@ -69,10 +69,10 @@ impl SseSplitter {
         }
     }
 
-    /// Sets the size of the largest event to accept, in bytes with its field names; [`DEFAULT_MAX_EVENT`] otherwise.
+    /// Sets the size of the largest event to accept, in bytes with its field names; [`DEFAULT_MAX_EVENT`] otherwise. At most 4 GiB.
     #[must_use]
     pub fn with_max_event(mut self, bytes: usize) -> Self {
-        self.max_event = bytes;
+        self.max_event = bytes.min(u32::MAX as usize);
         self
     }
 
@@ -142,6 +142,7 @@ impl SseSplitter {
     }
 
     /// Reads an event from its first byte, in the chunk itself.
+    #[inline]
     fn read_chunk(&mut self) -> Result<Option<Frame>, FrameTooLarge> {
         // Blank lines between events, and the `\n` of a CRLF whose `\r` closed the event before.
         let blank = self
@@ -151,7 +152,7 @@ impl SseSplitter {
             .count();
         self.chunk.advance(blank);
 
-        let mut block = Block::new();
+        let mut block = Block::default();
         let mut from = 0;
         loop {
             let Some(at) = self.find_line_end(from) else {
@@ -208,6 +209,7 @@ impl SseSplitter {
     }
 
     /// Takes an event off the chunk's front. `end` is the offset behind the byte that closed it.
+    #[inline]
     fn cut_off(&mut self, end: usize) -> Bytes {
         let event = self.chunk.get(..end).unwrap_or_default();
         if !event.ends_with(b"\r") {
@@ -322,7 +324,7 @@ impl fmt::Debug for SseSplitter {
 
 /// The frame that `raw`, one whole event, is.
 pub(in crate::wire) fn parse(raw: Bytes) -> Frame {
-    let mut block = Block::new();
+    let mut block = Block::default();
     let mut from = 0;
     while let Some(found) = raw.get(from..).and_then(|rest| memchr2(b'\r', b'\n', rest)) {
         if block.end_line(&raw, from + found) {

@@ -25,7 +25,9 @@ impl From<&Frame> for Event {
             name: span(frame.fields.name).unwrap_or_default(),
             data: frame.has_data().then(|| frame.data().to_vec()),
             id: span(frame.fields.id),
-            retry: frame.fields.retry,
+            retry: frame
+                .retry()
+                .map(|retry| retry.as_millis().try_into().unwrap()),
         }
     }
 }
