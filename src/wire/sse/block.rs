@@ -89,16 +89,25 @@ impl Block {
         if let Some((name, span)) = value(b"event") {
             // An empty name counts as none.
             self.fields.name = span.filter(|_| !name.is_empty());
-        } else if let Some((id, span)) = value(b"id") {
-            if memchr(0, id).is_none() {
-                self.fields.id = span;
-            }
-        } else if let Some((retry, span)) = value(b"retry") {
-            if is_millis(retry) {
-                self.fields.retry = span;
-            }
+        } else if let Some((_, span)) = value(b"id").filter(|(id, _)| memchr(0, id).is_none()) {
+            self.fields.id = span;
+        } else if let Some((_, span)) = value(b"retry").filter(|(retry, _)| is_millis(retry)) {
+            self.fields.retry = span;
         }
     }
+}
+
+/// The frame that `raw`, one whole event, is.
+pub(in crate::wire) fn parse(raw: Bytes) -> Frame {
+    let mut block = Block::default();
+    let mut from = 0;
+    while let Some(found) = raw.get(from..).and_then(|rest| memchr2(b'\r', b'\n', rest)) {
+        if block.end_line(&raw, from + found) {
+            break;
+        }
+        from += found + 1;
+    }
+    block.into_frame(raw)
 }
 
 /// Where the value begins in a line that holds the field `name`.

@@ -10,7 +10,7 @@ mod splitter;
 mod tests;
 mod writer;
 
-pub(super) use self::splitter::parse;
+pub(super) use self::block::parse;
 pub use self::{
     super::frame::FrameTooLarge,
     splitter::{DEFAULT_MAX_EVENT, SseSplitter},

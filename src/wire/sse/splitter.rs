@@ -154,10 +154,7 @@ impl SseSplitter {
 
         let mut block = Block::default();
         let mut from = 0;
-        loop {
-            let Some(at) = self.find_line_end(from) else {
-                break;
-            };
+        while let Some(at) = self.find_line_end(from) {
             from = at + 1;
             if block.end_line(&self.chunk, at) {
                 if from > self.max_event {
@@ -320,17 +317,4 @@ impl fmt::Debug for SseSplitter {
             .field("failed", &self.failed)
             .finish_non_exhaustive()
     }
-}
-
-/// The frame that `raw`, one whole event, is.
-pub(in crate::wire) fn parse(raw: Bytes) -> Frame {
-    let mut block = Block::default();
-    let mut from = 0;
-    while let Some(found) = raw.get(from..).and_then(|rest| memchr2(b'\r', b'\n', rest)) {
-        if block.end_line(&raw, from + found) {
-            break;
-        }
-        from += found + 1;
-    }
-    block.into_frame(raw)
 }
