@@ -1,64 +1,38 @@
 //! Bytes ⇄ frames. No JSON is read here.
-use bytes::Bytes;
-use std::time::Duration;
-/// x
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct Frame {
-    raw: Bytes,
-    name: Option<Bytes>,
-    data: Bytes,
-}
-impl Frame {
-    /// x
-    pub fn new(name: Option<&str>, data: impl AsRef<[u8]>) -> Self {
-        let data = Bytes::copy_from_slice(data.as_ref());
-        let mut raw = Vec::new();
-        if let Some(name) = name {
-            raw.extend_from_slice(b"event: ");
-            raw.extend_from_slice(name.as_bytes());
-            raw.push(b'\n');
-        }
-        raw.extend_from_slice(b"data: ");
-        raw.extend_from_slice(&data);
-        raw.extend_from_slice(b"\n\n");
-        Self {
-            raw: raw.into(),
-            name: name.map(|n| Bytes::copy_from_slice(n.as_bytes())),
-            data,
-        }
-    }
-    /// x
-    pub fn raw(&self) -> &Bytes {
-        &self.raw
-    }
-    /// x
-    pub fn into_raw(self) -> Bytes {
-        self.raw
-    }
-    /// x
-    pub fn name(&self) -> Option<&str> {
-        self.name
-            .as_deref()
-            .and_then(|n| std::str::from_utf8(n).ok())
-    }
-    /// x
-    pub fn data(&self) -> &[u8] {
-        &self.data
-    }
-    /// x
-    pub fn retry(&self) -> Option<Duration> {
-        None
-    }
-    /// x
-    pub fn is_comment(&self) -> bool {
-        self.data.is_empty()
-    }
-}
-/// x
+//!
+//! A vendor's stream arrives as chunks of bytes that are cut anywhere. This module finds the [`Frame`]s in them and leaves
+//! their payload alone: what it means is the business of a dialect. There is no IO and no clock here either, so
+//! every part can be driven by hand:
+//!
+//! ```
+//! use bytes::Bytes;
+//! use trunkline::wire::SseSplitter;
+//!
+//! # fn main() -> Result<(), trunkline::wire::FrameTooLarge> {
+//! let mut splitter = SseSplitter::new();
+//! splitter.push(Bytes::from_static(b"data: {\"n\":1}\n\ndata: {\"n"));
+//! let frame = splitter.next_frame()?.expect("one whole event");
+//! assert_eq!(frame.data(), "{\"n\":1}");
+//! assert_eq!(frame.raw(), "data: {\"n\":1}\n\n");
+//! assert!(splitter.next_frame()?.is_none(), "the second event is still on its way");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Everything here works on bytes. Text is never decoded chunk by chunk, so a character that is cut by a chunk's end comes out whole.
+
+mod frame;
+pub mod sse;
+
+pub use self::{
+    frame::{Frame, FrameTooLarge},
+    sse::SseSplitter,
+};
+
+/// How a stream is cut into [`Frame`]s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Framing {
-    /// x
+    /// Server-sent events, `text/event-stream`.
     Sse,
 }
-pub mod sse;
