@@ -66,7 +66,7 @@ impl VendorStream {
         while !self.seen.content {
             match poll_fn(|cx| self.poll_read(cx)).await {
                 Some(frame) => self.ahead.push_back(frame?),
-                None if self.ahead.iter().all(Frame::is_comment) => {
+                None if !self.ahead.iter().any(Frame::has_data) => {
                     return Err(Error::new(
                         ErrorKind::Server,
                         "the vendor's stream ended before any content",
@@ -116,7 +116,7 @@ impl VendorStream {
 
     /// Notes what a frame means.
     fn watch(&mut self, frame: Frame) -> Result<Frame, Error> {
-        if frame.is_comment() {
+        if !frame.has_data() {
             return Ok(frame);
         }
         match self.observer.observe(&frame, &mut self.seen) {
@@ -151,7 +151,7 @@ impl VendorStream {
         if self.seen.stopped || self.seen.ended {
             return None;
         }
-        if !self.committed && self.ahead.iter().all(Frame::is_comment) {
+        if !self.committed && !self.ahead.iter().any(Frame::has_data) {
             return None;
         }
         Some(Err(self.fail(
@@ -226,7 +226,7 @@ impl FrameSource for VendorStream {
         }
         match self.poll_read(cx) {
             Poll::Ready(next) => {
-                if matches!(&next, Some(Ok(frame)) if !frame.is_comment()) {
+                if matches!(&next, Some(Ok(frame)) if frame.has_data()) {
                     self.arm();
                 }
                 Poll::Ready(next)
