@@ -29,6 +29,16 @@ struct Shared {
     retries: OnceLock<RetryBudget>,
 }
 
+impl Shared {
+    /// May another attempt be made after `made` of them, as far as this call is concerned?
+    fn has_room(&self, made: u32) -> bool {
+        let reserved = self.reserved.load(Ordering::Relaxed);
+        let base = self.base.load(Ordering::Relaxed);
+        let limit = self.limit.get().copied().unwrap_or(u32::MAX);
+        made < limit && (made == base || made.saturating_add(reserved) < limit)
+    }
+}
+
 impl CallBudget {
     /// No deadline; the number of attempts is for the layers to limit.
     pub fn new() -> Self {
@@ -79,14 +89,10 @@ impl CallBudget {
         if self.remaining().is_some_and(|left| left.is_zero()) {
             return false;
         }
-        let reserved = shared.reserved.load(Ordering::Relaxed);
-        let base = shared.base.load(Ordering::Relaxed);
-        let limit = shared.limit.get().copied().unwrap_or(u32::MAX);
         let taken = shared
             .made
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |made| {
-                let room = made < limit && (made == base || made.saturating_add(reserved) < limit);
-                room.then(|| made.saturating_add(1))
+                shared.has_room(made).then(|| made.saturating_add(1))
             });
         match (taken, shared.retries.get()) {
             (Err(_), _) => false,
@@ -103,6 +109,14 @@ impl CallBudget {
             }
             (Ok(_), None) => true,
         }
+    }
+
+    /// Would an attempt be granted now? A look, not a promise.
+    pub fn has_attempt(&self) -> bool {
+        let shared = &*self.shared;
+        let time = self.remaining().is_none_or(|left| !left.is_zero());
+        time && shared.has_room(self.attempts())
+            && (self.attempts() == 0 || shared.retries.get().is_none_or(RetryBudget::has_room))
     }
 
     /// How many attempts were made so far.
@@ -185,17 +199,17 @@ impl RetryBudget {
     }
 
     fn withdraw(&self) -> bool {
-        let bucket = &*self.0;
         self.with_window(|window| {
-            let first = window.now.first + window.before.first;
-            let further = window.now.further + window.before.further;
-            let allowed = ((first as f64 * bucket.ratio) as u64).max(bucket.reserve);
-            let granted = further < allowed;
+            let granted = self.0.allows(window);
             if granted {
                 window.now.further += 1;
             }
             granted
         })
+    }
+
+    fn has_room(&self) -> bool {
+        self.with_window(|window| self.0.allows(window))
     }
 
     fn with_window<T>(&self, act: impl FnOnce(&mut Window) -> T) -> T {
@@ -213,6 +227,14 @@ impl RetryBudget {
             window.started = Some(now);
         }
         act(&mut window)
+    }
+}
+
+impl Bucket {
+    fn allows(&self, window: &Window) -> bool {
+        let first = window.now.first + window.before.first;
+        let further = window.now.further + window.before.further;
+        further < ((first as f64 * self.ratio) as u64).max(self.reserve)
     }
 }
 

@@ -3,6 +3,7 @@
 //! [`Error`] says *what* went wrong ([`ErrorKind`]); [`ErrorKind::policy`] says what that means: try the same account
 //! again, the next account, the next model, and whether the account is to blame. No layer decides on a status code.
 
+mod informative;
 mod policy;
 
 use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};

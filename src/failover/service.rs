@@ -1,0 +1,246 @@
+//! The layer and its service.
+
+use std::{
+    future::Future,
+    mem,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use tower::ServiceExt;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::Chains;
+use crate::{
+    BoxError,
+    error::{Error, ErrorKind},
+    request::ModelRequest,
+    response::ModelResponse,
+};
+
+/// Replaces models that cannot be had. See the [module docs](crate::failover) for an example.
+#[derive(Clone, Debug)]
+pub struct FailoverLayer {
+    chains: Chains,
+}
+
+impl FailoverLayer {
+    /// By these chains.
+    pub const fn new(chains: Chains) -> Self {
+        Self { chains }
+    }
+}
+
+impl<S> Layer<S> for FailoverLayer {
+    type Service = Failover<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Failover {
+            inner,
+            chains: self.chains.clone(),
+        }
+    }
+}
+
+/// The service of [`FailoverLayer`].
+#[derive(Clone, Debug)]
+pub struct Failover<S> {
+    inner: S,
+    chains: Chains,
+}
+
+impl<S> Service<ModelRequest> for Failover<S>
+where
+    S: Service<ModelRequest, Response = ModelResponse> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+{
+    type Response = ModelResponse;
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<ModelResponse, Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.inner
+            .poll_ready(cx)
+            .map_err(|e| Error::from_box(e.into()))
+    }
+
+    fn call(&mut self, request: ModelRequest) -> Self::Future {
+        let clone = self.inner.clone();
+        let inner = mem::replace(&mut self.inner, clone);
+        let walk = self.chains.walk(&request.model, &request.caller);
+        let content_filter = self.chains.covers_content_filter();
+        Box::pin(run(inner, request, walk, content_filter))
+    }
+}
+
+async fn run<S>(
+    mut inner: S,
+    request: ModelRequest,
+    walk: Vec<std::sync::Arc<str>>,
+    content_filter: bool,
+) -> Result<ModelResponse, Error>
+where
+    S: Service<ModelRequest, Response = ModelResponse>,
+    S::Error: Into<BoxError>,
+{
+    let mut worst: Option<Error> = None;
+    for (done, model) in walk.iter().enumerate() {
+        let later = u32::try_from(walk.len() - done - 1).unwrap_or(u32::MAX);
+        request.budget.reserve(later);
+        if let Some(error) = worst.as_ref() {
+            if !request.budget.has_attempt() {
+                break;
+            }
+            tracing::info!(asked = &*request.model, next = &**model, kind = %error.kind(), "failing over to the next model");
+        }
+        let target = request.clone().with_model(model.clone());
+        let answer = async {
+            // Ready for the first one by contract; asking again does no harm.
+            let ready = inner.ready().await.map_err(Into::into)?;
+            ready.call(target).await.map_err(Into::into)
+        };
+        let error = match answer.await {
+            Ok(response) => return Ok(response),
+            Err(error) => Error::from_box(error),
+        };
+        let goes_on = error.policy().next_model
+            || (content_filter && error.kind() == ErrorKind::ContentFilter);
+        worst = Some(match worst {
+            Some(earlier) => Error::more_informative(earlier, error),
+            None => error,
+        });
+        if !goes_on {
+            break;
+        }
+    }
+    Err(worst.unwrap_or_else(|| Error::new(ErrorKind::Server, "no model was asked")))
+}
+
+#[cfg(test)]
+mod tests {
+    use tower_test::mock;
+
+    use super::*;
+    use crate::{
+        Reply,
+        chat::{ChatRequest, Message},
+        dialect::openai_chat::OpenAiChat,
+        response::{Complete, Served},
+        retry::{RetryBackoffLayer, RetryPolicy},
+    };
+
+    /// Calls `a`, whose chain is a, b, c. Models answer with the error of their place, or well.
+    async fn play(
+        chains: Chains,
+        fails: &'static [(&'static str, ErrorKind)],
+    ) -> (Result<ModelResponse, Error>, Vec<String>) {
+        let (mut service, mut handle) = mock::spawn_layer(FailoverLayer::new(chains));
+        let vendor = tokio::spawn(async move {
+            let mut asked = Vec::new();
+            while let Some((request, send)) = handle.next_request().await {
+                let request: ModelRequest = request;
+                assert!(request.budget.try_attempt());
+                asked.push(request.model.to_string());
+                match fails.iter().find(|(m, _)| *m == &*request.model) {
+                    Some((m, kind)) => send.send_error(Error::new(*kind, *m)),
+                    None => send.send_response(ModelResponse::new(
+                        Served::new("v".into(), "a".into(), request.model.clone(), 1).into(),
+                        Reply::Complete(Complete::json(&OpenAiChat, "{}".into())),
+                    )),
+                }
+            }
+            asked
+        });
+        std::future::poll_fn(|_| service.poll_ready())
+            .await
+            .unwrap();
+        let request = ModelRequest::chat(ChatRequest::new("a", vec![Message::user("hi")]));
+        let result = service.call(request).await;
+        drop(service);
+        (result, vendor.await.unwrap())
+    }
+
+    fn abc() -> Chains {
+        Chains::new().chain("a", ["b", "c"])
+    }
+
+    #[tokio::test]
+    async fn the_next_model_is_asked() {
+        let (result, asked) = play(
+            abc(),
+            &[("a", ErrorKind::Exhausted), ("b", ErrorKind::ContextLength)],
+        )
+        .await;
+        assert_eq!(&*result.unwrap().served.model, "c");
+        assert_eq!(asked, ["a", "b", "c"]);
+    }
+
+    #[tokio::test]
+    async fn a_callers_fault_stops_the_walk_and_is_told() {
+        let (result, asked) = play(
+            abc(),
+            &[("a", ErrorKind::Server), ("b", ErrorKind::InvalidRequest)],
+        )
+        .await;
+        let error = result.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.message()),
+            (ErrorKind::InvalidRequest, "b")
+        );
+        assert_eq!(asked, ["a", "b"]);
+    }
+
+    #[tokio::test]
+    async fn the_most_informative_cause_is_told() {
+        let (result, _) = play(
+            abc(),
+            &[
+                ("a", ErrorKind::RateLimited),
+                ("b", ErrorKind::Authentication),
+                ("c", ErrorKind::Exhausted),
+            ],
+        )
+        .await;
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::RateLimited);
+    }
+
+    #[tokio::test]
+    async fn a_content_filter_is_followed_only_if_asked_to() {
+        let (result, asked) = play(abc(), &[("a", ErrorKind::ContentFilter)]).await;
+        assert!(result.is_err());
+        assert_eq!(asked, ["a"]);
+        let (result, _) = play(
+            abc().on_content_filter(true),
+            &[("a", ErrorKind::ContentFilter)],
+        )
+        .await;
+        assert!(result.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn attempts_are_left_for_the_last_model() {
+        let layers = tower::ServiceBuilder::new()
+            .layer(FailoverLayer::new(abc()))
+            .layer(RetryBackoffLayer::new(RetryPolicy::new().max_attempts(4)));
+        let (mut service, mut handle) = mock::spawn_layer(layers);
+        let vendor = tokio::spawn(async move {
+            let mut asked = Vec::new();
+            while let Some((request, send)) = handle.next_request().await {
+                let request: ModelRequest = request;
+                assert!(request.budget.try_attempt());
+                asked.push(request.model.to_string());
+                send.send_error(Error::new(ErrorKind::Overloaded, "no"));
+            }
+            asked
+        });
+        std::future::poll_fn(|_| service.poll_ready())
+            .await
+            .unwrap();
+        let request = ModelRequest::chat(ChatRequest::new("a", vec![Message::user("hi")]));
+        let _ = service.call(request).await.unwrap_err();
+        drop(service);
+        assert_eq!(vendor.await.unwrap(), ["a", "a", "b", "c"]);
+    }
+}
