@@ -2,6 +2,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod body;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod wire;
 
 pub use body::Body;
