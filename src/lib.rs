@@ -11,13 +11,18 @@ pub mod credential;
 pub mod dialect;
 pub mod error;
 pub mod failover;
+pub mod ingress;
 mod json;
+pub mod normalize;
 pub mod provider;
 pub mod request;
 pub mod response;
 pub mod retry;
 mod rng;
 mod stream;
+#[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
 pub mod upstream;
 pub mod wire;
 

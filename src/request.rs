@@ -141,8 +141,28 @@ impl Payload {
     /// # Errors
     /// If the body is not a JSON object, `model` is not a non-empty string, or `stream` is not a boolean.
     pub fn json(dialect: &'static dyn Dialect, bytes: Bytes) -> Result<Self, Error> {
-        let peek = peek(&bytes)?;
+        let messages = dialect
+            .front()
+            .is_some_and(|front| front.requires_messages());
+        let peek = peek(&bytes, messages)?;
         Ok(Self::with_parts(Some(dialect), bytes, peek))
+    }
+
+    /// The same for a body whose model is named elsewhere, e.g. in the path: `model` is put in place of whatever the body says.
+    ///
+    /// # Errors
+    /// As [`json`](Self::json).
+    pub fn json_for_model(
+        dialect: &'static dyn Dialect,
+        bytes: Bytes,
+        model: &str,
+    ) -> Result<Self, Error> {
+        let bytes = match members(&bytes)?.model {
+            Some(_) => bytes,
+            None => insert_model(&bytes, model),
+        };
+        let this = Self::json(dialect, bytes)?;
+        Self::json(dialect, this.renamed(model))
     }
 
     /// A typed conversation, in no dialect.
@@ -267,7 +287,7 @@ impl fmt::Debug for Payload {
     }
 }
 
-/// The three members the stack reads; serde skips the others without building them.
+/// The members the stack reads; serde skips the others without building them.
 #[derive(Deserialize)]
 struct Members<'a> {
     #[serde(borrow, default)]
@@ -276,6 +296,8 @@ struct Members<'a> {
     stream: Option<&'a RawValue>,
     #[serde(borrow, default)]
     stream_options: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    messages: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -284,7 +306,7 @@ struct StreamOptions {
     include_usage: Option<bool>,
 }
 
-fn peek(bytes: &[u8]) -> Result<Peek, Error> {
+fn peek(bytes: &[u8], messages: bool) -> Result<Peek, Error> {
     let members = members(bytes)?;
     let Some(model) = members.model.filter(|raw| raw.get() != "null") else {
         return Err(Error::invalid(
@@ -296,6 +318,9 @@ fn peek(bytes: &[u8]) -> Result<Peek, Error> {
         Ok(name) if !name.is_empty() => {}
         Ok(_) => return Err(Error::invalid("model", "`model` must not be empty")),
         Err(_) => return Err(Error::invalid("model", "`model` must be a string")),
+    }
+    if messages {
+        check_messages(members.messages.map(RawValue::get))?;
     }
     let stream = match members.stream.map(RawValue::get) {
         Some("true") => true,
@@ -311,6 +336,41 @@ fn peek(bytes: &[u8]) -> Result<Peek, Error> {
             .and_then(|options| options.include_usage)
             .unwrap_or(false),
     })
+}
+
+/// A conversation needs somebody to have said something. The items are read by whoever translates them, or by the vendor.
+fn check_messages(messages: Option<&str>) -> Result<(), Error> {
+    let wrong = |why| Err(Error::invalid("messages", format!("`messages` {why}")));
+    match messages {
+        None | Some("null") => wrong("is required: a list with at least one message"),
+        Some(text) if !text.starts_with('[') => wrong("must be a list of messages"),
+        Some(text)
+            if text
+                .get(1..)
+                .unwrap_or_default()
+                .trim_start()
+                .starts_with(']') =>
+        {
+            wrong("must not be empty")
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// The object with `model` as its first member.
+fn insert_model(bytes: &[u8], model: &str) -> Bytes {
+    let Some(open) = memchr::memchr(b'{', bytes) else {
+        return Bytes::copy_from_slice(bytes);
+    };
+    let (head, tail) = bytes.split_at(open + 1);
+    let name = serde_json::to_string(model).unwrap_or_default();
+    let comma = if tail.trim_ascii_start().starts_with(b"}") {
+        ""
+    } else {
+        ","
+    };
+    let member = format!("\"model\":{name}{comma}");
+    [head, member.as_bytes(), tail].concat().into()
 }
 
 /// The same for a body that may be anything.
@@ -379,11 +439,29 @@ mod tests {
             (r#"{"model":7}"#, "model"),
             (r#"{"model":null}"#, "model"),
             (r#"{"model":""}"#, "model"),
-            (r#"{"model":"m","stream":"yes"}"#, "stream"),
+            (r#"{"model":"m","messages":[{}],"stream":"yes"}"#, "stream"),
+            (r#"{"model":"m"}"#, "messages"),
+            (r#"{"model":"m","messages":{}}"#, "messages"),
+            (r#"{"model":"m","messages":[ ]}"#, "messages"),
         ] {
             let error = payload(body).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{body}");
             assert_eq!(error.param(), Some(param), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_model_in_the_path_wins() {
+        for (body, want) in [
+            (r#"{"messages":[1]}"#, r#"{"model":"a/b","messages":[1]}"#),
+            (
+                r#"{"model":"x","messages":[1]}"#,
+                r#"{"model":"a/b","messages":[1]}"#,
+            ),
+        ] {
+            let payload = Payload::json_for_model(&OpenAiChat, body.into(), "a/b").unwrap();
+            assert_eq!(payload.bytes(), want);
+            assert_eq!(payload.model().unwrap(), "a/b");
         }
     }
 

@@ -117,6 +117,8 @@ pub struct Complete {
     pub bytes: Bytes,
     /// What the vendor calls it.
     pub content_type: HeaderValue,
+    /// The same, already read: the leaf does so where it will be translated.
+    pub(crate) decoded: Option<Box<ChatResponse>>,
 }
 
 impl Complete {
@@ -126,6 +128,7 @@ impl Complete {
             dialect,
             bytes,
             content_type: HeaderValue::from_static("application/json"),
+            decoded: None,
         }
     }
 
@@ -133,13 +136,19 @@ impl Complete {
     ///
     /// # Errors
     /// If it is not one.
-    pub fn decode(&self) -> Result<ChatResponse, Error> {
-        self.dialect.decode_response(&self.bytes)
+    pub fn decode(self) -> Result<ChatResponse, Error> {
+        match self.decoded {
+            Some(decoded) => Ok(*decoded),
+            None => self.dialect.decode_response(&self.bytes),
+        }
     }
 
     /// The usage it tells.
     pub fn usage(&self) -> Option<Usage> {
-        self.dialect.usage(&self.bytes)
+        match &self.decoded {
+            Some(decoded) => decoded.usage,
+            None => self.dialect.usage(&self.bytes),
+        }
     }
 }
 

@@ -211,6 +211,14 @@ pub trait Front: Debug + Send + Sync + 'static {
         None
     }
 
+    /// The frame that ends a stream of this dialect, given the last frame with data; none if that was it.
+    fn ending(&self, last: Option<&Frame>) -> Option<Frame>;
+
+    /// Is a member `messages`, a list with something in it, part of every request?
+    fn requires_messages(&self) -> bool {
+        true
+    }
+
     /// The list of models.
     fn encode_models(&self, models: &[&str]) -> Bytes;
 

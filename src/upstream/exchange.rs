@@ -99,7 +99,12 @@ where
                 Reply::Stream(EventStream::new(dialect, stream))
             } else {
                 let bytes = clock.run(read(body, max_body)).await?;
-                whole(dialect, provider, &parts, bytes)?
+                let translated = attempt
+                    .request
+                    .payload
+                    .dialect()
+                    .is_none_or(|front| front.name() != dialect.name());
+                whole(dialect, provider, &parts, bytes, translated)?
             };
             (HeaderMap::new(), reply)
         }
@@ -185,6 +190,7 @@ fn whole(
     provider: &dyn Provider,
     parts: &response::Parts,
     bytes: Bytes,
+    translated: bool,
 ) -> Result<Reply, Error> {
     match bytes.trim_ascii_start().first() {
         Some(b'{') => {}
@@ -200,7 +206,12 @@ fn whole(
     if dialect::has_error(&bytes) {
         return Err(provider.classify(parts, &bytes));
     }
-    Ok(Reply::Complete(Complete::json(dialect, bytes)))
+    let mut complete = Complete::json(dialect, bytes);
+    if translated {
+        // Read here, not above: an answer that cannot be read is a failure that another account may mend.
+        complete.decoded = Some(Box::new(dialect.decode_response(&complete.bytes)?));
+    }
+    Ok(Reply::Complete(complete))
 }
 
 fn not_an_answer(status: StatusCode, what: &str) -> Error {

@@ -1,0 +1,95 @@
+//! The layer and its settings.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use tower_layer::Layer;
+
+use super::Ingress;
+
+/// Serves the front dialects over HTTP. See the [module docs](crate::ingress) for an example.
+#[derive(Clone)]
+#[must_use]
+pub struct IngressLayer {
+    pub(super) settings: Arc<Settings>,
+}
+
+/// What one gateway's door is set to.
+#[derive(Clone)]
+pub(super) struct Settings {
+    pub(super) body_limit: usize,
+    pub(super) heartbeat: Option<Duration>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) models: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
+}
+
+impl IngressLayer {
+    /// Bodies up to 32 MiB, heartbeats every 15 s, ten minutes for a call, an empty list of models.
+    pub fn new() -> Self {
+        Self {
+            settings: Arc::new(Settings {
+                body_limit: 32 << 20,
+                heartbeat: Some(Duration::from_secs(15)),
+                timeout: Some(Duration::from_secs(600)),
+                models: Arc::new(Vec::new),
+            }),
+        }
+    }
+
+    /// The most bytes of a request's body. More is answered with 413.
+    pub fn body_limit(mut self, bytes: usize) -> Self {
+        self.edit().body_limit = bytes;
+        self
+    }
+
+    /// How long a stream may be silent before the caller hears a heartbeat; `None` for never.
+    pub fn heartbeat(mut self, every: impl Into<Option<Duration>>) -> Self {
+        self.edit().heartbeat = every.into().filter(|every| !every.is_zero());
+        self
+    }
+
+    /// The most time a call may take, stream and all; `None` for as long as it likes.
+    pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.edit().timeout = timeout.into();
+        self
+    }
+
+    /// Where the list of models comes from. It is asked at every `GET /models`.
+    pub fn models(mut self, models: impl Fn() -> Vec<String> + Send + Sync + 'static) -> Self {
+        self.edit().models = Arc::new(models);
+        self
+    }
+
+    fn edit(&mut self) -> &mut Settings {
+        Arc::make_mut(&mut self.settings)
+    }
+}
+
+impl Default for IngressLayer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S> Layer<S> for IngressLayer {
+    type Service = Ingress<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Ingress::new(inner, self.settings.clone())
+    }
+}
+
+impl fmt::Debug for IngressLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.settings.fmt(f)
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IngressLayer")
+            .field("body_limit", &self.body_limit)
+            .field("heartbeat", &self.heartbeat)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,237 @@
+//! A request's head and body, read into a [`ModelRequest`].
+
+use std::{pin::pin, sync::Arc};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
+use http_body::Body as HttpBody;
+use http_body_util::BodyExt;
+
+use super::{layer::Settings, route::Route};
+use crate::{
+    dialect::Dialect,
+    error::{Error, ErrorKind},
+    request::{Caller, ModelRequest, Operation, Payload},
+};
+
+/// The call that a request is; `Route::Models` and `Route::Model` are none and have been answered.
+pub(super) async fn read<B>(
+    route: Route,
+    parts: &Parts,
+    body: B,
+    settings: &Settings,
+) -> Result<ModelRequest, Error>
+where
+    B: HttpBody<Data = Bytes>,
+{
+    let bytes = match &route {
+        Route::Chat { .. } => {
+            check_content_type(&parts.headers)?;
+            collect(parts, body, settings.body_limit).await?
+        }
+        _ => collect(parts, body, settings.body_limit).await?,
+    };
+    let mut request = match route {
+        Route::Chat { dialect, model } => chat(dialect, bytes, model)?,
+        Route::Proxy { model, path } => {
+            let content_type = parts.headers.get(header::CONTENT_TYPE).cloned();
+            let operation = Operation::Proxy {
+                method: parts.method.clone(),
+                path: path.into(),
+            };
+            ModelRequest::new(model, operation, Payload::opaque(bytes, content_type))
+        }
+        Route::Models | Route::Model(_) => {
+            return Err(Error::new(ErrorKind::NotFound, "this is not a call"));
+        }
+    };
+    request.headers = Arc::new(passed_on(&parts.headers));
+    request.caller = caller(parts);
+    if let Some(timeout) = settings.timeout {
+        request = request.with_timeout(timeout);
+    }
+    Ok(request)
+}
+
+fn chat(
+    dialect: &'static dyn Dialect,
+    bytes: Bytes,
+    model: Option<String>,
+) -> Result<ModelRequest, Error> {
+    let payload = match &model {
+        Some(model) => Payload::json_for_model(dialect, bytes, model)?,
+        None => Payload::json(dialect, bytes)?,
+    };
+    let model = model.or_else(|| payload.model()).unwrap_or_default();
+    Ok(ModelRequest::new(model, Operation::Chat, payload))
+}
+
+fn check_content_type(headers: &HeaderMap) -> Result<(), Error> {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else {
+        return Ok(());
+    };
+    let text = value.to_str().unwrap_or_default();
+    let kind = text
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    if kind == "application/json" || kind.ends_with("+json") {
+        return Ok(());
+    }
+    let message = format!("content-type `{text}` is not served here: send application/json");
+    Err(Error::new(ErrorKind::InvalidRequest, message)
+        .with_status(http::StatusCode::UNSUPPORTED_MEDIA_TYPE)
+        .with_param("content-type")
+        .with_code("unsupported_media_type"))
+}
+
+async fn collect<B>(parts: &Parts, body: B, limit: usize) -> Result<Bytes, Error>
+where
+    B: HttpBody<Data = Bytes>,
+{
+    let too_large = || {
+        Error::new(
+            ErrorKind::TooLarge,
+            format!(
+                "the request body is over this gateway's limit of {limit} bytes (server.body_limit)"
+            ),
+        )
+        .with_code("request_too_large")
+    };
+    let announced = parts
+        .headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > limit as u64) {
+        return Err(too_large());
+    }
+    let mut body = pin!(body);
+    let mut first = Bytes::new();
+    let mut all = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else {
+            return Err(Error::invalid(
+                "",
+                "the request body broke off before its end",
+            ));
+        };
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        if first.len() + all.len() + data.len() > limit {
+            return Err(too_large());
+        }
+        // Small bodies come in one piece, which need not be copied.
+        if first.is_empty() && all.is_empty() {
+            first = data;
+            continue;
+        }
+        if !first.is_empty() {
+            // The announced length saves the copies of growing; it is already known to be within the limit.
+            all.reserve(announced.map_or(0, |length| length as usize));
+            all.extend_from_slice(&std::mem::take(&mut first));
+        }
+        all.extend_from_slice(&data);
+    }
+    Ok(if all.is_empty() { first } else { all.freeze() })
+}
+
+/// The headers a vendor may see. Everything else, credentials above all, stays here.
+fn passed_on(headers: &HeaderMap) -> HeaderMap {
+    headers
+        .iter()
+        .filter(|(name, _)| is_passed_on(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+fn is_passed_on(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "anthropic-beta" | "anthropic-version" | "openai-beta" | "traceparent" | "tracestate"
+    )
+}
+
+/// The caller, by the first key found. Anthropic's own header comes first, as at Anthropic.
+fn caller(parts: &Parts) -> Caller {
+    let header = |name: HeaderName| parts.headers.get(name).map(HeaderValue::as_bytes);
+    let key = header(HeaderName::from_static("x-api-key"))
+        .or_else(|| {
+            header(header::AUTHORIZATION).map(|value| {
+                let (scheme, rest) = value.split_at_checked(7).unwrap_or((b"", value));
+                if scheme.eq_ignore_ascii_case(b"bearer ") {
+                    rest
+                } else {
+                    value
+                }
+            })
+        })
+        .or_else(|| header(HeaderName::from_static("x-goog-api-key")))
+        .or_else(|| {
+            let query = parts.uri.query()?;
+            let pair = query
+                .split('&')
+                .find_map(|pair| pair.strip_prefix("key="))?;
+            Some(pair.as_bytes())
+        });
+    match key.map(<[u8]>::trim_ascii) {
+        None | Some(b"") => Caller::default(),
+        Some(key) => Caller::from_key(&String::from_utf8_lossy(key)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(headers: &[(&str, &str)], uri: &str) -> Parts {
+        let mut request = http::Request::builder().uri(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn a_caller_is_known_by_any_of_its_headers() {
+        let alice = Caller::from_key("alice");
+        for (headers, uri) in [
+            (vec![("authorization", "Bearer alice")], "/"),
+            (vec![("authorization", "bearer alice")], "/"),
+            (
+                vec![("x-api-key", "alice"), ("authorization", "Bearer bob")],
+                "/",
+            ),
+            (vec![("x-goog-api-key", "alice")], "/"),
+            (vec![], "/?alt=sse&key=alice"),
+        ] {
+            assert_eq!(caller(&parts(&headers, uri)), alice, "{headers:?} {uri}");
+        }
+        assert_eq!(
+            caller(&parts(&[("authorization", "Bearer ")], "/")),
+            Caller::default()
+        );
+    }
+
+    #[test]
+    fn credentials_stay_here() {
+        let parts = parts(
+            &[
+                ("authorization", "Bearer k"),
+                ("x-api-key", "k"),
+                ("cookie", "k"),
+                ("host", "evil"),
+                ("anthropic-beta", "a,b"),
+                ("anthropic-version", "2026-10-21"),
+                ("x-forwarded-for", "1"),
+            ],
+            "/",
+        );
+        let passed = passed_on(&parts.headers);
+        let mut names: Vec<&str> = passed.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["anthropic-beta", "anthropic-version"]);
+    }
+}

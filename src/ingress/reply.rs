@@ -1,0 +1,111 @@
+//! Answers and errors as HTTP.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+
+use crate::{
+    Body,
+    dialect::Dialect,
+    error::{Error, ErrorKind},
+    response::Served,
+};
+
+/// The headers that tell who served a call.
+const PROVIDER: HeaderName = HeaderName::from_static("x-trunkline-provider");
+const ACCOUNT: HeaderName = HeaderName::from_static("x-trunkline-account");
+const MODEL: HeaderName = HeaderName::from_static("x-trunkline-model");
+const ATTEMPTS: HeaderName = HeaderName::from_static("x-trunkline-attempts");
+/// The header that names a call, in and out.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+pub(super) fn json(status: StatusCode, body: Bytes) -> Response<Body> {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    response
+}
+
+/// The head of a stream: no proxy on the way may hold it back.
+pub(super) fn stream(body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream; charset=utf-8"),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(
+        HeaderName::from_static("x-accel-buffering"),
+        HeaderValue::from_static("no"),
+    );
+    response
+}
+
+pub(super) fn error(dialect: &dyn Dialect, error: &Error) -> Response<Body> {
+    let (status, body) = match dialect.front() {
+        Some(front) => (front.error_status(error), front.encode_error(error)),
+        None => (
+            error.status(),
+            Bytes::copy_from_slice(error.message().as_bytes()),
+        ),
+    };
+    let mut response = json(status, body);
+    let headers = response.headers_mut();
+    let after = error
+        .retry_after()
+        .filter(|_| matches!(status.as_u16(), 429 | 503 | 529));
+    if let Some(after) = after {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(after)));
+    }
+    // SDKs repeat every 5xx and 429: here a repeat is certain to fail again.
+    if matches!(
+        error.kind(),
+        ErrorKind::Authentication | ErrorKind::QuotaExhausted
+    ) {
+        headers.insert(
+            HeaderName::from_static("x-should-retry"),
+            HeaderValue::from_static("false"),
+        );
+    }
+    if let Some(served) = error.served() {
+        tell(headers, served);
+    }
+    response
+}
+
+/// Seconds, rounded up: coming back a moment too early is too early.
+fn whole_seconds(after: Duration) -> u64 {
+    after.as_secs() + u64::from(after.subsec_nanos() > 0)
+}
+
+/// Adds who served the call.
+pub(super) fn tell(headers: &mut HeaderMap, served: &Served) {
+    for (name, text) in [
+        (PROVIDER, &served.provider),
+        (ACCOUNT, &served.account),
+        (MODEL, &served.model),
+    ] {
+        // A name that cannot stand in a header is left out rather than failing the call.
+        if let Ok(value) = HeaderValue::from_str(text) {
+            headers.insert(name, value);
+        }
+    }
+    headers.insert(ATTEMPTS, HeaderValue::from(served.attempts));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_are_rounded_up() {
+        assert_eq!(whole_seconds(Duration::from_millis(1)), 1);
+        assert_eq!(whole_seconds(Duration::from_secs(2)), 2);
+        assert_eq!(whole_seconds(Duration::from_millis(2001)), 3);
+    }
+}

@@ -1,0 +1,196 @@
+//! Which request is for what.
+
+use std::borrow::Cow;
+
+use http::{HeaderMap, Method, Uri};
+use percent_encoding::percent_decode_str;
+
+use crate::{
+    dialect::{Dialect, anthropic::Anthropic, openai_chat::OpenAiChat},
+    error::{Error, ErrorKind},
+};
+
+/// What a request is for.
+#[derive(Debug)]
+pub(super) enum Route {
+    /// A conversation.
+    Chat {
+        dialect: &'static dyn Dialect,
+        /// The model, if the path names it.
+        model: Option<String>,
+    },
+    /// The list of models.
+    Models,
+    /// One model.
+    Model(String),
+    /// Any endpoint of the account that serves `model`.
+    Proxy {
+        model: String,
+        /// Below the vendor's base URL, with its query.
+        path: String,
+    },
+}
+
+/// First segments that are endpoints, and therefore no models.
+const ENDPOINTS: [&str; 14] = [
+    "audio",
+    "batches",
+    "chat",
+    "completions",
+    "embeddings",
+    "files",
+    "images",
+    "messages",
+    "models",
+    "moderations",
+    "rerank",
+    "responses",
+    "uploads",
+    "videos",
+];
+
+/// The route of a request, or the refusal and, for a wrong method, the methods that would do.
+pub(super) fn route(method: &Method, uri: &Uri) -> Result<Route, (Error, Option<&'static str>)> {
+    let path = uri.path().trim_end_matches('/');
+    let path = path
+        .strip_prefix("/v1")
+        .filter(|rest| rest.starts_with('/'))
+        .unwrap_or(path);
+    let only = |allowed: Method, name: &'static str, route: Route| {
+        if *method == allowed {
+            return Ok(route);
+        }
+        let message = format!("{method} is not a method of {}: use {name}", uri.path());
+        let error = Error::new(ErrorKind::InvalidRequest, message)
+            .with_status(http::StatusCode::METHOD_NOT_ALLOWED)
+            .with_code("method_not_allowed");
+        Err((error, Some(name)))
+    };
+    let post = |route| only(Method::POST, "POST", route);
+    let chat = |dialect, model| post(Route::Chat { dialect, model });
+    match path {
+        "/chat/completions" => return chat(&OpenAiChat, None),
+        "/messages" => return chat(&Anthropic, None),
+        "/models" => return only(Method::GET, "GET", Route::Models),
+        _ => {}
+    }
+    if let Some(rest) = path.strip_prefix("/models/") {
+        if let Some(model) = rest.strip_suffix("/chat/completions") {
+            return chat(&OpenAiChat, Some(decode(model).map_err(|e| (e, None))?));
+        }
+        if let Some(model) = rest.strip_suffix("/messages") {
+            return chat(&Anthropic, Some(decode(model).map_err(|e| (e, None))?));
+        }
+        let model = decode(rest).map_err(|e| (e, None))?;
+        return only(Method::GET, "GET", Route::Model(model));
+    }
+    proxy(path, uri.query()).map_err(|error| (error, None))
+}
+
+fn proxy(path: &str, query: Option<&str>) -> Result<Route, Error> {
+    let missing = || {
+        Error::new(
+            ErrorKind::NotFound,
+            "there is no such endpoint here; see the gateway's documentation",
+        )
+        .with_code("unknown_endpoint")
+    };
+    let (model, rest) = path
+        .strip_prefix('/')
+        .and_then(|p| p.split_once('/'))
+        .ok_or_else(missing)?;
+    if model.is_empty() || rest.is_empty() || ENDPOINTS.contains(&model) {
+        return Err(missing());
+    }
+    // The path goes below the account's base URL and must stay there.
+    let climbs = rest.split('/').any(|segment| {
+        let plain = percent_decode_str(segment).decode_utf8_lossy();
+        plain.is_empty() || matches!(&*plain, "." | "..") || plain.contains(['/', '\\'])
+    });
+    if climbs {
+        return Err(Error::invalid(
+            "",
+            "the path has an empty segment, a dot segment or an encoded slash",
+        ));
+    }
+    let path = match query.map(without_key).filter(|query| !query.is_empty()) {
+        Some(query) => format!("/{rest}?{query}"),
+        None => format!("/{rest}"),
+    };
+    Ok(Route::Proxy {
+        model: decode(model)?,
+        path,
+    })
+}
+
+/// The query without the caller's key.
+fn without_key(query: &str) -> String {
+    let kept: Vec<&str> = query
+        .split('&')
+        .filter(|pair| !matches!(pair.split('=').next(), Some("key" | "")))
+        .collect();
+    kept.join("&")
+}
+
+fn decode(model: &str) -> Result<String, Error> {
+    percent_decode_str(model)
+        .decode_utf8()
+        .map(Cow::into_owned)
+        .map_err(|_| Error::invalid("model", "the model's name in the path is not UTF-8"))
+}
+
+/// The dialect to refuse in, where the route does not tell.
+pub(super) fn asker(headers: &HeaderMap, uri: &Uri) -> &'static dyn Dialect {
+    if headers.contains_key("anthropic-version") || uri.path().contains("/messages") {
+        &Anthropic
+    } else {
+        &OpenAiChat
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(method: &str, uri: &str) -> String {
+        match route(&method.parse().unwrap(), &uri.parse().unwrap()) {
+            Ok(Route::Chat { dialect, model }) => format!("{} {model:?}", dialect.name()),
+            Ok(Route::Proxy { model, path }) => format!("{model} {path}"),
+            Ok(route) => format!("{route:?}"),
+            Err((error, allow)) => format!("{} {allow:?}", error.status().as_u16()),
+        }
+    }
+
+    #[test]
+    fn every_row_of_the_table() {
+        for (request, want) in [
+            ("POST /v1/chat/completions", "openai-chat None"),
+            ("POST /chat/completions/", "openai-chat None"),
+            ("POST /v1/messages?beta=true", "anthropic None"),
+            (
+                "POST /v1/models/a/b/chat/completions",
+                "openai-chat Some(\"a/b\")",
+            ),
+            ("POST /v1/models/a%2Fb/messages", "anthropic Some(\"a/b\")"),
+            ("GET /v1/models", "Models"),
+            ("GET /v1/models/a/b", "Model(\"a/b\")"),
+            ("GET /v1/chat/completions", "405 Some(\"POST\")"),
+            ("DELETE /v1/models", "405 Some(\"GET\")"),
+            (
+                "POST /v1/gpt-4o/embeddings?key=secret&x=1",
+                "gpt-4o /embeddings?x=1",
+            ),
+            ("GET /v1/a%2Fb/x/y", "a/b /x/y"),
+            ("POST /v1/embeddings", "404 None"),
+            ("POST /v1/messages/count_tokens", "404 None"),
+            ("POST /v1", "404 None"),
+            ("GET /v1/m/../keys", "400 None"),
+            ("GET /v1/m/%2e%2e/keys", "400 None"),
+            ("GET /v1/m/a%2f..%2fkeys", "400 None"),
+            ("GET /v1/m//keys", "400 None"),
+        ] {
+            let (method, uri) = request.split_once(' ').unwrap();
+            assert_eq!(of(method, uri), want, "{request}");
+        }
+    }
+}

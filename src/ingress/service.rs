@@ -1,0 +1,352 @@
+//! The service.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, header};
+use tokio::time::Instant;
+use tower::ServiceExt;
+use tower_service::Service;
+use tracing::Instrument;
+
+use super::{
+    body::{Late, StreamBody},
+    layer::Settings,
+    read::read,
+    reply,
+    route::{Route, asker, route},
+};
+use crate::{
+    Body, BoxError,
+    dialect::{Dialect, Front},
+    error::{Error, ErrorKind},
+    request::ModelRequest,
+    response::{ModelResponse, Outcome, Reply, Served},
+    rng::Rng,
+};
+
+/// The service of [`IngressLayer`](super::IngressLayer). It never fails: every failure is an HTTP answer.
+#[derive(Clone)]
+pub struct Ingress<S> {
+    inner: S,
+    settings: Arc<Settings>,
+    rng: Arc<Rng>,
+}
+
+impl<S> Ingress<S> {
+    pub(super) fn new(inner: S, settings: Arc<Settings>) -> Self {
+        Self {
+            inner,
+            settings,
+            rng: Arc::new(Rng::new()),
+        }
+    }
+}
+
+impl<S, B> Service<Request<B>> for Ingress<S>
+where
+    S: Service<ModelRequest, Response = ModelResponse> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        // Many requests are answered here, so the stack is made ready when it is known to be needed.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let inner = self.inner.clone();
+        let settings = self.settings.clone();
+        let (parts, body) = request.into_parts();
+        let id = request_id(&parts.headers, &self.rng);
+        let span = tracing::info_span!("call", request_id = id.to_str().unwrap_or_default());
+        let answered = async move {
+            let mut response = answer(inner, &settings, parts, body).await;
+            response.headers_mut().insert(reply::REQUEST_ID, id);
+            Ok(response)
+        };
+        Box::pin(answered.instrument(span))
+    }
+}
+
+async fn answer<S, B>(
+    inner: S,
+    settings: &Settings,
+    parts: http::request::Parts,
+    body: B,
+) -> Response<Body>
+where
+    S: Service<ModelRequest, Response = ModelResponse> + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+{
+    let start = Instant::now();
+    let route = match route(&parts.method, &parts.uri) {
+        Ok(route) => route,
+        Err((error, allow)) => {
+            let mut response = refuse(asker(&parts.headers, &parts.uri), &error);
+            if let Some(allow) = allow {
+                response
+                    .headers_mut()
+                    .insert(header::ALLOW, HeaderValue::from_static(allow));
+            }
+            return response;
+        }
+    };
+    let dialect = match &route {
+        Route::Chat { dialect, .. } => *dialect,
+        _ => asker(&parts.headers, &parts.uri),
+    };
+    if let Some(response) = models(&route, dialect, settings) {
+        return response;
+    }
+    let request = match read(route, &parts, body, settings).await {
+        Ok(request) => request,
+        Err(error) => return refuse(dialect, &error),
+    };
+    let log = Log {
+        model: request.model.clone(),
+        caller: request.caller.id.clone(),
+        start,
+    };
+    match dialect.front() {
+        Some(front) if request.payload.dialect().is_some() && request.payload.wants_stream() => {
+            streamed(inner, settings, request, dialect, front, log).await
+        }
+        _ => match call(inner, request, log.clone()).await {
+            Ok(response) => tell(response),
+            Err(error) => log.refused(dialect, &error),
+        },
+    }
+}
+
+/// The call itself. Its end is logged whenever that is.
+async fn call<S>(inner: S, request: ModelRequest, log: Log) -> Result<ModelResponse, Error>
+where
+    S: Service<ModelRequest, Response = ModelResponse>,
+    S::Error: Into<BoxError>,
+{
+    let mut response = inner
+        .oneshot(request)
+        .await
+        .map_err(|error| Error::from_box(error.into()))?;
+    let first = log.start.elapsed();
+    let served = response.served.clone();
+    let status = response.status.as_u16();
+    let span = tracing::Span::current();
+    response.reply = response.reply.on_end(move |outcome| {
+        span.in_scope(|| log.done(&served, status, first, &outcome));
+    });
+    Ok(response)
+}
+
+/// A call whose caller wants a stream: headers go out at the first content, or when a heartbeat is due.
+async fn streamed<S>(
+    inner: S,
+    settings: &Settings,
+    request: ModelRequest,
+    dialect: &'static dyn Dialect,
+    front: &'static dyn Front,
+    log: Log,
+) -> Response<Body>
+where
+    S: Service<ModelRequest, Response = ModelResponse> + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+{
+    let every = settings.heartbeat.filter(|_| front.heartbeat().is_some());
+    let mut pending = Box::pin(call(inner, request, log.clone()));
+    let result = match every {
+        None => pending.await,
+        Some(every) => {
+            tokio::select! {
+                biased;
+                result = &mut pending => result,
+                () = tokio::time::sleep(every) => {
+                    let late = async move {
+                        match pending.await.map(|response| response.reply) {
+                            Ok(Reply::Stream(stream)) => Ok(stream),
+                            Ok(_) => Err(Error::new(
+                                ErrorKind::Server,
+                                "the stack answered whole where a stream was asked for: is SseNormalizeLayer in it?",
+                            )),
+                            Err(error) => {
+                                log.failed(&error);
+                                Err(error)
+                            }
+                        }
+                    };
+                    let late: Late = Box::pin(late.in_current_span());
+                    let body = StreamBody::waiting(late, front, Some(every));
+                    return reply::stream(Body::new(body));
+                }
+            }
+        }
+    };
+    match result {
+        Err(error) => log.refused(dialect, &error),
+        Ok(ModelResponse {
+            reply: Reply::Stream(stream),
+            served,
+            ..
+        }) => {
+            let body = StreamBody::streaming(stream, front, every);
+            let mut response = reply::stream(Body::new(body));
+            reply::tell(response.headers_mut(), &served);
+            response
+        }
+        Ok(response) => tell(response),
+    }
+}
+
+/// A whole answer, or one passed through, as HTTP.
+fn tell(answer: ModelResponse) -> Response<Body> {
+    let mut response = match answer.reply {
+        Reply::Complete(complete) => {
+            let mut response = reply::json(answer.status, complete.bytes);
+            response
+                .headers_mut()
+                .insert(header::CONTENT_TYPE, complete.content_type);
+            response
+        }
+        Reply::Opaque(body) => {
+            let mut response = Response::new(body);
+            *response.status_mut() = answer.status;
+            response
+        }
+        // Somebody asked for no stream and left SseNormalizeLayer out: the frames are still the best answer there is.
+        Reply::Stream(stream) => match stream.dialect().front() {
+            Some(front) => reply::stream(Body::new(StreamBody::streaming(stream, front, None))),
+            None => Response::new(Body::empty()),
+        },
+    };
+    response.headers_mut().extend(answer.headers);
+    reply::tell(response.headers_mut(), &answer.served);
+    response
+}
+
+fn models(
+    route: &Route,
+    dialect: &'static dyn Dialect,
+    settings: &Settings,
+) -> Option<Response<Body>> {
+    let front = dialect.front()?;
+    let known = match route {
+        Route::Models | Route::Model(_) => (settings.models)(),
+        _ => return None,
+    };
+    let names: Vec<&str> = known.iter().map(String::as_str).collect();
+    let body = match route {
+        Route::Model(model) if names.contains(&model.as_str()) => front.encode_model(model),
+        Route::Model(model) => {
+            let error = Error::new(
+                ErrorKind::NotFound,
+                format!("there is no model `{model}` here"),
+            )
+            .with_param("model")
+            .with_code("model_not_found");
+            return Some(refuse(dialect, &error));
+        }
+        _ => front.encode_models(&names),
+    };
+    Some(reply::json(http::StatusCode::OK, body))
+}
+
+fn refuse(dialect: &'static dyn Dialect, error: &Error) -> Response<Body> {
+    tracing::info!(kind = %error.kind(), param = error.param(), message = error.message(), "refused");
+    reply::error(dialect, error)
+}
+
+/// The caller's own id for the call, if it is a decent one, else sixteen hex digits.
+fn request_id(headers: &http::HeaderMap, rng: &Rng) -> HeaderValue {
+    const MOST: usize = 128;
+    let decent = |value: &&HeaderValue| {
+        !value.is_empty()
+            && value.len() <= MOST
+            && value.as_bytes().iter().all(u8::is_ascii_graphic)
+    };
+    headers
+        .get(reply::REQUEST_ID)
+        .filter(decent)
+        .cloned()
+        .or_else(|| HeaderValue::from_str(&format!("{:016x}", rng.next())).ok())
+        .unwrap_or_else(|| HeaderValue::from_static("0"))
+}
+
+/// One line of log for each call, whenever and however it ends.
+#[derive(Clone)]
+struct Log {
+    model: Arc<str>,
+    caller: Option<Arc<str>>,
+    start: Instant,
+}
+
+impl Log {
+    fn done(&self, served: &Served, status: u16, first: std::time::Duration, outcome: &Outcome) {
+        let usage = outcome.usage().unwrap_or_default();
+        let (ending, kind) = match outcome {
+            Outcome::Completed { .. } => ("completed", None),
+            Outcome::Broken { error, .. } => ("broken", Some(error.kind().as_str())),
+            Outcome::Cancelled { .. } => ("cancelled", None),
+        };
+        tracing::info!(
+            model = &*self.model,
+            caller = self.caller.as_deref(),
+            provider = &*served.provider,
+            account = &*served.account,
+            upstream_model = &*served.model,
+            attempts = served.attempts,
+            status,
+            first_token_ms = first.as_millis() as u64,
+            total_ms = self.start.elapsed().as_millis() as u64,
+            input_tokens = usage.total_input(),
+            output_tokens = usage.total_output(),
+            ending,
+            kind,
+            "served"
+        );
+    }
+
+    fn failed(&self, error: &Error) {
+        let served = error.served();
+        tracing::warn!(
+            model = &*self.model,
+            caller = self.caller.as_deref(),
+            provider = served.map(|s| &*s.provider),
+            account = served.map(|s| &*s.account),
+            attempts = served.map(|s| s.attempts),
+            status = error.status().as_u16(),
+            vendor_status = error.vendor_status().map(|s| s.as_u16()),
+            total_ms = self.start.elapsed().as_millis() as u64,
+            kind = %error.kind(),
+            message = error.message(),
+            "failed"
+        );
+    }
+
+    fn refused(&self, dialect: &'static dyn Dialect, error: &Error) -> Response<Body> {
+        self.failed(error);
+        reply::error(dialect, error)
+    }
+}
+
+impl<S> fmt::Debug for Ingress<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ingress")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,154 @@
+//! The layer and its service.
+
+use std::{
+    future::Future,
+    mem,
+    pin::Pin,
+    task::{Context, Poll},
+    time::SystemTime,
+};
+
+use http::StatusCode;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::{pass::PassThrough, tools::ToolNames, translate::Translation};
+use crate::{
+    BoxError,
+    chat::{Collector, EventSink},
+    dialect::{Asked, Dialect, Front},
+    error::Error,
+    request::ModelRequest,
+    response::{Complete, EventStream, ModelResponse, Reply},
+};
+
+/// Gives replies the caller's dialect. See the [module docs](crate::normalize) for an example.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SseNormalizeLayer(());
+
+impl SseNormalizeLayer {
+    /// There is nothing to set.
+    pub const fn new() -> Self {
+        Self(())
+    }
+}
+
+impl<S> Layer<S> for SseNormalizeLayer {
+    type Service = SseNormalize<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        SseNormalize { inner }
+    }
+}
+
+/// The service of [`SseNormalizeLayer`].
+#[derive(Clone, Debug)]
+pub struct SseNormalize<S> {
+    inner: S,
+}
+
+impl<S> Service<ModelRequest> for SseNormalize<S>
+where
+    S: Service<ModelRequest, Response = ModelResponse> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+{
+    type Response = ModelResponse;
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<ModelResponse, Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.inner
+            .poll_ready(cx)
+            .map_err(|e| Error::from_box(e.into()))
+    }
+
+    fn call(&mut self, request: ModelRequest) -> Self::Future {
+        let clone = self.inner.clone();
+        let mut inner = mem::replace(&mut self.inner, clone);
+        Box::pin(async move {
+            // Sharing the payload is cheap, and its conversation may already be decoded.
+            let asked = request.clone();
+            let response = inner
+                .call(request)
+                .await
+                .map_err(|e| Error::from_box(e.into()))?;
+            normalize(&asked, response).await
+        })
+    }
+}
+
+async fn normalize(
+    request: &ModelRequest,
+    mut response: ModelResponse,
+) -> Result<ModelResponse, Error> {
+    let payload = &request.payload;
+    let Some((dialect, front)) = payload.dialect().and_then(|d| Some((d, d.front()?))) else {
+        return Ok(response);
+    };
+    let created = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |now| now.as_secs());
+    // The caller's spelling of the model may differ from the one failover has put there.
+    let model = payload.model();
+    let model = model.as_deref().unwrap_or(&request.model);
+    let asked = Asked::new(model, payload.wants_usage(), created);
+    let stream = payload.wants_stream();
+    let from = match &response.reply {
+        Reply::Complete(complete) => complete.dialect,
+        Reply::Stream(stream) => stream.dialect(),
+        Reply::Opaque(_) => return Ok(response),
+    };
+    let same = from.name() == dialect.name();
+    let names = || ToolNames::of(payload, from, same);
+    response.reply = match (response.reply, stream) {
+        (Reply::Complete(complete), false) if same => Reply::Complete(complete),
+        (Reply::Stream(frames), true) if same => {
+            let strip = !payload.wants_usage();
+            Reply::Stream(EventStream::new(
+                dialect,
+                PassThrough::new(frames, front, strip),
+            ))
+        }
+        (Reply::Complete(complete), false) => {
+            let mut chat = complete.decode()?;
+            names().restore(&mut chat);
+            whole(dialect, front, &chat, &asked)
+        }
+        (Reply::Stream(frames), false) => {
+            let mut names = names();
+            let mut events = frames.into_events();
+            let mut collector = Collector::new();
+            while let Some(event) = events.next().await {
+                names.restore_event(event?, &mut |event| collector.push(event));
+            }
+            whole(dialect, front, &collector.finish(), &asked)
+        }
+        (Reply::Stream(frames), true) => {
+            let translation = Translation::of_stream(frames, names(), front.encoder(&asked));
+            Reply::Stream(EventStream::new(dialect, translation))
+        }
+        (Reply::Complete(complete), true) => {
+            let mut chat = complete.decode()?;
+            names().restore(&mut chat);
+            let mut sink = EventSink::new();
+            chat.replay(&mut sink);
+            let translation = Translation::of_events(sink, front.encoder(&asked));
+            Reply::Stream(EventStream::new(dialect, translation))
+        }
+        (opaque @ Reply::Opaque(_), _) => opaque,
+    };
+    if !same {
+        response.status = StatusCode::OK;
+    }
+    Ok(response)
+}
+
+fn whole(
+    dialect: &'static dyn Dialect,
+    front: &'static dyn Front,
+    chat: &crate::chat::ChatResponse,
+    asked: &Asked<'_>,
+) -> Reply {
+    Reply::Complete(Complete::json(dialect, front.encode_response(chat, asked)))
+}

@@ -1,0 +1,185 @@
+//! A vendor that answers by itself, in the dialect of the path.
+
+use std::time::Duration;
+
+use http::Method;
+use serde_json::{Value, json};
+
+use super::{
+    Answer, Recorded, anthropic, openai,
+    reply::{input_tokens, reply},
+    script::quote,
+};
+
+/// The talkative vendor: it quotes the caller, and calls the tool that the caller mentions.
+///
+/// It serves `POST …/chat/completions`, `…/messages`, `…/messages/count_tokens`, and `GET …/models`, `…/models/{id}`; streams when
+/// the body asks for it; keeps `max_tokens` (one word is one token); and refuses what a vendor would refuse: JSON that is none, no
+/// messages, a path nobody serves. The same request always gets the same answer.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use trunkline::testing::{Demo, Vendor};
+///
+/// let vendor = Vendor::from(Demo::new().models(["gpt-4o", "claude-sonnet-4-5"]).pace(Duration::from_millis(15)));
+/// # let _ = vendor;
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Demo {
+    models: Vec<String>,
+    pace: Duration,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Manner {
+    OpenAi,
+    Anthropic,
+}
+
+impl Demo {
+    /// One model, `demo`, and no delays.
+    pub fn new() -> Self {
+        Self {
+            models: vec!["demo".to_owned()],
+            pace: Duration::ZERO,
+        }
+    }
+
+    /// The models it lists. It answers under any other name as well.
+    pub fn models<I>(mut self, models: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.models = models.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The pause between the events of a stream.
+    pub fn pace(mut self, pause: Duration) -> Self {
+        self.pace = pause;
+        self
+    }
+
+    /// The answer to a request; to be used in [`Vendor::on`](super::Vendor::on) too.
+    pub fn answer(&self, request: &Recorded) -> Answer {
+        let path = request.path().trim_end_matches('/');
+        if request.method == Method::POST {
+            if path.ends_with("/chat/completions") {
+                return self.chat(request, Manner::OpenAi);
+            } else if path.ends_with("/messages") {
+                return self.chat(request, Manner::Anthropic);
+            } else if path.ends_with("/messages/count_tokens") {
+                return match parse(request) {
+                    Ok(body) => Answer::json(
+                        200,
+                        json!({"input_tokens": input_tokens(&body)}).to_string(),
+                    ),
+                    Err(why) => Manner::Anthropic.refuse(400, why),
+                };
+            }
+        }
+        let manner = if request.headers.contains_key("anthropic-version") {
+            Manner::Anthropic
+        } else {
+            Manner::OpenAi
+        };
+        if request.method == Method::GET || request.method == Method::HEAD {
+            if path.ends_with("/models") {
+                return Answer::json(200, list(manner, &self.models));
+            } else if let Some((_, id)) = path.rsplit_once("/models/") {
+                return match self.models.iter().find(|model| *model == id) {
+                    Some(model) => Answer::json(200, entry(manner, model)),
+                    None => manner.refuse(404, &format!("The model `{id}` does not exist.")),
+                };
+            }
+        }
+        manner.refuse(
+            404,
+            &format!("Nothing is served at {} {path}.", request.method),
+        )
+    }
+
+    fn chat(&self, request: &Recorded, manner: Manner) -> Answer {
+        let body = match parse(request) {
+            Ok(body) => body,
+            Err(why) => return manner.refuse(400, why),
+        };
+        let model = body["model"].as_str().unwrap_or("demo");
+        let stream = body["stream"] == true;
+        let script = reply(&body, model);
+        let answer = match manner {
+            Manner::OpenAi => script.openai(
+                model,
+                stream,
+                body["stream_options"]["include_usage"] == true,
+            ),
+            Manner::Anthropic => script.anthropic(model, stream),
+        };
+        answer.between(self.pace)
+    }
+}
+
+impl Default for Demo {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Manner {
+    fn refuse(self, status: u16, message: &str) -> Answer {
+        match (self, status) {
+            (Self::OpenAi, _) => openai::error(status, "invalid_request_error", "", message),
+            (Self::Anthropic, 404) => anthropic::error(404, "not_found_error", message),
+            (Self::Anthropic, _) => anthropic::error(status, "invalid_request_error", message),
+        }
+    }
+}
+
+// A missing member of a `Value` reads as null, so indexing by name cannot fail here.
+
+/// The body of a chat request, or why a vendor would refuse it.
+fn parse(request: &Recorded) -> Result<Value, &'static str> {
+    let Some(body) = request.value().filter(Value::is_object) else {
+        return Err("The body is no JSON object.");
+    };
+    if body["messages"].as_array().is_none_or(Vec::is_empty) {
+        return Err("messages: at least one message is required");
+    }
+    let chat = request.path().trim_end_matches('/').ends_with("/messages");
+    if chat && !body["max_tokens"].is_u64() {
+        return Err("max_tokens: Field required");
+    }
+    Ok(body)
+}
+
+fn list(manner: Manner, models: &[String]) -> String {
+    let entries: Vec<String> = models.iter().map(|model| entry(manner, model)).collect();
+    let entries = entries.join(",");
+    match manner {
+        Manner::OpenAi => format!(r#"{{"object":"list","data":[{entries}]}}"#),
+        Manner::Anthropic => format!(
+            r#"{{"data":[{entries}],"has_more":false,"first_id":{},"last_id":{}}}"#,
+            models
+                .first()
+                .map_or("null".to_owned(), |model| quote(model)),
+            models
+                .last()
+                .map_or("null".to_owned(), |model| quote(model))
+        ),
+    }
+}
+
+fn entry(manner: Manner, model: &str) -> String {
+    let model = quote(model);
+    match manner {
+        Manner::OpenAi => {
+            format!(r#"{{"id":{model},"object":"model","created":1750000000,"owned_by":"demo"}}"#)
+        }
+        Manner::Anthropic => format!(
+            r#"{{"type":"model","id":{model},"display_name":{model},"created_at":"2025-06-15T00:00:00Z"}}"#
+        ),
+    }
+}
