@@ -2,14 +2,6 @@
 //!
 //! A vendor is here if it speaks a known dialect and all that sets it apart can be said as data. The rest of the crate knows
 //! no vendor by name.
-//!
-//! ```
-//! use trunkline::provider::{Provider, preset};
-//!
-//! let groq = preset("groq").ok_or("unknown")?.provider()?;
-//! assert_eq!(*groq.base_url(), "https://api.groq.com/openai/v1");
-//! # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
-//! ```
 
 use super::{Compatible, Quirks, ReasoningField, ToolIds};
 use crate::error::Error;
@@ -53,6 +45,14 @@ pub fn presets() -> &'static [Preset] {
 }
 
 /// The known vendor of that name.
+///
+/// ```
+/// use trunkline::provider::{Provider, preset};
+///
+/// let groq = preset("groq").ok_or("unknown")?.provider()?;
+/// assert_eq!(Provider::base_url(&groq).host(), Some("api.groq.com"));
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// ```
 pub fn preset(name: &str) -> Option<&'static Preset> {
     presets().iter().find(|preset| preset.name == name)
 }
