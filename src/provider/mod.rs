@@ -29,8 +29,8 @@ use std::{borrow::Cow, fmt::Debug};
 use http::{HeaderValue, Uri, header, request, response};
 
 pub use self::{
-    compatible::Compatible,
-    presets::{Preset, preset, presets},
+    compatible::{Auth, Compatible},
+    presets::{Preset, PresetDialect, preset, presets},
     quirks::{Quirks, ReasoningField, ToolIds},
 };
 use crate::{

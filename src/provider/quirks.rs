@@ -14,7 +14,8 @@ pub struct Quirks {
     pub stream_options: bool,
     /// Is the limit of the answer `max_completion_tokens` (else `max_tokens`)?
     pub max_completion_tokens: bool,
-    /// Does it take message content as an array of parts? Else texts are joined into one string.
+    /// Does it take message content as an array of parts? Else texts are joined into one string, wherever
+    /// there is nothing but text.
     pub content_parts: bool,
     /// Does it take PDFs as `file` parts?
     pub files: bool,
@@ -24,7 +25,7 @@ pub struct Quirks {
     pub reasoning: ReasoningField,
     /// Which tool-call ids it takes.
     pub tool_ids: ToolIds,
-    /// How it spells a `tool_choice` that requires some tool.
+    /// How it spells a `tool_choice` that requires some tool. `auto` if it cannot be required: the encoder reports that.
     pub required: &'static str,
 }
 
