@@ -1,13 +1,42 @@
 //! Tower middleware for multi-model LLM gateways.
+//!
+//! Many model vendors, many accounts at each, different wire formats, limits and failures: one door. Each concern is a layer, and
+//! any axum, hyper or tonic application assembles the gateway it needs from them.
+//!
+//! ```text
+//! http::Request<B>  ─▶ IngressLayer        any front dialect → ModelRequest; errors → that dialect's error body
+//!    ModelRequest   ─▶ SseNormalizeLayer   any vendor's reply → one well-formed reply in the caller's dialect
+//!    ModelRequest   ─▶ FailoverLayer       model → the next model in its chain
+//!    ModelRequest   ─▶ RetryBackoffLayer   again, after an honest wait
+//!    ModelRequest   ─▶ PoolLayer           model → one account of one vendor   (ModelRequest → Attempt)
+//!    Attempt        ─▶ Upstream<C>         Provider + Dialect → HTTP → reply, committed at the first content
+//! http::Request     ─▶ C                   any HTTP client service (reqwest by default)
+//! ```
+//!
+//! The request types differ from layer to layer, so the compiler checks the order. Between two layers any generic tower layer fits
+//! (timeout, concurrency limit, load shed): the layers here take `S::Error: Into<BoxError>` and find their own [`Error`] in it.
+//!
+//! - To mount a gateway in a service of yours, see [`ingress`].
+//! - To call models in process, with no HTTP in front, make a [`ModelRequest::chat`] and leave [`IngressLayer`] out.
+//! - To add a vendor, see [`provider`]; to add a wire format, [`dialect`].
+//! - What happens after which failure is one table: [`error::Policy`].
+//!
+//! # Features
+//!
+//! | feature | default | what |
+//! | --- | --- | --- |
+//! | `reqwest` | yes | the HTTP client, over rustls ([`client`]) |
+//! | `config` | | a YAML file or the environment, read into a stack (`trunkline::config`) |
+//! | `testing` | | scripted vendors for tests and demos (`trunkline::testing`) |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-pub mod body;
+mod body;
 mod budget;
 pub mod chat;
 #[cfg(feature = "reqwest")]
 #[cfg_attr(docsrs, doc(cfg(feature = "reqwest")))]
 pub mod client;
-pub mod credential;
+mod credential;
 pub mod dialect;
 pub mod error;
 pub mod failover;
@@ -31,12 +60,21 @@ pub use self::{
     budget::{CallBudget, RetryBudget},
     credential::{Credentials, Secret},
     error::{Error, ErrorKind},
+    failover::FailoverLayer,
+    ingress::IngressLayer,
     json::{Extra, Json},
+    normalize::SseNormalizeLayer,
     provider::Provider,
-    request::{ModelRequest, Operation, Payload},
-    response::{EventStream, Events, ModelResponse, Reply},
+    request::ModelRequest,
+    response::ModelResponse,
+    retry::RetryBackoffLayer,
     upstream::Upstream,
 };
 
 /// Any error, boxed: what tower's own layers pass along. Ours is found in it by downcast.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+// The README's example is a test.
+#[cfg(all(doctest, feature = "reqwest"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

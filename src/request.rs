@@ -12,8 +12,8 @@ use http::{Extensions, HeaderMap, Method};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-pub use crate::budget::CallBudget;
 use crate::{
+    budget::CallBudget,
     chat::ChatRequest,
     dialect::Dialect,
     error::{Error, ErrorKind},

@@ -124,10 +124,9 @@ mod tests {
 
     use super::*;
     use crate::{
-        Reply,
         chat::{ChatRequest, Message},
         dialect::openai_chat::OpenAiChat,
-        response::{Complete, Served},
+        response::{Complete, Reply, Served},
         retry::{RetryBackoffLayer, RetryPolicy},
     };
 

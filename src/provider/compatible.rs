@@ -101,7 +101,7 @@ impl Compatible {
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    pub fn base_url(mut self, base_url: &str) -> Result<Self, Error> {
+    pub fn with_base_url(mut self, base_url: &str) -> Result<Self, Error> {
         self.base_url = parse_base_url(base_url)?;
         Ok(self)
     }
@@ -205,7 +205,7 @@ mod tests {
             assert!(Compatible::openai("acme", bad).is_err(), "{bad}");
         }
         let acme = Compatible::openai("acme", "https://a.example/v1/").unwrap();
-        assert_eq!(Provider::base_url(&acme).path(), "/v1");
+        assert_eq!(acme.base_url().path(), "/v1");
     }
 
     #[test]

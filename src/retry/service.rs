@@ -141,10 +141,10 @@ mod tests {
 
     use super::*;
     use crate::{
-        ErrorKind, Reply,
+        ErrorKind,
         chat::{ChatRequest, Message},
         dialect::openai_chat::OpenAiChat,
-        response::{Complete, Served},
+        response::{Complete, Reply, Served},
     };
 
     fn request() -> ModelRequest {

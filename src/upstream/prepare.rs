@@ -102,8 +102,18 @@ fn edit(body: &Bytes, quirks: &Quirks, fidelity: &mut Fidelity) -> Result<Bytes,
             fidelity.dropped(name, "this vendor refuses the member");
             continue;
         }
-        let renamed = quirks.rename.iter().find(|(from, _)| *from == name);
-        out.field(renamed.map_or(name, |(_, to)| to), value);
+        let name = match quirks.rename.iter().find(|(from, _)| *from == name) {
+            Some((_, to)) if extra.get(to).is_some() => {
+                fidelity.dropped(
+                    name,
+                    "the member this vendor reads instead is there as well",
+                );
+                continue;
+            }
+            Some((_, to)) => to,
+            None => name,
+        };
+        out.field(name, value);
     }
     Ok(out.finish().into())
 }
