@@ -390,6 +390,10 @@ fn peek_any(bytes: &[u8]) -> Option<Peek> {
 }
 
 fn members(bytes: &[u8]) -> Result<Members<'_>, Error> {
+    // serde would take a list for a struct as well.
+    if matches!(bytes.trim_ascii_start().first(), Some(byte) if *byte != b'{') {
+        return Err(Error::invalid("", "the request body must be a JSON object"));
+    }
     serde_json::from_slice(bytes).map_err(|e| {
         let what = match e.classify() {
             serde_json::error::Category::Data => "must be a JSON object with each member once",
