@@ -24,7 +24,7 @@
 //! let layer = IngressLayer::new()
 //!     .body_limit(8 << 20)
 //!     .timeout(Duration::from_secs(300))
-//!     .models(|| vec!["gpt-4o".to_owned()]);
+//!     .models(|| vec!["gpt-4o".into()]);
 //! let inner = service_fn(|_: ModelRequest| async { Err::<ModelResponse, BoxError>("no vendor".into()) });
 //! let service = layer.layer(inner);
 //! # let _ = service;
