@@ -1,0 +1,338 @@
+//! What a configuration says, as types.
+
+use std::{
+    fmt,
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+use http::HeaderMap;
+
+use crate::{
+    credential::Secret,
+    upstream::{Limits, Timeouts},
+};
+
+/// A whole configuration, checked: every name in it leads somewhere.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Config {
+    /// The server's own settings.
+    pub server: ServerConfig,
+    /// How long to wait for what, unless a provider says otherwise.
+    pub timeouts: TimeoutsConfig,
+    /// When to try again.
+    pub retry: RetryConfig,
+    /// The vendors, in the file's order; behind them known ones that only `models` names.
+    pub providers: Vec<ProviderConfig>,
+    /// What callers may ask for, in the file's order.
+    pub models: Vec<ModelConfig>,
+}
+
+/// `server`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServerConfig {
+    /// Where to listen; `127.0.0.1:8080`.
+    pub listen: SocketAddr,
+    /// The largest request body, in bytes; 32 MiB.
+    pub body_limit: usize,
+    /// How often a silent stream gives a sign of life; every 15 seconds. `None` is never.
+    pub heartbeat: Option<Duration>,
+    /// How long running calls may take to end once the server stops; 30 seconds.
+    pub drain: Duration,
+}
+
+/// `timeouts`. `None` waits for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TimeoutsConfig {
+    /// To connect to a vendor; 5 seconds.
+    pub connect: Duration,
+    /// From sending the request to the first content; 60 seconds.
+    pub first_token: Option<Duration>,
+    /// Between two events of a stream; 60 seconds.
+    pub idle: Option<Duration>,
+    /// The whole call with all its attempts; 10 minutes.
+    pub total: Option<Duration>,
+}
+
+/// `retry`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct RetryConfig {
+    /// How many attempts one call may take, the first included; 4.
+    pub max_attempts: u32,
+    /// The first pause; 250 milliseconds.
+    pub base: Duration,
+    /// The longest pause; 8 seconds.
+    pub max: Duration,
+    /// How many further attempts all calls together may take, as a share of the calls, from 0 to 1; 0.2.
+    pub budget: f64,
+}
+
+/// What a provider speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// OpenAI's dialect, with a bearer key.
+    OpenAiCompatible,
+    /// Anthropic's dialect, with the key in `x-api-key`.
+    AnthropicCompatible,
+}
+
+/// One of `providers`.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct ProviderConfig {
+    /// Its name.
+    pub name: String,
+    /// The known vendor it is, whose quirks apply.
+    pub preset: Option<&'static str>,
+    /// What it speaks.
+    pub kind: Kind,
+    /// The whole base, with its version segment and without a slash at the end.
+    pub base_url: String,
+    /// Headers that every request carries. Their values are marked as sensitive.
+    pub headers: HeaderMap,
+    /// Whether it is asked in the background how it is.
+    pub health: Option<HealthConfig>,
+    /// The proxy of all accounts that have none of their own.
+    pub proxy: Option<ProxyUrl>,
+    /// Its own timeouts, if they are not the general ones.
+    pub timeouts: Option<Timeouts>,
+    /// Its accounts; never empty.
+    pub accounts: Vec<AccountConfig>,
+}
+
+/// `health` of a provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HealthConfig {
+    /// How often; every 30 seconds.
+    pub interval: Duration,
+}
+
+/// One of a provider's `accounts`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AccountConfig {
+    /// Its name, the only one of this provider.
+    pub name: String,
+    /// Its key; empty if the vendor needs none.
+    pub api_key: Secret,
+    /// Its share among the provider's accounts; 1.
+    pub weight: u32,
+    /// What may be asked of it.
+    pub limits: Limits,
+    /// Is it in use?
+    pub enabled: bool,
+    /// Its own proxy, instead of the provider's.
+    pub proxy: Option<ProxyUrl>,
+}
+
+/// One of `models`: a name that callers may ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ModelConfig {
+    /// The name; one `*` in it stands for any text. An exact name goes before a wildcard, and a longer wildcard before a
+    /// shorter one.
+    pub name: String,
+    /// Who serves it.
+    pub target: Target,
+}
+
+/// Who serves a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Target {
+    /// One of several deployments.
+    Pool(PoolConfig),
+    /// Another model, drawn by lot.
+    Split {
+        /// The models and their shares; at least one is not zero.
+        shares: Vec<(String, u32)>,
+        /// Who always draws the same lot.
+        by: SplitBy,
+    },
+}
+
+/// Who always draws the same lot in a [`Target::Split`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SplitBy {
+    /// A caller.
+    #[default]
+    Caller,
+}
+
+/// Deployments, and how to choose among them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PoolConfig {
+    /// The deployments; never empty.
+    pub deployments: Vec<DeploymentConfig>,
+    /// How to choose.
+    pub balance: BalanceKind,
+    /// How long a failing account is left alone, unless the vendor says how long; 60 seconds.
+    pub cooldown: Duration,
+    /// How long a request may wait for the soonest account; not at all.
+    pub wait: Duration,
+    /// The models to try next, in order.
+    pub fallbacks: Vec<String>,
+}
+
+/// How a pool chooses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BalanceKind {
+    /// By lot, by weight.
+    #[default]
+    Weighted,
+    /// One after the other.
+    RoundRobin,
+    /// Whoever has the fewest calls running.
+    LeastBusy,
+}
+
+/// A model at a provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeploymentConfig {
+    /// The provider's name.
+    pub provider: String,
+    /// The model's name there; `None` is the name the caller asked for. A `*` in it stands for what the `*` of the model's
+    /// own name stood for.
+    pub model: Option<String>,
+    /// Its share among the deployments; 1.
+    pub weight: u32,
+    /// The accounts it may use; empty is all.
+    pub accounts: Vec<String>,
+    /// How many tokens, in and out, the model can hold.
+    pub context_window: Option<u64>,
+    /// How many tokens it can answer.
+    pub max_output: Option<u64>,
+    /// Is it in use?
+    pub enabled: bool,
+}
+
+/// The address of a proxy, whose password is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ProxyUrl(pub(super) String);
+
+impl ProxyUrl {
+    /// The whole address, to be given to a client and nowhere else.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ProxyUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, rest) = self.0.split_once("://").unwrap_or(("", &self.0));
+        let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+        let host = host.split(['/', '?']).next().unwrap_or_default();
+        write!(f, "{scheme}://{host}")
+    }
+}
+
+impl fmt::Debug for ProxyUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ProxyUrl({self})")
+    }
+}
+
+impl Kind {
+    /// Its name in a file.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OpenAiCompatible => "openai-compatible",
+            Self::AnthropicCompatible => "anthropic-compatible",
+        }
+    }
+}
+
+impl BalanceKind {
+    /// Its name in a file.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Weighted => "weighted",
+            Self::RoundRobin => "round-robin",
+            Self::LeastBusy => "least-busy",
+        }
+    }
+}
+
+impl PoolConfig {
+    /// A pool with the usual settings.
+    pub(super) fn new(deployments: Vec<DeploymentConfig>) -> Self {
+        Self {
+            deployments,
+            balance: BalanceKind::default(),
+            cooldown: Duration::from_secs(60),
+            wait: Duration::ZERO,
+            fallbacks: Vec::new(),
+        }
+    }
+}
+
+impl DeploymentConfig {
+    pub(super) fn new(provider: &str, model: Option<&str>) -> Self {
+        Self {
+            provider: provider.to_owned(),
+            model: model.map(str::to_owned),
+            weight: 1,
+            accounts: Vec::new(),
+            context_window: None,
+            max_output: None,
+            enabled: true,
+        }
+    }
+}
+
+impl AccountConfig {
+    pub(super) fn new(name: impl Into<String>, api_key: Secret) -> Self {
+        Self {
+            name: name.into(),
+            api_key,
+            weight: 1,
+            limits: Limits::default(),
+            enabled: true,
+            proxy: None,
+        }
+    }
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            // Nobody else on the network is let in unasked.
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            body_limit: 32 << 20,
+            heartbeat: Some(Duration::from_secs(15)),
+            drain: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Default for TimeoutsConfig {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            first_token: Some(Duration::from_secs(60)),
+            idle: Some(Duration::from_secs(60)),
+            total: Some(Duration::from_secs(600)),
+        }
+    }
+}
+
+impl Default for RetryConfig {
+    fn default() -> Self {
+        Self {
+            max_attempts: 4,
+            base: Duration::from_millis(250),
+            max: Duration::from_secs(8),
+            budget: 0.2,
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! The section `models`.
+
+use super::{
+    deployments::{self, Vendors},
+    loops::{self, Edge},
+    model::{BalanceKind, ModelConfig, PoolConfig, SplitBy, Target},
+    names::Names,
+    nearest::did_you_mean,
+    reader::{At, Fields, Reader},
+    yaml::Data,
+};
+
+const POOL: [&str; 5] = ["deployments", "balance", "cooldown", "wait", "fallbacks"];
+const SPLIT: [&str; 2] = ["split", "by"];
+
+/// Balances that are planned.
+const LATER: [&str; 4] = ["fastest", "cheapest", "headroom", "sticky"];
+
+/// Reads the models, and what they name of each other.
+struct Models<'a, 'n> {
+    names: &'a Names<'n>,
+    vendors: &'a mut Vendors,
+    edges: Vec<Edge>,
+}
+
+pub(super) fn models(
+    reader: &mut Reader<'_>,
+    at: &At<'_>,
+    vendors: &mut Vendors,
+) -> Option<Vec<ModelConfig>> {
+    let entries = reader.entries(at, "a mapping of model names")?;
+    let names: Vec<&str> = entries.iter().map(|(name, _)| *name).collect();
+    let mut models = Models {
+        names: &Names::new(names.iter().copied()),
+        vendors,
+        edges: Vec::new(),
+    };
+    let mut list = Vec::with_capacity(entries.len());
+    for (index, (name, at)) in entries.iter().enumerate() {
+        check_name(reader, name, at);
+        if let Some(target) = models.target(reader, index, name, at) {
+            list.push(ModelConfig {
+                name: (*name).to_owned(),
+                target,
+            });
+        }
+    }
+    loops::check(reader, &names, &models.edges);
+    Some(list)
+}
+
+fn check_name(reader: &mut Reader<'_>, name: &str, at: &At<'_>) {
+    if name.is_empty() || name.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        reader.problem_at_key(at, "a model's name is not empty and has no spaces");
+    }
+    if name.matches('*').count() > 1 {
+        let message = "a model's name may have one `*`, which stands for any text";
+        reader.problem_at_key(at, message);
+    }
+}
+
+impl Models<'_, '_> {
+    fn target(
+        &mut self,
+        reader: &mut Reader<'_>,
+        index: usize,
+        name: &str,
+        at: &At<'_>,
+    ) -> Option<Target> {
+        match &at.node.data {
+            Data::Scalar { .. } => {
+                let deployment = deployments::named(reader, at, name, self.vendors, self.names)?;
+                Some(Target::Pool(PoolConfig::new(vec![deployment])))
+            }
+            Data::List(_) => {
+                let list = deployments::list(reader, at, name, self.vendors, self.names)?;
+                Some(Target::Pool(PoolConfig::new(list)))
+            }
+            Data::Map(_) => {
+                let known: Vec<&str> = POOL.iter().chain(&SPLIT).copied().collect();
+                let fields = reader.fields(at, &known)?;
+                match fields.get("split") {
+                    Some(split) => self.split(reader, index, split, &fields),
+                    None => self.pool(reader, index, name, at, &fields),
+                }
+            }
+        }
+    }
+
+    fn pool(
+        &mut self,
+        reader: &mut Reader<'_>,
+        index: usize,
+        name: &str,
+        at: &At<'_>,
+        fields: &Fields<'_>,
+    ) -> Option<Target> {
+        if let Some(by) = fields.get("by") {
+            reader.problem_at_key(by, "`by` belongs to a `split`");
+        }
+        let mut pool = PoolConfig::new(Vec::new());
+        match fields.get("deployments") {
+            Some(list) => {
+                pool.deployments = deployments::list(reader, list, name, self.vendors, self.names)
+                    .unwrap_or_default();
+            }
+            None => reader.problem_at_key(
+                at,
+                "it needs `deployments`, e.g. [openai/gpt-4o], or a `split` among other models",
+            ),
+        }
+        if let Some(balance) = fields.read(reader, "balance", balance) {
+            pool.balance = balance;
+        }
+        if let Some(cooldown) = fields.read(reader, "cooldown", Reader::duration) {
+            pool.cooldown = cooldown;
+        }
+        if let Some(wait) = fields.read(reader, "wait", Reader::duration) {
+            pool.wait = wait;
+        }
+        if let Some(at) = fields.get("fallbacks") {
+            pool.fallbacks = self.fallbacks(reader, index, at);
+        }
+        Some(Target::Pool(pool))
+    }
+
+    fn fallbacks(&mut self, reader: &mut Reader<'_>, index: usize, at: &At<'_>) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        let items = reader.list(at, "a list of model names");
+        for item in items.unwrap_or_default() {
+            let Some(name) = reader.text(&item) else {
+                continue;
+            };
+            if names.contains(&name) {
+                reader.problem(
+                    &item,
+                    format!("{} comes twice", Reader::quoted(&item, &name)),
+                );
+            }
+            self.refer(reader, index, &name, &item, false);
+            names.push(name);
+        }
+        names
+    }
+
+    fn split(
+        &mut self,
+        reader: &mut Reader<'_>,
+        index: usize,
+        at: &At<'_>,
+        fields: &Fields<'_>,
+    ) -> Option<Target> {
+        for key in POOL {
+            if let Some(other) = fields.get(key) {
+                let message = format!(
+                    "`{key}` belongs to the models that the split names, not beside `split`"
+                );
+                reader.problem_at_key(other, message);
+            }
+        }
+        let by = fields.read(reader, "by", by).unwrap_or_default();
+        let mut shares = Vec::new();
+        for (name, item) in reader.entries(at, "a mapping of models and their shares")? {
+            // Its key is what names the model.
+            self.refer(reader, index, name, &item, true);
+            if let Some(share) = reader.number::<u32>(&item) {
+                shares.push((name.to_owned(), share));
+            }
+        }
+        if shares.iter().all(|(_, share)| *share == 0) {
+            reader.problem_at_key(at, "the shares sum to 0: no model would ever be chosen");
+        }
+        Some(Target::Split { shares, by })
+    }
+
+    /// A model names another one.
+    fn refer(
+        &mut self,
+        reader: &mut Reader<'_>,
+        from: usize,
+        name: &str,
+        at: &At<'_>,
+        split: bool,
+    ) {
+        // A share's name is a key, which the environment has no part in.
+        let quoted = if split {
+            format!("`{name}`")
+        } else {
+            Reader::quoted(at, name)
+        };
+        if name.contains('*') {
+            let message = format!("{quoted}: name one model here, not a wildcard");
+            reader.problem_at_key(at, message);
+            return;
+        }
+        let Some(found) = self.names.find(name) else {
+            let hint = did_you_mean(name, self.names.exact());
+            reader.problem_at_key(at, format!("there is no model {quoted}{hint}"));
+            return;
+        };
+        if found.index == from && !split {
+            // `claude-*` may fall back to `claude-haiku`, though it serves that itself.
+            if found.exact {
+                reader.problem_at_key(at, format!("{quoted} is in its own fallbacks"));
+            }
+            return;
+        }
+        self.edges.push(Edge {
+            from,
+            to: found.index,
+            place: at.key,
+            path: at.path.clone(),
+        });
+    }
+}
+
+fn balance(reader: &mut Reader<'_>, at: &At<'_>) -> Option<BalanceKind> {
+    const KINDS: [BalanceKind; 3] = [
+        BalanceKind::Weighted,
+        BalanceKind::RoundRobin,
+        BalanceKind::LeastBusy,
+    ];
+    let text = reader.text(at)?;
+    if let Some(kind) = KINDS.into_iter().find(|kind| kind.as_str() == text) {
+        return Some(kind);
+    }
+    let written = Reader::written(at);
+    let message = if LATER.contains(&text.as_str()) {
+        format!("{written} is not available yet; use weighted, round-robin or least-busy")
+    } else {
+        format!(
+            "{written} is no way to balance{}; known are weighted, round-robin and least-busy",
+            did_you_mean(&text, KINDS.map(BalanceKind::as_str))
+        )
+    };
+    reader.problem(at, message);
+    None
+}
+
+fn by(reader: &mut Reader<'_>, at: &At<'_>) -> Option<SplitBy> {
+    let text = reader.text(at)?;
+    if text == "caller" {
+        return Some(SplitBy::Caller);
+    }
+    reader.problem(
+        at,
+        format!("{}: the only way is `caller`", Reader::written(at)),
+    );
+    None
+}

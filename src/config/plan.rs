@@ -1,0 +1,184 @@
+//! A configuration as people read it. Keys and passwords are not in it.
+
+use std::{
+    fmt::{self, Formatter},
+    time::Duration,
+};
+
+use super::{
+    model::{
+        AccountConfig, Config, DeploymentConfig, ModelConfig, PoolConfig, ProviderConfig, SplitBy,
+        Target,
+    },
+    value::{format_duration, format_share, format_size},
+};
+
+impl Config {
+    /// The resolved plan, many lines: what listens, who is asked, and which model goes where. No keys, no passwords.
+    pub fn plan(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl fmt::Display for Config {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (server, timeouts, retry) = (&self.server, &self.timeouts, &self.retry);
+        writeln!(
+            f,
+            "listen    {}, bodies up to {}, heartbeat {}, drain {}",
+            server.listen,
+            format_size(server.body_limit),
+            or_off(server.heartbeat),
+            format_duration(server.drain),
+        )?;
+        writeln!(
+            f,
+            "timeouts  connect {}, first token {}, idle {}, total {}",
+            format_duration(timeouts.connect),
+            or_off(timeouts.first_token),
+            or_off(timeouts.idle),
+            or_off(timeouts.total),
+        )?;
+        writeln!(
+            f,
+            "retry     up to {} attempts, pauses {} to {}, budget {}",
+            retry.max_attempts,
+            format_duration(retry.base),
+            format_duration(retry.max),
+            format_share(retry.budget),
+        )?;
+        writeln!(f, "providers{}", none(self.providers.is_empty()))?;
+        for provider in &self.providers {
+            write_provider(f, provider)?;
+        }
+        writeln!(f, "models{}", none(self.models.is_empty()))?;
+        for model in &self.models {
+            write_model(f, model)?;
+        }
+        Ok(())
+    }
+}
+
+fn write_provider(f: &mut Formatter<'_>, provider: &ProviderConfig) -> fmt::Result {
+    write!(
+        f,
+        "  {}: {}, {}",
+        provider.name,
+        provider.base_url,
+        provider.kind.as_str()
+    )?;
+    if !provider.headers.is_empty() {
+        let names: Vec<&str> = provider.headers.keys().map(|name| name.as_str()).collect();
+        write!(f, ", headers {}", names.join(" "))?;
+    }
+    if let Some(health) = provider.health {
+        write!(f, ", health every {}", format_duration(health.interval))?;
+    }
+    if let Some(timeouts) = provider.timeouts {
+        let (first, idle) = (or_off(timeouts.first_token), or_off(timeouts.idle));
+        write!(f, ", first token {first}, idle {idle}")?;
+    }
+    if let Some(proxy) = &provider.proxy {
+        write!(f, ", through {proxy}")?;
+    }
+    writeln!(f)?;
+    for account in &provider.accounts {
+        write_account(f, account)?;
+    }
+    Ok(())
+}
+
+fn write_account(f: &mut Formatter<'_>, account: &AccountConfig) -> fmt::Result {
+    write!(f, "    account {}: weight {}", account.name, account.weight)?;
+    let limits = &account.limits;
+    if let Some(rpm) = limits.rpm {
+        write!(f, ", {rpm} requests/min")?;
+    }
+    if let Some(tpm) = limits.tpm {
+        write!(f, ", {tpm} tokens/min")?;
+    }
+    if let Some(concurrency) = limits.concurrency {
+        write!(f, ", {concurrency} at a time")?;
+    }
+    if !limits.min_interval.is_zero() {
+        write!(f, ", {} apart", format_duration(limits.min_interval))?;
+    }
+    if account.api_key.is_empty() {
+        f.write_str(", no key")?;
+    }
+    if let Some(proxy) = &account.proxy {
+        write!(f, ", through {proxy}")?;
+    }
+    writeln!(f, "{}", disabled(account.enabled))
+}
+
+fn write_model(f: &mut Formatter<'_>, model: &ModelConfig) -> fmt::Result {
+    write!(f, "  {}: ", model.name)?;
+    match &model.target {
+        Target::Pool(pool) => write_pool(f, pool),
+        Target::Split { shares, by } => {
+            let by = match by {
+                SplitBy::Caller => "caller",
+            };
+            writeln!(f, "split by {by}")?;
+            let total: u64 = shares.iter().map(|(_, share)| u64::from(*share)).sum();
+            for (name, share) in shares {
+                let part = f64::from(*share) / (total.max(1) as f64);
+                writeln!(f, "    {} {name}", format_share(part))?;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn write_pool(f: &mut Formatter<'_>, pool: &PoolConfig) -> fmt::Result {
+    write!(
+        f,
+        "{}, cooldown {}, wait {}",
+        pool.balance.as_str(),
+        format_duration(pool.cooldown),
+        or_off((!pool.wait.is_zero()).then_some(pool.wait)),
+    )?;
+    if !pool.fallbacks.is_empty() {
+        write!(f, ", then {}", pool.fallbacks.join(", "))?;
+    }
+    writeln!(f)?;
+    for deployment in &pool.deployments {
+        write_deployment(f, deployment)?;
+    }
+    Ok(())
+}
+
+fn write_deployment(f: &mut Formatter<'_>, deployment: &DeploymentConfig) -> fmt::Result {
+    let model = deployment
+        .model
+        .as_deref()
+        .unwrap_or("(the name asked for)");
+    write!(
+        f,
+        "    {}/{model}: weight {}",
+        deployment.provider, deployment.weight
+    )?;
+    if !deployment.accounts.is_empty() {
+        write!(f, ", accounts {}", deployment.accounts.join(" "))?;
+    }
+    if let Some(tokens) = deployment.context_window {
+        write!(f, ", window {tokens}")?;
+    }
+    if let Some(tokens) = deployment.max_output {
+        write!(f, ", output {tokens}")?;
+    }
+    writeln!(f, "{}", disabled(deployment.enabled))
+}
+
+fn or_off(duration: Option<Duration>) -> String {
+    duration.map_or_else(|| "off".to_owned(), format_duration)
+}
+
+const fn none(empty: bool) -> &'static str {
+    if empty { "  none" } else { "" }
+}
+
+const fn disabled(enabled: bool) -> &'static str {
+    if enabled { "" } else { ", disabled" }
+}

@@ -1,0 +1,169 @@
+use std::time::Duration;
+
+use super::*;
+use crate::upstream::Timeouts;
+
+#[test]
+fn the_example_means_what_it_says() {
+    let config = read(EXAMPLE);
+    assert_eq!(config.server, ServerConfig::default());
+    assert_eq!(config.timeouts, TimeoutsConfig::default());
+    assert_eq!(config.retry, RetryConfig::default());
+
+    let names: Vec<_> = config.providers.iter().map(|p| p.name.as_str()).collect();
+    assert_eq!(names, ["openai", "acme", "anthropic"]);
+    let [openai, acme, anthropic] = config.providers.as_slice() else {
+        panic!()
+    };
+    assert_eq!(openai.preset, Some("openai"));
+    assert_eq!(openai.base_url, "https://api.openai.com/v1");
+    let [a, b] = openai.accounts.as_slice() else {
+        panic!()
+    };
+    assert_eq!((a.name.as_str(), a.weight), ("team-a", 2));
+    assert_eq!(a.api_key.expose(), "sk-canary-a");
+    assert_eq!((a.limits.rpm, a.limits.tpm), (Some(500), Some(200_000)));
+    assert_eq!(a.limits.concurrency, Some(64));
+    assert_eq!(
+        b,
+        &AccountConfig::new("team-b", crate::Secret::new("sk-canary-b"))
+    );
+
+    assert_eq!((acme.preset, acme.kind), (None, Kind::OpenAiCompatible));
+    assert_eq!(acme.base_url, "https://llm.acme.example/v1");
+    assert_eq!(acme.headers["x-team"], "ml");
+    assert_eq!(acme.health.unwrap().interval, Duration::from_secs(30));
+    assert_eq!(acme.accounts[0].name, "acme-1");
+    assert_eq!(acme.accounts[0].api_key.expose(), "sk-canary-acme");
+
+    assert_eq!(anthropic.kind, Kind::AnthropicCompatible);
+    assert_eq!(anthropic.accounts[0].name, "anthropic-1");
+    assert_eq!(anthropic.accounts[0].api_key.expose(), "sk-canary-ant");
+
+    let pool = |deployments| PoolConfig::new(deployments);
+    let mut sonnet = pool(vec![
+        deployment("anthropic", Some("claude-sonnet-4-5")),
+        deployment("acme", Some("claude-sonnet")),
+    ]);
+    sonnet.deployments[0].weight = 3;
+    sonnet.deployments[0].context_window = Some(200_000);
+    sonnet.deployments[1].accounts = vec!["acme-1".to_owned()];
+    sonnet.wait = Duration::from_secs(10);
+    sonnet.fallbacks = vec!["gpt-4o".to_owned()];
+    let expected = [
+        (
+            "gpt-4o",
+            Target::Pool(pool(vec![
+                deployment("openai", Some("gpt-4o")),
+                deployment("acme", Some("gpt-4o")),
+            ])),
+        ),
+        ("sonnet", Target::Pool(sonnet)),
+        (
+            "claude-*",
+            Target::Pool(pool(vec![deployment("anthropic", None)])),
+        ),
+        (
+            "next",
+            Target::Split {
+                shares: vec![("gpt-4o".to_owned(), 95), ("sonnet".to_owned(), 5)],
+                by: SplitBy::Caller,
+            },
+        ),
+    ];
+    let expected = expected.map(|(name, target)| ModelConfig {
+        name: name.to_owned(),
+        target,
+    });
+    assert_eq!(config.models, expected);
+}
+
+#[test]
+fn the_plan_is_complete_and_holds_no_secret() {
+    let text = EXAMPLE.replace(
+        "health:",
+        "proxy: socks5://u:sk-canary-proxy@proxy.example:1080\n    health:",
+    );
+    let config = read(&text.replace("X-Team: ml", "X-Team: sk-canary-header"));
+    let plan = config.plan();
+    for part in [
+        "listen    127.0.0.1:8080, bodies up to 32MiB, heartbeat 15s, drain 30s\n",
+        "timeouts  connect 5s, first token 60s, idle 60s, total 10m\n",
+        "retry     up to 4 attempts, pauses 250ms to 8s, budget 20%\n",
+        "  openai: https://api.openai.com/v1, openai-compatible\n",
+        "    account team-a: weight 2, 500 requests/min, 200000 tokens/min, 64 at a time\n",
+        "health every 30s, through socks5://proxy.example:1080\n",
+        "  sonnet: weighted, cooldown 60s, wait 10s, then gpt-4o\n",
+        "    acme/claude-sonnet: weight 1, accounts acme-1\n",
+        "    anthropic/(the name asked for): weight 1\n",
+        "  next: split by caller\n    95% gpt-4o\n    5% sonnet\n",
+    ] {
+        assert!(plan.contains(part), "{part} is not in\n{plan}");
+    }
+    assert!(!plan.contains("canary"), "{plan}");
+    assert!(!format!("{config:?}").contains("canary"));
+}
+
+#[test]
+fn short_forms_say_the_same_as_long_ones() {
+    let short = read(&with_models(
+        "  a: acme/org/large\n  b: acme\n  c: [acme, { provider: acme, model: x }]",
+    ));
+    let long = read(&with_models(
+        "  a: { deployments: [{ provider: acme, model: org/large }] }\n  b: { deployments: [{ provider: acme }] }\n  c: { deployments: [acme, acme/x] }",
+    ));
+    assert_eq!(short, long);
+}
+
+#[test]
+fn settings_can_be_switched_off() {
+    let config = read(
+        "server: { heartbeat: 0s }\ntimeouts: { first_token: 0s, total: 0s }\nproviders:\n  ollama: { health: { interval: 0s } }",
+    );
+    assert_eq!(config.server.heartbeat, None);
+    assert_eq!(config.timeouts.first_token, None);
+    assert_eq!(config.timeouts.total, None);
+    assert_eq!(config.providers[0].health, None);
+}
+
+#[test]
+fn vendors_without_keys_have_one_account() {
+    let config = read(
+        "providers:\n  ollama:\n  here: { kind: anthropic-compatible, base_url: 'http://localhost:9' }\n  there: { kind: openai-compatible, base_url: 'https://llm.example', accounts: [{ api_key: '' }] }",
+    );
+    for provider in &config.providers {
+        assert_eq!(provider.accounts.len(), 1, "{}", provider.name);
+        assert!(provider.accounts[0].api_key.is_empty());
+    }
+    assert_eq!(config.providers[1].base_url, "http://localhost:9/v1");
+    let names: Vec<_> = config.models.iter().map(|m| m.name.as_str()).collect();
+    assert_eq!(names, ["ollama/*", "here/*", "there/*"]);
+}
+
+#[test]
+fn a_provider_may_differ_from_the_general_settings() {
+    let config = read(&with_provider(
+        "    base_url: http://a.example\n    timeouts: { idle: 5s }\n    accounts: [k1, { api_key: k2, enabled: false, proxy: 'http://p:3128' }]",
+    ));
+    let acme = &config.providers[0];
+    let second = Duration::from_secs(1);
+    assert_eq!(
+        acme.timeouts,
+        Some(Timeouts::new(Some(60 * second), Some(5 * second)))
+    );
+    assert_eq!(acme.accounts[0].api_key.expose(), "k1");
+    assert_eq!(acme.accounts[1].name, "acme-2");
+    assert!(!acme.accounts[1].enabled);
+    assert_eq!(
+        acme.accounts[1].proxy.as_ref().unwrap().expose(),
+        "http://p:3128"
+    );
+}
+
+#[test]
+fn anchors_and_json_are_yaml_too() {
+    let config = read(&with_models("  a: &pool [acme/x]\n  b: *pool"));
+    assert_eq!(config.models[0].target, config.models[1].target);
+    let config = read("\u{feff}{\"server\": {\"body_limit\": 5}}");
+    assert_eq!(config.server.body_limit, 5);
+}
