@@ -43,6 +43,7 @@ pub mod failover;
 pub mod ingress;
 mod json;
 pub mod normalize;
+pub mod pool;
 pub mod provider;
 pub mod request;
 pub mod response;
@@ -64,6 +65,7 @@ pub use self::{
     ingress::IngressLayer,
     json::{Extra, Json},
     normalize::SseNormalizeLayer,
+    pool::{PoolLayer, Pools},
     provider::Provider,
     request::ModelRequest,
     response::ModelResponse,
