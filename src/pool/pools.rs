@@ -58,7 +58,7 @@ impl Pools {
     }
 
     /// The names of all pools without patterns, sorted.
-    pub fn models(&self) -> Vec<Arc<str>> {
+    pub fn models(&self) -> Vec<String> {
         self.0.table.load().models()
     }
 

@@ -125,8 +125,8 @@ impl Table {
     }
 
     /// Every name that is no pattern, sorted.
-    pub(super) fn models(&self) -> Vec<Arc<str>> {
-        let mut names: Vec<_> = self.exact.keys().cloned().collect();
+    pub(super) fn models(&self) -> Vec<String> {
+        let mut names: Vec<_> = self.exact.keys().map(|name| name.to_string()).collect();
         names.sort_unstable();
         names
     }
@@ -301,7 +301,7 @@ mod tests {
             assert_eq!(upstream(&table, asked).as_deref(), Some(model), "{asked}");
         }
         assert_eq!(upstream(&table, ""), None);
-        assert_eq!(table.models(), [Arc::from("claude-sonnet")]);
+        assert_eq!(table.models(), ["claude-sonnet"]);
     }
 
     #[test]

@@ -213,10 +213,9 @@ impl FrameSource for Script {
     }
 
     fn usage(&self) -> Option<Usage> {
-        self.tokens.map(|tokens| {
-            let mut usage = Usage::default();
-            usage.input = Some(tokens);
-            usage
+        self.tokens.map(|tokens| Usage {
+            input: Some(tokens),
+            ..Usage::default()
         })
     }
 }

@@ -261,7 +261,7 @@ async fn a_wildcard_passes_the_name_through() {
     }
     let models: Vec<_> = vendors.seen().into_iter().map(|seen| seen.model).collect();
     assert_eq!(models, ["tiny", "large"]);
-    assert_eq!(pools.models(), [Arc::from("large")]);
+    assert_eq!(pools.models(), ["large"]);
     assert_eq!(pools.snapshot().len(), 1, "one account in two pools");
 }
 
