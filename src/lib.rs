@@ -46,6 +46,7 @@ pub mod failover;
 pub mod ingress;
 mod json;
 pub mod normalize;
+pub mod pool;
 pub mod provider;
 pub mod request;
 pub mod response;
@@ -67,6 +68,7 @@ pub use self::{
     ingress::IngressLayer,
     json::{Extra, Json},
     normalize::SseNormalizeLayer,
+    pool::{PoolLayer, Pools},
     provider::Provider,
     request::ModelRequest,
     response::ModelResponse,

@@ -6,18 +6,20 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+/// A source of randomness that tests can seed, shared by reference. Not for secrets.
+///
 /// SplitMix64 on a shared counter: every clone of a layer draws from the same sequence without a lock.
 #[derive(Debug)]
-pub(crate) struct Rng(AtomicU64);
+pub struct Rng(AtomicU64);
 
 impl Rng {
     /// The same seed gives the same sequence.
-    pub(crate) const fn seeded(seed: u64) -> Self {
+    pub const fn seeded(seed: u64) -> Self {
         Self(AtomicU64::new(seed))
     }
 
     /// Seeded by the operating system.
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self::seeded(RandomState::new().hash_one(0_u8))
     }
 
@@ -29,8 +31,20 @@ impl Rng {
         z ^ (z >> 31)
     }
 
+    /// A number below `n`; 0 if `n` is 0.
+    pub fn below(&self, n: usize) -> usize {
+        // The high half of the product: no bias worth mentioning for small `n`.
+        ((u128::from(self.next()) * n as u128) >> 64) as usize
+    }
+
     /// A share of 1, without 1 itself.
     pub(crate) fn fraction(&self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+impl Default for Rng {
+    fn default() -> Self {
+        Self::new()
     }
 }

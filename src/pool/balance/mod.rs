@@ -1,0 +1,89 @@
+//! Which of the accounts that are free takes the next call.
+
+mod least_busy;
+mod round_robin;
+mod weighted;
+
+use std::fmt::Debug;
+
+pub use self::{least_busy::LeastBusy, round_robin::RoundRobin, weighted::Weighted};
+pub use crate::rng::Rng;
+
+/// Picks one of several accounts that could all take the call. Object-safe; keeps whatever state it needs itself.
+///
+/// ```
+/// use trunkline::pool::{Balance, Candidate, Rng};
+///
+/// /// Fills one account before it touches the next.
+/// #[derive(Debug)]
+/// struct Busiest;
+///
+/// impl Balance for Busiest {
+///     fn pick(&self, candidates: &[Candidate<'_>], _rng: &Rng) -> usize {
+///         let busiest = candidates.iter().enumerate().max_by_key(|(_, c)| c.in_flight);
+///         busiest.map_or(0, |(index, _)| index)
+///     }
+/// }
+/// ```
+pub trait Balance: Debug + Send + Sync + 'static {
+    /// The index of the one to call. There is at least one candidate; an index out of range counts as 0.
+    ///
+    /// Candidates are those that are free right now and were not yet tried by this call, so their number and order change from
+    /// pick to pick: tell them apart by [`vendor`](Candidate::vendor) and [`place`](Candidate::place). Those of weight 0 are
+    /// only shown when there is nobody else.
+    fn pick(&self, candidates: &[Candidate<'_>], rng: &Rng) -> usize;
+}
+
+// Pools hold balances as trait objects.
+const _: fn(&dyn Balance) = |_| ();
+
+/// An account that could take the call.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Candidate<'a> {
+    /// The vendor's name.
+    pub provider: &'a str,
+    /// The account's name.
+    pub account: &'a str,
+    /// The model's name at the vendor.
+    pub model: &'a str,
+    /// Which vendor of the pool this is, from 0, in the order they were added.
+    pub vendor: usize,
+    /// Which account of the vendor this is, from 0, in the order they were added.
+    pub place: usize,
+    /// The vendor's weight.
+    pub vendor_weight: u32,
+    /// The account's weight among the vendor's.
+    pub weight: u32,
+    /// Calls the account is serving now, for any pool, streams to their end.
+    pub in_flight: u32,
+    /// How many tokens the model can hold; none if unknown.
+    pub context_window: Option<u64>,
+    /// Calls begun in the last minute.
+    pub requests_last_minute: u64,
+    /// Tokens of the last minute, running calls by estimate.
+    pub tokens_last_minute: u64,
+}
+
+/// The index of the least item, ties broken at random, so that equals share the load from the first call on.
+pub(super) fn least<T: Ord>(items: impl IntoIterator<Item = T>, rng: &Rng) -> usize {
+    let mut best: Option<(usize, T)> = None;
+    let mut ties = 1;
+    for (index, item) in items.into_iter().enumerate() {
+        match &best {
+            Some((_, least)) if item > *least => continue,
+            Some((_, least)) if item == *least => {
+                ties += 1;
+                if rng.below(ties) != 0 {
+                    continue;
+                }
+            }
+            _ => ties = 1,
+        }
+        best = Some((index, item));
+    }
+    best.map_or(0, |(index, _)| index)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,404 @@
+//! For how long an account is left alone, and why.
+//!
+//! A cooldown is *firm* if the vendor named its end, and *soft* if it is this gateway's guess. Nobody is called before the end
+//! of a firm one; a soft one yields when there is nobody else.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use crate::error::{Blame, Error, ErrorKind, Scope};
+
+/// What the pool of a call says about cooldowns.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    /// How long a soft one lasts; zero is never.
+    pub(super) cooldown: Duration,
+    /// How many failures in a row open the breaker; zero is never.
+    pub(super) failures: u32,
+}
+
+impl Rules {
+    pub(super) const DEFAULT: Self = Self {
+        cooldown: Duration::from_secs(30),
+        failures: 3,
+    };
+
+    /// For a refused key or an empty purse: nothing that mends itself soon.
+    const LONG: Duration = Duration::from_secs(600);
+}
+
+/// What a failure does to an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Nothing,
+    /// One more failure in a row.
+    Strike,
+    Out {
+        scope: Scope,
+        after: Duration,
+        firm: bool,
+    },
+}
+
+impl Verdict {
+    fn of(error: &Error, rules: &Rules) -> Self {
+        // A vendor that says "at once" has named no end.
+        let named = error.retry_after().filter(|after| !after.is_zero());
+        let (scope, guess) = match error.policy().blame {
+            Blame::Caller | Blame::Nobody => return Self::Nothing,
+            Blame::Breaker => return Self::Strike,
+            Blame::AccountRate => (error.scope(), rules.cooldown),
+            Blame::AccountQuota => (Scope::Account, Rules::LONG.max(rules.cooldown)),
+            // Nobody names an end for a key that is refused.
+            Blame::AccountKey => {
+                let after = Rules::LONG.max(rules.cooldown);
+                return Self::soft(Scope::Account, after, rules);
+            }
+        };
+        match named {
+            Some(after) => Self::Out {
+                scope,
+                after,
+                firm: true,
+            },
+            None => Self::soft(scope, guess, rules),
+        }
+    }
+
+    const fn soft(scope: Scope, after: Duration, rules: &Rules) -> Self {
+        if rules.cooldown.is_zero() {
+            return Self::Nothing;
+        }
+        Self::Out {
+            scope,
+            after,
+            firm: false,
+        }
+    }
+}
+
+/// All that is held against one account: as a whole, and for each model.
+#[derive(Debug, Default)]
+pub(super) struct Cooldowns {
+    account: Record,
+    models: HashMap<Arc<str>, Record>,
+}
+
+/// What is held against an account, or against a model of it.
+#[derive(Debug, Default)]
+struct Record {
+    firm: Option<Cooldown>,
+    soft: Option<Cooldown>,
+    /// Calls in a row that failed before content.
+    failures: u32,
+    /// Streams in a row that broke after content. Apart, because each of them began well.
+    broken: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cooldown {
+    pub(super) until: Instant,
+    pub(super) reason: ErrorKind,
+}
+
+/// An account, or a model of it, went out or came back: worth one line in the log.
+#[derive(Debug)]
+pub(super) enum Change {
+    Out {
+        model: Option<Arc<str>>,
+        cooldown: Cooldown,
+        firm: bool,
+    },
+    Back {
+        model: Option<Arc<str>>,
+    },
+}
+
+/// A model's own record, or the account's.
+type Which<'a> = Option<&'a Arc<str>>;
+
+impl Cooldowns {
+    /// More models than any account has: beyond it, records of mere strikes are forgotten. Callers may choose names.
+    const MAX_MODELS: usize = 1024;
+
+    /// The ends of the firm and of the soft cooldown that stand between this account and a call for `model`.
+    pub(super) fn until(&self, model: &str) -> (Option<Instant>, Option<Instant>) {
+        let own = self.models.get(model);
+        let end = |of: fn(&Record) -> Option<Cooldown>| {
+            let ends = [Some(&self.account), own].into_iter().flatten();
+            ends.filter_map(of).map(|cooldown| cooldown.until).max()
+        };
+        (end(|record| record.firm), end(|record| record.soft))
+    }
+
+    /// A call failed.
+    pub(super) fn failed(
+        &mut self,
+        model: Which<'_>,
+        error: &Error,
+        rules: &Rules,
+        now: Instant,
+    ) -> Option<Change> {
+        match Verdict::of(error, rules) {
+            Verdict::Nothing => None,
+            Verdict::Strike => {
+                let record = self.record(model);
+                record.failures = record.failures.saturating_add(1);
+                let after = error.retry_after().unwrap_or_default();
+                self.judge(model, error.kind(), after, rules, now)
+            }
+            Verdict::Out { scope, after, firm } => {
+                let model = model.filter(|_| scope == Scope::Model);
+                self.cool(model, error.kind(), after, firm, now)
+            }
+        }
+    }
+
+    /// A stream broke after content.
+    pub(super) fn broke(
+        &mut self,
+        model: &Arc<str>,
+        reason: ErrorKind,
+        rules: &Rules,
+        now: Instant,
+    ) -> Option<Change> {
+        let record = self.record(Some(model));
+        record.broken = record.broken.saturating_add(1);
+        self.judge(Some(model), reason, Duration::ZERO, rules, now)
+    }
+
+    /// A call began well. A `probe`, one that was sent in spite of a soft cooldown, ends that too.
+    pub(super) fn succeeded(&mut self, model: &Arc<str>, probe: bool) -> Vec<Change> {
+        for record in self.both(model) {
+            record.failures = 0;
+        }
+        let mut changes = Vec::new();
+        if probe {
+            changes.extend(
+                self.account
+                    .forgive()
+                    .then_some(Change::Back { model: None }),
+            );
+            if self.models.get_mut(model).is_some_and(Record::forgive) {
+                let model = Some(model.clone());
+                changes.push(Change::Back { model });
+            }
+        }
+        self.forget(model);
+        changes
+    }
+
+    /// An answer came whole.
+    pub(super) fn completed(&mut self, model: &Arc<str>) {
+        for record in self.both(model) {
+            record.broken = 0;
+        }
+        self.forget(model);
+    }
+
+    /// The account was found healthy: only what vendors named still stands.
+    pub(super) fn healthy(&mut self) -> Vec<Change> {
+        self.each(|record| {
+            record.failures = 0;
+            record.broken = 0;
+            record.forgive()
+        })
+    }
+
+    /// An operator says that all is well.
+    pub(super) fn reset(&mut self) -> Vec<Change> {
+        self.each(|record| {
+            let was_out = record.is_out();
+            *record = Record::default();
+            was_out
+        })
+    }
+
+    /// Lets go of what is over.
+    pub(super) fn expire(&mut self, now: Instant) -> Vec<Change> {
+        if !self.account.is_out() && !self.models.values().any(Record::is_out) {
+            return Vec::new();
+        }
+        self.each(|record| {
+            let was_out = record.is_out();
+            for slot in [&mut record.firm, &mut record.soft] {
+                *slot = slot.filter(|cooldown| cooldown.until > now);
+            }
+            was_out && !record.is_out()
+        })
+    }
+
+    /// Every cooldown: whose, which, and whether it is firm.
+    pub(super) fn list(&self) -> impl Iterator<Item = (Which<'_>, Cooldown, bool)> {
+        let models = self
+            .models
+            .iter()
+            .map(|(model, record)| (Some(model), record));
+        std::iter::once((None, &self.account))
+            .chain(models)
+            .flat_map(|(model, record)| {
+                let firm = record.firm.map(|cooldown| (model, cooldown, true));
+                let soft = record.soft.map(|cooldown| (model, cooldown, false));
+                firm.into_iter().chain(soft)
+            })
+    }
+
+    /// Opens the breaker if there were enough failures.
+    fn judge(
+        &mut self,
+        model: Which<'_>,
+        reason: ErrorKind,
+        named: Duration,
+        rules: &Rules,
+        now: Instant,
+    ) -> Option<Change> {
+        let record = self.record(model);
+        let strikes = record.failures.saturating_add(record.broken);
+        // The count stays: after the cooldown one more failure is enough, until a success says otherwise.
+        if rules.failures == 0 || strikes < rules.failures || rules.cooldown.is_zero() {
+            return None;
+        }
+        self.cool(model, reason, rules.cooldown.max(named), false, now)
+    }
+
+    fn cool(
+        &mut self,
+        model: Which<'_>,
+        reason: ErrorKind,
+        after: Duration,
+        firm: bool,
+        now: Instant,
+    ) -> Option<Change> {
+        let cooldown = Cooldown {
+            until: later(now, after),
+            reason,
+        };
+        let record = self.record(model);
+        let was_out = record.is_out();
+        let slot = if firm {
+            &mut record.firm
+        } else {
+            &mut record.soft
+        };
+        // The later end counts: a second failure never shortens a cooldown.
+        if slot.is_none_or(|standing| standing.until < cooldown.until) {
+            *slot = Some(cooldown);
+        }
+        (!was_out).then(|| Change::Out {
+            model: model.cloned(),
+            cooldown,
+            firm,
+        })
+    }
+
+    fn record(&mut self, model: Which<'_>) -> &mut Record {
+        let Some(model) = model else {
+            return &mut self.account;
+        };
+        if self.models.len() >= Self::MAX_MODELS && !self.models.contains_key(model) {
+            self.models.retain(|_, record| record.is_out());
+        }
+        self.models.entry(model.clone()).or_default()
+    }
+
+    fn both(&mut self, model: &str) -> impl Iterator<Item = &mut Record> {
+        std::iter::once(&mut self.account).chain(self.models.get_mut(model))
+    }
+
+    /// Applies `act` to every record; says for which of them it was true.
+    fn each(&mut self, mut act: impl FnMut(&mut Record) -> bool) -> Vec<Change> {
+        let mut changes = Vec::new();
+        changes.extend(act(&mut self.account).then_some(Change::Back { model: None }));
+        self.models.retain(|model, record| {
+            if act(record) {
+                let model = Some(model.clone());
+                changes.push(Change::Back { model });
+            }
+            !record.is_clean()
+        });
+        changes
+    }
+
+    fn forget(&mut self, model: &str) {
+        if self.models.get(model).is_some_and(Record::is_clean) {
+            self.models.remove(model);
+        }
+    }
+}
+
+impl Record {
+    const fn is_out(&self) -> bool {
+        self.firm.is_some() || self.soft.is_some()
+    }
+
+    const fn is_clean(&self) -> bool {
+        !self.is_out() && self.failures == 0 && self.broken == 0
+    }
+
+    /// Ends the soft cooldown; true if nothing else stands.
+    fn forgive(&mut self) -> bool {
+        self.soft.take().is_some() && self.firm.is_none()
+    }
+}
+
+/// `now + after`; vendors name what they like.
+pub(super) fn later(now: Instant, after: Duration) -> Instant {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
+    now.checked_add(after.min(CENTURY)).unwrap_or(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn model() -> Arc<str> {
+        "large".into()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_of_state_is_told_once() {
+        let now = Instant::now();
+        let mut cooldowns = Cooldowns::default();
+        let mut fail = |kind, seconds, at| {
+            let after = Duration::from_secs(seconds);
+            let error = Error::new(kind, "").with_retry_after(after);
+            cooldowns.failed(Some(&model()), &error, &Rules::DEFAULT, at)
+        };
+        let out = fail(ErrorKind::RateLimited, 10, now);
+        assert!(matches!(
+            out,
+            Some(Change::Out {
+                model: Some(_),
+                firm: true,
+                ..
+            })
+        ));
+        assert!(
+            fail(ErrorKind::RateLimited, 20, now).is_none(),
+            "it was out"
+        );
+        let later = now + Duration::from_secs(19);
+        assert!(cooldowns.expire(later).is_empty());
+        let later = now + Duration::from_secs(20);
+        assert!(matches!(
+            &*cooldowns.expire(later),
+            [Change::Back { model: Some(_) }]
+        ));
+        assert!(cooldowns.expire(later).is_empty(), "it was back");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn names_that_callers_choose_do_not_fill_the_memory() {
+        let now = Instant::now();
+        let mut cooldowns = Cooldowns::default();
+        for index in 0..10_000 {
+            let model: Arc<str> = format!("m{index}").into();
+            let error = Error::new(ErrorKind::Server, "");
+            cooldowns.failed(Some(&model), &error, &Rules::DEFAULT, now);
+        }
+        assert!(cooldowns.models.len() <= Cooldowns::MAX_MODELS);
+        cooldowns.healthy();
+        assert!(cooldowns.models.is_empty());
+    }
+}

@@ -1,0 +1,84 @@
+//! A call's place at an account.
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use super::{
+    account::{AccountState, Cost, Start},
+    cooldown::Rules,
+};
+use crate::{error::Error, response::Outcome};
+
+/// A call's place at an account, given back exactly once: however the call ends, and at the latest when this is dropped.
+#[derive(Debug)]
+pub(super) struct Lease {
+    pub(super) state: Arc<AccountState>,
+    /// The model's name at the vendor.
+    pub(super) model: Arc<str>,
+    pub(super) rules: Rules,
+    /// None once it was given back.
+    pub(super) start: Option<Start>,
+    /// Was it taken in spite of a soft cooldown?
+    pub(super) probe: bool,
+    /// Who waits for a place.
+    pub(super) freed: Arc<Notify>,
+}
+
+impl Lease {
+    /// Nothing was sent.
+    pub(super) fn unused(mut self) {
+        if let Some(start) = self.start.take() {
+            self.state.undo(&start);
+            self.freed.notify_waiters();
+        }
+    }
+
+    /// The account answered. The answer may still be running.
+    pub(super) fn succeeded(&self) {
+        self.state.succeeded(&self.model, self.probe);
+    }
+
+    /// The account failed before it answered, which costs no tokens.
+    pub(super) fn failed(mut self, error: &Error) {
+        self.state.failed(Some(&self.model), error, &self.rules);
+        self.give_back(Cost::Tokens(0));
+    }
+
+    /// The answer is over.
+    pub(super) fn ended(mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Completed { .. } => self.state.completed(&self.model),
+            Outcome::Broken { error, .. } => {
+                self.state.broke(&self.model, error.kind(), &self.rules);
+            }
+            Outcome::Cancelled { .. } => {}
+        }
+        let tokens = outcome.usage().and_then(|usage| usage.total());
+        let cost = match (outcome, tokens) {
+            (_, None) => Cost::Unknown,
+            (Outcome::Completed { .. }, Some(tokens)) => Cost::Tokens(tokens),
+            // What was told by the break is a lower bound.
+            (_, Some(tokens)) => Cost::Tokens(tokens.max(self.estimate())),
+        };
+        self.give_back(cost);
+    }
+
+    fn estimate(&self) -> u64 {
+        self.start.as_ref().map_or(0, Start::tokens)
+    }
+
+    fn give_back(&mut self, cost: Cost) {
+        if let Some(start) = self.start.take() {
+            self.state.finish(&start, cost);
+            self.freed.notify_waiters();
+        }
+    }
+}
+
+impl Drop for Lease {
+    /// The caller left before there was an answer: that says nothing about the account.
+    fn drop(&mut self) {
+        self.give_back(Cost::Unknown);
+    }
+}

@@ -1,0 +1,118 @@
+//! Who serves a call: one account of one vendor, out of those that could.
+//!
+//! ```text
+//!                      gpt-4o                      the pool of a model's name
+//!                 ┌──────┴────────┐
+//!   weight      3 │             1 │
+//!              openai           acme               vendors, each with its own name for the model
+//!            ┌────┴────┐          │
+//!   weight 2 │       1 │        1 │
+//!         team-a    team-b     acme-1              accounts, each with limits, cooldowns and calls in flight
+//! ```
+//!
+//! [`PoolLayer`] takes a [`ModelRequest`](crate::ModelRequest) and makes [`Attempt`](crate::upstream::Attempt)s of it: it
+//! picks an account that is free, takes a place there, and calls. If that fails, [the table](crate::error) says whether the
+//! next account is worth a try and for how long this one is left alone. The place is given back when the answer has been
+//! read to its end, or the caller has left.
+//!
+//! ```
+//! use std::{sync::Arc, time::Duration};
+//! use tower::{Layer, Service};
+//! use trunkline::{
+//!     Body, PoolLayer, Pools, Provider, Secret, Upstream,
+//!     pool::{Pool, Vendor},
+//!     provider::Compatible,
+//!     upstream::Account,
+//! };
+//!
+//! # fn example<C>(client: C) -> Result<(), trunkline::Error>
+//! # where
+//! #     C: Service<http::Request<Body>, Response = http::Response<Body>> + Clone + Send + 'static,
+//! #     C::Error: Into<trunkline::BoxError>,
+//! #     C::Future: Send,
+//! # {
+//! let openai: Arc<dyn Provider> = Arc::new(Compatible::openai("openai", "https://api.openai.com/v1")?);
+//! let acme: Arc<dyn Provider> = Arc::new(Compatible::openai("acme", "https://llm.acme.example/v1")?);
+//! let account = |name: &str, key: &str| Arc::new(Account::new(name, Secret::new(key)));
+//!
+//! let pools = Pools::new()
+//!     .pool(
+//!         "gpt-4o",
+//!         Pool::new()
+//!             .vendor(
+//!                 Vendor::new(openai.clone(), "gpt-4o")
+//!                     .weight(3)
+//!                     .account(account("team-a", "sk-a"), 2)
+//!                     .account(account("team-b", "sk-b"), 1),
+//!             )
+//!             .vendor(
+//!                 Vendor::new(acme, "gpt-4o-acme")
+//!                     .context_window(128_000)
+//!                     .account(account("acme-1", "sk-1"), 1),
+//!             )
+//!             .cooldown(Duration::from_secs(60))
+//!             .wait(Duration::from_secs(10)),
+//!     )
+//!     // `openai/gpt-4.1` is `gpt-4.1` there.
+//!     .pool(
+//!         "openai/*",
+//!         Pool::new().vendor(Vendor::new(openai, "*").account(account("team-a", "sk-a"), 1)),
+//!     );
+//!
+//! let service = PoolLayer::new(pools.clone()).layer(Upstream::new(client));
+//! for account in pools.snapshot() {
+//!     println!("{}/{}: {} calls", account.provider, account.account, account.in_flight);
+//! }
+//! # let _ = service;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Who is free
+//!
+//! An account is one thing under its vendor's and its own name, whichever pools use it. It is free for a model if nothing
+//! holds it back: no cooldown of the account or of that model there, a place under its
+//! [limits](crate::upstream::Limits) (a place is taken before anything is sent, so fifty calls at once do not overshoot), and
+//! a context window that is not clearly too small. Of those that are free, a [`Balance`] picks one: [`Weighted`] unless the
+//! pool says otherwise.
+//!
+//! # Who is left alone
+//!
+//! | what happened | who is out | for how long |
+//! | --- | --- | --- |
+//! | rate limit with a reset | the account, or that model there | until the reset: *firm* |
+//! | rate limit without | the same | [`Pool::cooldown`] |
+//! | out of quota | the account | until the reset if named: *firm*; else ten minutes |
+//! | key refused | the account | ten minutes |
+//! | [`Pool::failures`] in a row | that model there | [`Pool::cooldown`] |
+//! | the caller's own mistake, or nobody's | nobody | |
+//!
+//! Nobody is called before the end of a firm cooldown. The others are guesses: when only such accounts remain, the one that
+//! would be back first is called nevertheless, one of them per call, and a success ends its cooldown. A later end is never
+//! replaced by an earlier one. If nobody can be called, the call waits up to [`Pool::wait`], then fails with
+//! [`ErrorKind::Exhausted`](crate::ErrorKind::Exhausted) and the time of the first return.
+//!
+//! All of this lives in one process: two gateways on the same account share its limits without knowing of each other.
+
+mod account;
+mod balance;
+mod cooldown;
+mod layer;
+mod lease;
+mod pools;
+mod service;
+mod table;
+#[cfg(test)]
+mod tests;
+mod vendor;
+mod walk;
+mod window;
+
+pub use self::{
+    account::{AccountStatus, CooldownStatus},
+    balance::{Balance, Candidate, LeastBusy, Rng, RoundRobin, Weighted},
+    layer::PoolLayer,
+    pools::Pools,
+    service::PoolService,
+    vendor::{Pool, Vendor},
+};

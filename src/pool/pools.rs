@@ -1,0 +1,136 @@
+//! All pools of a gateway.
+
+use std::{fmt, sync::Arc};
+
+use arc_swap::ArcSwap;
+use tokio::sync::Notify;
+
+use super::{AccountStatus, Pool, Rng, cooldown::Rules, table::Table};
+use crate::error::Error;
+
+/// Pools by model. Clones share everything. See the [module docs](crate::pool).
+#[derive(Clone)]
+pub struct Pools(Arc<Shared>);
+
+pub(super) struct Shared {
+    table: ArcSwap<Table>,
+    pub(super) rng: Rng,
+    /// Told whenever an account may have become free.
+    pub(super) freed: Arc<Notify>,
+}
+
+impl Pools {
+    /// No pools yet.
+    pub fn new() -> Self {
+        Self::with_rng(Rng::new())
+    }
+
+    /// No pools yet; ties are broken the same way in every run.
+    pub fn with_seed(seed: u64) -> Self {
+        Self::with_rng(Rng::seeded(seed))
+    }
+
+    fn with_rng(rng: Rng) -> Self {
+        Self(Arc::new(Shared {
+            table: ArcSwap::default(),
+            rng,
+            freed: Arc::default(),
+        }))
+    }
+
+    /// One more pool, for the model of this name; one `*` in it stands for any text, e.g. `claude-*`. Takes the place of a pool
+    /// of the same name. Clones see it too.
+    #[must_use]
+    pub fn pool(self, model: impl Into<Arc<str>>, pool: Pool) -> Self {
+        let model = model.into();
+        self.0
+            .table
+            .rcu(|table| table.with(model.clone(), pool.clone()));
+        self
+    }
+
+    /// Takes over the pools of `other` in place of its own, for all clones. What is known of an account (what it serves, its
+    /// cooldowns, its minute) stays, if there still is one of that vendor's and account's name. Running calls are not disturbed.
+    pub fn replace(&self, other: &Self) {
+        let other = other.0.table.load_full();
+        self.0.table.rcu(|table| table.rebuilt_from(&other));
+        self.0.freed.notify_waiters();
+    }
+
+    /// The names of all pools without patterns, sorted.
+    pub fn models(&self) -> Vec<String> {
+        self.0.table.load().models()
+    }
+
+    /// Is there a pool for this model, by name or by pattern?
+    pub fn contains(&self, model: &str) -> bool {
+        self.0.table.load().find(model).is_some()
+    }
+
+    /// Every account, by vendor and name.
+    pub fn snapshot(&self) -> Vec<AccountStatus> {
+        let table = self.0.table.load_full();
+        table.accounts().map(|state| state.status()).collect()
+    }
+
+    /// Ends all cooldowns of an account, the vendor's own included, and forgets its failures. False if there is no such account.
+    pub fn reset(&self, provider: &str, account: &str) -> bool {
+        let table = self.0.table.load_full();
+        let Some(state) = table.account(provider, account) else {
+            return false;
+        };
+        state.reset();
+        self.0.freed.notify_waiters();
+        true
+    }
+
+    /// Tells what a check of an account found: `Ok` ends its soft cooldowns, an error counts as one of a call would, for the
+    /// account as a whole. False if there is no such account.
+    pub fn report_health(&self, provider: &str, account: &str, found: Result<(), &Error>) -> bool {
+        let table = self.0.table.load_full();
+        let Some(state) = table.account(provider, account) else {
+            return false;
+        };
+        match found {
+            Ok(()) => {
+                state.healthy();
+                self.0.freed.notify_waiters();
+            }
+            Err(error) => {
+                // A check belongs to no pool: the most patient one decides, and the answer is the same every time.
+                let rules = table
+                    .routes_of(state)
+                    .map(|route| route.pool.rules)
+                    // Zero is never, and so the most patient.
+                    .max_by_key(|rules| (rules.failures.wrapping_sub(1), rules.cooldown))
+                    .unwrap_or(Rules::DEFAULT);
+                state.failed(None, error, &rules);
+            }
+        }
+        true
+    }
+
+    pub(super) fn shared(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl Shared {
+    pub(super) fn table(&self) -> Arc<Table> {
+        self.table.load_full()
+    }
+}
+
+impl Default for Pools {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Pools {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pools")
+            .field("models", &self.models())
+            .finish_non_exhaustive()
+    }
+}

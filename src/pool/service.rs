@@ -1,0 +1,216 @@
+//! The service.
+
+use std::{
+    future::Future,
+    mem,
+    pin::{Pin, pin},
+    task::{Context, Poll},
+};
+
+use tokio::time::{Instant, sleep_until};
+use tower::ServiceExt;
+use tower_service::Service;
+
+use super::{
+    Pools,
+    cooldown::later,
+    pools::Shared,
+    table::Table,
+    walk::{Picked, Walk, shown},
+};
+use crate::{
+    BoxError,
+    budget::CallBudget,
+    error::{Error, ErrorKind},
+    request::ModelRequest,
+    response::ModelResponse,
+    upstream::Attempt,
+};
+
+/// Turns calls into attempts at one account after the other. See the [module docs](crate::pool).
+#[derive(Clone, Debug)]
+pub struct PoolService<S> {
+    inner: S,
+    pools: Pools,
+}
+
+impl<S> PoolService<S> {
+    /// Attempts go to `inner`.
+    pub const fn new(inner: S, pools: Pools) -> Self {
+        Self { inner, pools }
+    }
+
+    /// The service that is wrapped.
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The service that is wrapped.
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The service that was wrapped.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S> Service<ModelRequest> for PoolService<S>
+where
+    S: Service<Attempt, Response = ModelResponse> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+{
+    type Response = ModelResponse;
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<ModelResponse, Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        // Who is asked depends on the request: here is nothing to choose yet.
+        self.inner.poll_ready(cx).map_err(ours)
+    }
+
+    fn call(&mut self, request: ModelRequest) -> Self::Future {
+        // The clone takes over: the readiness belongs to the one we were polled as.
+        let clone = self.inner.clone();
+        let ready = mem::replace(&mut self.inner, clone);
+        let pools = self.pools.clone();
+        Box::pin(async move { serve(ready, pools.shared(), request).await })
+    }
+}
+
+/// One call: account after account, until one serves it or the error says to stop.
+async fn serve<S>(
+    mut inner: S,
+    shared: &Shared,
+    request: ModelRequest,
+) -> Result<ModelResponse, Error>
+where
+    S: Service<Attempt, Response = ModelResponse>,
+    S::Error: Into<BoxError>,
+{
+    let (mut walk, mut picked) = first(shared, &request).await?;
+    let mut best: Option<Error> = None;
+    loop {
+        let Picked { lease, deployment } = picked;
+        if !request.budget.try_attempt() {
+            lease.unused();
+            return Err(best.unwrap_or_else(|| refused(&request.budget)));
+        }
+        let number = request.budget.attempts();
+        tracing::debug!(
+            provider = &*lease.state.provider,
+            account = &*lease.state.account,
+            model = &*lease.model,
+            number,
+            probe = lease.probe,
+            "account picked"
+        );
+        let attempt = Attempt::new(request.clone(), deployment.clone()).with_number(number);
+        let error = match inner.call(attempt).await {
+            Ok(mut response) => {
+                lease.succeeded();
+                response.reply = response.reply.on_end(move |outcome| lease.ended(&outcome));
+                return Ok(response);
+            }
+            Err(error) => ours(error),
+        };
+        lease.failed(&error);
+        // A layer between here and the vendor does not know who was called.
+        let error = match error.served() {
+            Some(_) => error,
+            None => error.with_served(deployment.served(number)),
+        };
+        if !walk.failed(&error, &deployment) {
+            return Err(error);
+        }
+        let error = match best.take() {
+            Some(best) => Error::more_informative(best, error),
+            None => error,
+        };
+        // Nobody waits for a turn that is not needed.
+        if !walk.goes_on() {
+            return Err(error);
+        }
+        if let Err(unready) = inner.ready().await {
+            return Err(Error::more_informative(error, ours(unready)));
+        }
+        match walk.next(None) {
+            Ok(next) => picked = next,
+            Err(_) => return Err(error),
+        }
+        best = Some(error);
+    }
+}
+
+/// The first account; waits for it if the pool says so.
+async fn first<'a>(
+    shared: &'a Shared,
+    request: &'a ModelRequest,
+) -> Result<(Walk<'a>, Picked), Error> {
+    let begun = Instant::now();
+    loop {
+        // From here on nothing that is given back is missed.
+        let mut freed = pin!(shared.freed.notified());
+        freed.as_mut().enable();
+        // The pools may have been replaced meanwhile.
+        let mut walk = find(shared, &shared.table(), request)?;
+        let end = later(begun, walk.wait());
+        let end = request.budget.deadline().map_or(end, |d| d.min(end));
+        let now = Instant::now();
+        let patience = (end > now).then_some(end);
+        let outage = match walk.next(patience) {
+            Ok(picked) => return Ok((walk, picked)),
+            Err(outage) => outage,
+        };
+        let wake = match outage.soonest {
+            Some(soonest) if soonest <= end => soonest,
+            _ if outage.busy => end,
+            _ => return Err(outage.into_error(&request.model)),
+        };
+        if patience.is_none() {
+            return Err(outage.into_error(&request.model));
+        }
+        tokio::select! {
+            () = sleep_until(wake) => {}
+            () = freed => {}
+        }
+    }
+}
+
+fn find<'a>(
+    shared: &'a Shared,
+    table: &Table,
+    request: &'a ModelRequest,
+) -> Result<Walk<'a>, Error> {
+    let model = &*request.model;
+    let found = table.find(model).ok_or_else(|| {
+        let model = shown(model);
+        Error::new(
+            ErrorKind::NotFound,
+            format!("no model `{model}` here; see GET /v1/models"),
+        )
+        .with_code("model_not_found")
+        .with_param("model")
+    })?;
+    Ok(Walk::new(shared, found, &request.payload))
+}
+
+/// The call's budget allows no attempt, and none was made here.
+fn refused(budget: &CallBudget) -> Error {
+    if budget.remaining().is_some_and(|left| left.is_zero()) {
+        return Error::new(
+            ErrorKind::Timeout,
+            "the call's total timeout was reached before a vendor was asked",
+        );
+    }
+    Error::new(
+        ErrorKind::Exhausted,
+        "no attempt is left: neither this call nor the retry budget allows one more",
+    )
+}
+
+fn ours(error: impl Into<BoxError>) -> Error {
+    Error::from_box(error.into())
+}

@@ -1,0 +1,326 @@
+//! One call's way from account to account.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{
+    Candidate,
+    account::{Ask, Load, Standing},
+    balance::least,
+    lease::Lease,
+    pools::Shared,
+    table::{Found, Line},
+};
+use crate::{
+    chat::Content,
+    error::{Error, ErrorKind, NextAccount},
+    request::Payload,
+    upstream::Deployment,
+};
+
+/// One call's way: who is left to try.
+pub(super) struct Walk<'a> {
+    shared: &'a Shared,
+    found: Found<'a>,
+    stops: Vec<Stop>,
+    /// The call's input, estimated.
+    tokens: u64,
+    /// Only deployments with a larger window than this.
+    above: Option<u64>,
+    /// An account with a soft cooldown was tried: one is enough.
+    probed: bool,
+}
+
+/// A line of the pool that this call may use.
+struct Stop {
+    /// Its place in the route.
+    line: usize,
+    deployment: Arc<Deployment>,
+    tried: bool,
+}
+
+/// A place at an account.
+pub(super) struct Picked {
+    pub(super) lease: Lease,
+    pub(super) deployment: Arc<Deployment>,
+}
+
+/// Nobody is left.
+pub(super) struct Outage {
+    /// When somebody may be back; none if nobody can say, because a call has to end first, or if there is nobody at all.
+    pub(super) soonest: Option<Instant>,
+    /// Somebody is back as soon as a call ends.
+    pub(super) busy: bool,
+    /// How many accounts are out.
+    accounts: usize,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(shared: &'a Shared, found: Found<'a>, payload: &Payload) -> Self {
+        let tokens = estimate(payload);
+        let lines = &found.route.lines;
+        let fits = |line: &Line| line.context_window().is_none_or(|window| window >= tokens);
+        // If all windows are too small, the largest may still do: it is only an estimate.
+        let any_fits = lines.iter().any(fits);
+        let largest = lines.iter().filter_map(Line::context_window).max();
+        let stops = lines
+            .iter()
+            .enumerate()
+            .filter(|(_, line)| match any_fits {
+                true => fits(line),
+                false => line.context_window() == largest,
+            })
+            .map(|(index, line)| Stop {
+                line: index,
+                deployment: line.deployment(&found),
+                tried: false,
+            })
+            .collect();
+        Self {
+            shared,
+            found,
+            stops,
+            tokens,
+            above: None,
+            probed: false,
+        }
+    }
+
+    /// How long this call may wait for somebody.
+    pub(super) fn wait(&self) -> Duration {
+        self.found.route.pool.wait
+    }
+
+    /// Takes a place at the next account. As long as waiting until `patience` may bring a healthy one, those with a soft cooldown
+    /// are left alone.
+    pub(super) fn next(&mut self, patience: Option<Instant>) -> Result<Picked, Outage> {
+        loop {
+            let now = Instant::now();
+            let mut survey = Survey::default();
+            for (index, stop) in self.stops.iter().enumerate() {
+                if let Some(line) = self.open(stop) {
+                    let (standing, load) = line.state.standing(&self.ask(line, stop), now);
+                    survey.add(index, standing, load);
+                }
+            }
+            let (index, probe) = if let Some(index) = self.choose(&survey.free) {
+                (index, false)
+            } else if !survey.worth_waiting(patience)
+                && !self.probed
+                && let Some(index) = self.last_standing(&survey)
+            {
+                (index, true)
+            } else {
+                return Err(self.outage(&survey));
+            };
+            // Somebody else may have been faster: then look again.
+            if let Some(picked) = self.take(index, probe, now) {
+                return Ok(picked);
+            }
+        }
+    }
+
+    /// A failure narrows the way. False if it ends here.
+    pub(super) fn failed(&mut self, error: &Error, on: &Deployment) -> bool {
+        match error.policy().next_account {
+            NextAccount::No => false,
+            NextAccount::Yes => true,
+            NextAccount::LargerWindow => match on.context_window {
+                // Nobody can be known to be larger.
+                None => false,
+                Some(window) => {
+                    self.above = Some(self.above.unwrap_or(0).max(window));
+                    true
+                }
+            },
+        }
+    }
+
+    /// Is anybody left who was not tried?
+    pub(super) fn goes_on(&self) -> bool {
+        self.stops.iter().any(|stop| self.open(stop).is_some())
+    }
+
+    /// The line of a stop, if this call may still use it.
+    fn open(&self, stop: &Stop) -> Option<&Line> {
+        let line = self.found.route.lines.get(stop.line)?;
+        let larger = self
+            .above
+            .is_none_or(|above| line.context_window().is_some_and(|window| window > above));
+        (!stop.tried && larger).then_some(line)
+    }
+
+    fn ask<'s>(&self, line: &Line, stop: &'s Stop) -> Ask<'s> {
+        Ask {
+            model: &stop.deployment.model,
+            limits: &stop.deployment.account.limits,
+            // What does not fit is not served.
+            tokens: line
+                .context_window()
+                .map_or(self.tokens, |window| window.min(self.tokens)),
+        }
+    }
+
+    /// The balance's choice among the free; spares only if there is nobody else.
+    fn choose(&self, free: &[(usize, Load)]) -> Option<usize> {
+        let line = |index: usize| {
+            let stop = self.stops.get(index)?;
+            Some((stop, self.found.route.lines.get(stop.line)?))
+        };
+        let is_spare = |index| line(index).is_none_or(|(_, line)| line.is_spare());
+        let spares_only = free.iter().all(|(index, _)| is_spare(*index));
+        let (indices, candidates): (Vec<_>, Vec<_>) = free
+            .iter()
+            .filter(|(index, _)| spares_only || !is_spare(*index))
+            .filter_map(|(index, load)| {
+                let (stop, line) = line(*index)?;
+                Some((*index, candidate(stop, line, load)))
+            })
+            .unzip();
+        let balance = &self.found.route.pool.balance;
+        match indices.as_slice() {
+            [] => None,
+            // The balance is asked nevertheless: it may count.
+            [first, ..] => {
+                let picked = balance.pick(&candidates, &self.shared.rng);
+                Some(*indices.get(picked).unwrap_or(first))
+            }
+        }
+    }
+
+    /// The one whose soft cooldown ends first.
+    fn last_standing(&self, survey: &Survey) -> Option<usize> {
+        let ends = survey.soft.iter().map(|(_, until)| until);
+        let (index, _) = survey.soft.get(least(ends, &self.shared.rng))?;
+        Some(*index)
+    }
+
+    fn take(&mut self, index: usize, probe: bool, now: Instant) -> Option<Picked> {
+        let stop = self.stops.get(index)?;
+        let line = self.found.route.lines.get(stop.line)?;
+        let start = line.state.start(&self.ask(line, stop), probe, now)?;
+        let deployment = stop.deployment.clone();
+        let lease = Lease {
+            state: line.state.clone(),
+            model: deployment.model.clone(),
+            rules: self.found.route.pool.rules,
+            start: Some(start),
+            probe,
+            freed: self.shared.freed.clone(),
+        };
+        self.probed |= probe;
+        for stop in &mut self.stops {
+            // The same account may stand in the pool twice: it would say the same.
+            let line = self.found.route.lines.get(stop.line);
+            stop.tried |= stop.deployment.model == deployment.model
+                && line.is_some_and(|line| Arc::ptr_eq(&line.state, &lease.state));
+        }
+        Some(Picked { lease, deployment })
+    }
+
+    fn outage(&self, survey: &Survey) -> Outage {
+        let soft = survey.soft.iter().map(|(_, until)| *until);
+        let accounts: HashSet<_> = self
+            .stops
+            .iter()
+            .filter_map(|stop| self.open(stop))
+            .map(|line| Arc::as_ptr(&line.state))
+            .collect();
+        Outage {
+            soonest: survey.out.iter().copied().chain(soft).min(),
+            busy: survey.busy,
+            accounts: accounts.len(),
+        }
+    }
+}
+
+impl Outage {
+    /// What the caller is told.
+    pub(super) fn into_error(self, model: &str) -> Error {
+        let model = shown(model);
+        let who = match self.accounts {
+            0 => {
+                let message = format!("no account for `{model}` is enabled");
+                return Error::new(ErrorKind::Exhausted, message);
+            }
+            1 => format!("the only account for `{model}` is out; it"),
+            n => format!("all {n} accounts for `{model}` are out; the first"),
+        };
+        // A busy account may be back at any moment; a second is the least that can be said in a header.
+        let left = match self.soonest {
+            Some(soonest) if !self.busy => soonest.saturating_duration_since(Instant::now()),
+            _ => Duration::ZERO,
+        };
+        let seconds = (left.as_secs() + u64::from(left.subsec_nanos() > 0)).max(1);
+        Error::new(
+            ErrorKind::Exhausted,
+            format!("{who} returns in {seconds} s"),
+        )
+        .with_retry_after(Duration::from_secs(seconds))
+    }
+}
+
+/// How the stops of a call stand at one moment.
+#[derive(Default)]
+struct Survey {
+    free: Vec<(usize, Load)>,
+    soft: Vec<(usize, Instant)>,
+    out: Vec<Instant>,
+    busy: bool,
+}
+
+impl Survey {
+    fn add(&mut self, index: usize, standing: Standing, load: Load) {
+        match standing {
+            Standing::Free => self.free.push((index, load)),
+            Standing::Soft { until } => self.soft.push((index, until)),
+            Standing::Out { until: Some(until) } => self.out.push(until),
+            Standing::Out { until: None } => self.busy = true,
+        }
+    }
+
+    /// May a healthy account be back in time?
+    fn worth_waiting(&self, patience: Option<Instant>) -> bool {
+        patience.is_some_and(|end| self.busy || self.out.iter().any(|until| *until <= end))
+    }
+}
+
+fn candidate<'a>(stop: &'a Stop, line: &'a Line, load: &Load) -> Candidate<'a> {
+    Candidate {
+        provider: &line.state.provider,
+        account: &line.state.account,
+        model: &stop.deployment.model,
+        vendor: line.vendor,
+        place: line.place,
+        vendor_weight: line.vendor_weight,
+        weight: line.weight,
+        in_flight: load.in_flight,
+        context_window: line.context_window(),
+        requests_last_minute: load.requests,
+        tokens_last_minute: load.tokens,
+    }
+}
+
+/// About how many tokens the input has: four bytes each.
+fn estimate(payload: &Payload) -> u64 {
+    let bytes = match payload.bytes().len() {
+        // A typed conversation has no bytes yet; it is decoded already.
+        0 => payload.chat().map_or(0, |chat| {
+            let parts = chat.messages.iter().flat_map(|message| &message.content);
+            parts.filter_map(Content::as_text).map(str::len).sum()
+        }),
+        bytes => bytes,
+    };
+    bytes as u64 / 4
+}
+
+/// A name as callers may send it, cut to what a message can bear.
+pub(super) fn shown(model: &str) -> &str {
+    const MOST: usize = 100;
+    model
+        .char_indices()
+        .nth(MOST)
+        .and_then(|(end, _)| model.get(..end))
+        .unwrap_or(model)
+}
