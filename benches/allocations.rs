@@ -15,7 +15,10 @@ const LONG: usize = 1_100;
 
 fn main() {
     // Harness flags such as `--bench` are of no interest here.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
     let _profiler = dhat::Profiler::builder().testing().build();
 
     println!("{:<44}{:>14}", "what", "allocations");
@@ -25,7 +28,10 @@ fn main() {
         let without = count(&runtime, &bare, false, size);
         let with = count(&runtime, &pooled, false, size);
         println!("{:<44}{without:>14}", format!("bare client call, {size} B"));
-        println!("{:<44}{with:>14}", format!("the same through the whole stack, {size} B"));
+        println!(
+            "{:<44}{with:>14}",
+            format!("the same through the whole stack, {size} B")
+        );
     }
     let per_event = |make: &dyn Fn(usize) -> Http| {
         let short = count(&runtime, &make(SHORT), true, 500);

@@ -13,7 +13,10 @@ use support::{Http, Speaks};
 const EVENTS: usize = 1_000;
 
 fn calls(c: &mut Criterion) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
     let bare = support::client("application/json", support::openai_answer());
     let pooled = support::stack(Speaks::OpenAi, bare.clone());
     for size in [500, 40_000] {
@@ -33,7 +36,10 @@ fn calls(c: &mut Criterion) {
 }
 
 fn events(c: &mut Criterion) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
     let openai = support::client("text/event-stream", support::openai_stream(EVENTS));
     let anthropic = support::client("text/event-stream", support::anthropic_stream(EVENTS));
     let cases: [(&str, Http); 3] = [

@@ -46,6 +46,7 @@ pub mod failover;
 pub mod ingress;
 mod json;
 pub mod normalize;
+mod pattern;
 pub mod pool;
 pub mod provider;
 pub mod request;

@@ -35,9 +35,10 @@ pub fn client(content_type: &'static str, answer: Bytes) -> Http {
             // A real client reads the request as well.
             let _ = request.into_body().collect().await;
             let mut response = Response::new(Body::from(answer));
-            response
-                .headers_mut()
-                .insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(content_type));
+            response.headers_mut().insert(
+                http::header::CONTENT_TYPE,
+                http::HeaderValue::from_static(content_type),
+            );
             Ok(response)
         }
     }))
@@ -80,11 +81,19 @@ pub fn request(stream: bool, bytes: usize) -> Request<Body> {
 /// Calls the service and reads the whole answer; tells its size.
 pub async fn drain(service: &Http, request: Request<Body>) -> usize {
     let mut service = service.clone();
-    let response = service.ready().await.expect("infallible").call(request).await;
+    let response = service
+        .ready()
+        .await
+        .expect("infallible")
+        .call(request)
+        .await;
     let mut body = response.expect("infallible").into_body();
     let mut size = 0;
     while let Some(frame) = body.frame().await {
-        size += frame.expect("a whole answer").data_ref().map_or(0, Bytes::len);
+        size += frame
+            .expect("a whole answer")
+            .data_ref()
+            .map_or(0, Bytes::len);
     }
     size
 }
@@ -98,7 +107,10 @@ pub fn openai_stream(events: usize) -> Bytes {
              \"choices\":[{{\"index\":0,\"delta\":{delta},\"logprobs\":null,\"finish_reason\":{finish}}}],\"obfuscation\":\"aB3\"}}\n\n"
         )
     };
-    let mut out = chunk(r#"{"role":"assistant","content":"","refusal":null}"#, "null");
+    let mut out = chunk(
+        r#"{"role":"assistant","content":"","refusal":null}"#,
+        "null",
+    );
     for _ in 0..events {
         out.push_str(&chunk(r#"{"content":" trunk"}"#, "null"));
     }

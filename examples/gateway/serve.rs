@@ -63,7 +63,10 @@ async fn drain(
     mut server: tokio::task::JoinHandle<std::io::Result<()>>,
     limit: Duration,
 ) -> Result<(), BoxError> {
-    tracing::info!(limit_s = limit.as_secs_f64(), "draining: no new connections, running calls may end");
+    tracing::info!(
+        limit_s = limit.as_secs_f64(),
+        "draining: no new connections, running calls may end"
+    );
     match tokio::time::timeout(limit, &mut server).await {
         Ok(ended) => {
             ended??;
@@ -80,7 +83,7 @@ async fn drain(
 fn routes(gateway: &Arc<Gateway>, draining: Arc<AtomicBool>) -> Router {
     let pools = gateway.pools().clone();
     let ready = move || {
-        let usable = !pools.is_exhausted();
+        let usable = pools.any_in_service();
         let draining = draining.load(Ordering::Relaxed);
         async move {
             match (draining, usable) {
@@ -101,7 +104,9 @@ fn routes(gateway: &Arc<Gateway>, draining: Arc<AtomicBool>) -> Router {
 
 /// What is served, and a line that works.
 fn greet(loaded: &Loaded, address: SocketAddr) {
-    let Config { providers, models, .. } = &loaded.config;
+    let Config {
+        providers, models, ..
+    } = &loaded.config;
     println!("trunkline, from {}, on http://{address}", loaded.source);
     println!("  POST /v1/chat/completions, /v1/messages; GET /v1/models, /health, /health/ready");
     for model in models {

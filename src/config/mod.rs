@@ -49,6 +49,7 @@ mod problem;
 mod providers;
 mod reader;
 mod server;
+mod stack;
 #[cfg(test)]
 mod tests;
 mod url;
@@ -68,6 +69,7 @@ pub use self::{
         TimeoutsConfig,
     },
     problem::{Problem, Problems},
+    stack::{Gateway, GatewayService},
 };
 
 impl Config {

@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 
+use crate::pattern::Pattern;
+
 /// Finds the model that serves a name.
 #[derive(Debug)]
 pub(super) struct Names<'n> {
     exact: HashMap<&'n str, usize>,
-    /// `(before the star, behind it, index)`.
-    wildcards: Vec<(&'n str, &'n str, usize)>,
+    /// The most specific first.
+    wildcards: Vec<(Pattern, usize)>,
 }
 
 /// How a name was found.
@@ -24,17 +26,14 @@ impl<'n> Names<'n> {
         let mut exact = HashMap::new();
         let mut wildcards = Vec::new();
         for (index, name) in names.enumerate() {
-            match name.split_once('*') {
-                Some((before, behind)) => wildcards.push((before, behind, index)),
+            match Pattern::of(name) {
+                Some(pattern) => wildcards.push((pattern, index)),
                 None => {
                     exact.insert(name, index);
                 }
             }
         }
-        // The most specific first.
-        wildcards.sort_by_key(|(before, behind, _)| {
-            std::cmp::Reverse((before.len() + behind.len(), before.len()))
-        });
+        wildcards.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.rank()));
         Self { exact, wildcards }
     }
 
@@ -45,12 +44,8 @@ impl<'n> Names<'n> {
         }
         self.wildcards
             .iter()
-            .find(|(before, behind, _)| {
-                name.len() >= before.len() + behind.len()
-                    && name.starts_with(before)
-                    && name.ends_with(behind)
-            })
-            .map(|&(_, _, index)| Found {
+            .find(|(pattern, _)| pattern.matched(name).is_some())
+            .map(|&(_, index)| Found {
                 index,
                 exact: false,
             })
@@ -77,6 +72,6 @@ mod tests {
         assert_eq!(index("claude-y-mini"), Some((3, false)));
         assert_eq!(index("gpt"), Some((0, false)));
         assert_eq!(index("aaa"), Some((0, false)), "the ends do not overlap");
-        assert_eq!(index("aaaa"), Some((4, false)));
+        assert_eq!(index("aaxaa"), Some((4, false)));
     }
 }

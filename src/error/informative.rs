@@ -32,7 +32,6 @@ const fn rank(kind: ErrorKind) -> u8 {
     match kind {
         ErrorKind::StreamBroken | ErrorKind::Cancelled => 9,
         ErrorKind::InvalidRequest
-        | ErrorKind::NotFound
         | ErrorKind::TooLarge
         | ErrorKind::ContentFilter
         | ErrorKind::Denied => 8,
@@ -43,6 +42,8 @@ const fn rank(kind: ErrorKind) -> u8 {
         ErrorKind::Timeout | ErrorKind::Connection => 3,
         ErrorKind::Exhausted => 2,
         ErrorKind::QuotaExhausted | ErrorKind::Authentication => 1,
+        // Only a chain that leads to nowhere gets here with something else to tell.
+        ErrorKind::NotFound => 0,
     }
 }
 

@@ -7,13 +7,15 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use crate::{request::Caller, rng::Rng};
+use crate::{pattern::Pattern, request::Caller, rng::Rng};
 
 /// Chains of models, and names that stand for a split between models. Cloning shares them.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Chains {
     fallbacks: Arc<HashMap<Arc<str>, Vec<Arc<str>>>>,
+    /// The same for names with a `*`, the most specific first.
+    patterns: Arc<Vec<(Pattern, Vec<Arc<str>>)>>,
     splits: Arc<HashMap<Arc<str>, Vec<(Arc<str>, u32)>>>,
     content_filter: bool,
     rng: Arc<Rng>,
@@ -24,20 +26,33 @@ impl Chains {
     pub fn new() -> Self {
         Self {
             fallbacks: Arc::default(),
+            patterns: Arc::default(),
             splits: Arc::default(),
             content_filter: false,
             rng: Arc::new(Rng::new()),
         }
     }
 
-    /// When `model` cannot be had, these are asked, in this order; then theirs.
+    /// When `model` cannot be had, these are asked, in this order; then theirs. One `*` in the name stands for any text; a chain of
+    /// the exact name goes before one of a pattern.
     pub fn chain<M: Into<Arc<str>>>(
         mut self,
         model: impl Into<Arc<str>>,
         fallbacks: impl IntoIterator<Item = M>,
     ) -> Self {
         let fallbacks = fallbacks.into_iter().map(Into::into).collect();
-        Arc::make_mut(&mut self.fallbacks).insert(model.into(), fallbacks);
+        let model = model.into();
+        match Pattern::of(&model) {
+            Some(pattern) => {
+                let patterns = Arc::make_mut(&mut self.patterns);
+                patterns.retain(|(known, _)| *known != pattern);
+                patterns.push((pattern, fallbacks));
+                patterns.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.rank()));
+            }
+            None => {
+                Arc::make_mut(&mut self.fallbacks).insert(model, fallbacks);
+            }
+        }
         self
     }
 
@@ -77,10 +92,22 @@ impl Chains {
             if walk.contains(&name) {
                 continue;
             }
-            ahead.extend(self.fallbacks.get(&name).into_iter().flatten().cloned());
+            ahead.extend(self.after(&name).iter().cloned());
             walk.push(name);
         }
         walk
+    }
+
+    fn after(&self, model: &str) -> &[Arc<str>] {
+        let by_pattern = || {
+            let found = self
+                .patterns
+                .iter()
+                .find(|(p, _)| p.matched(model).is_some());
+            found.map(|(_, fallbacks)| fallbacks)
+        };
+        let found = self.fallbacks.get(model).or_else(by_pattern);
+        found.map_or(&[], Vec::as_slice)
     }
 
     /// The model a name stands for. Splits may lead to splits; as many steps as there are splits settle it, or it is a loop.
@@ -147,6 +174,9 @@ mod tests {
             .chain("c", ["b"]);
         assert_eq!(walk(&chains, "a"), ["a", "b", "d", "c"]);
         assert_eq!(walk(&chains, "x"), ["x"]);
+        let chains = chains.chain("x*", ["a"]).chain("xy", ["z"]);
+        assert_eq!(walk(&chains, "xx"), ["xx", "a", "b", "d", "c"]);
+        assert_eq!(walk(&chains, "xy"), ["xy", "z"]);
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(super) struct Settings {
     pub(super) body_limit: usize,
     pub(super) heartbeat: Option<Duration>,
     pub(super) timeout: Option<Duration>,
-    pub(super) models: Arc<dyn Fn() -> Vec<Arc<str>> + Send + Sync>,
+    pub(super) models: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
 }
 
 impl IngressLayer {
@@ -54,7 +54,7 @@ impl IngressLayer {
     }
 
     /// Where the list of models comes from. It is asked at every `GET /models`.
-    pub fn models(mut self, models: impl Fn() -> Vec<Arc<str>> + Send + Sync + 'static) -> Self {
+    pub fn models(mut self, models: impl Fn() -> Vec<String> + Send + Sync + 'static) -> Self {
         self.edit().models = Arc::new(models);
         self
     }

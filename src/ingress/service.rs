@@ -248,7 +248,7 @@ fn models(
         Route::Models | Route::Model(_) => (settings.models)(),
         _ => return None,
     };
-    let names: Vec<&str> = known.iter().map(|name| &**name).collect();
+    let names: Vec<&str> = known.iter().map(String::as_str).collect();
     let body = match route {
         Route::Model(model) if names.contains(&model.as_str()) => front.encode_model(model),
         Route::Model(model) => {

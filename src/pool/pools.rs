@@ -73,6 +73,13 @@ impl Pools {
         table.accounts().map(|state| state.status()).collect()
     }
 
+    /// Is there an account that is not left alone as a whole? What a readiness probe wants to know.
+    pub fn any_in_service(&self) -> bool {
+        let in_service =
+            |account: AccountStatus| account.cooldowns.iter().all(|c| c.model.is_some());
+        self.snapshot().into_iter().any(in_service)
+    }
+
     /// Ends all cooldowns of an account, the vendor's own included, and forgets its failures. False if there is no such account.
     pub fn reset(&self, provider: &str, account: &str) -> bool {
         let table = self.0.table.load_full();

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{Pool, Vendor, account::AccountState, vendor::Member};
-use crate::upstream::Deployment;
+use crate::{pattern::Pattern, upstream::Deployment};
 
 /// All pools as of some moment, and the state of all their accounts.
 #[derive(Clone, Debug, Default)]
@@ -15,13 +15,6 @@ pub(super) struct Table {
     /// The most specific first.
     patterns: Vec<(Pattern, Arc<Route>)>,
     accounts: BTreeMap<(Arc<str>, Arc<str>), Arc<AccountState>>,
-}
-
-/// A name with one `*`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Pattern {
-    head: Arc<str>,
-    tail: Arc<str>,
 }
 
 /// A pool, with the state of its accounts.
@@ -82,7 +75,7 @@ impl Table {
             table.add(name.clone(), route.pool.clone());
         }
         for (pattern, route) in &other.patterns {
-            table.add(pattern.name(), route.pool.clone());
+            table.add(pattern.name().into(), route.pool.clone());
         }
         table
             .accounts
@@ -92,13 +85,9 @@ impl Table {
 
     fn add(&mut self, name: Arc<str>, pool: Pool) {
         let route = Arc::new(Route::new(pool, &mut self.accounts));
-        let Some((head, tail)) = name.split_once('*') else {
+        let Some(pattern) = Pattern::of(&name) else {
             self.exact.insert(name, route);
             return;
-        };
-        let pattern = Pattern {
-            head: head.into(),
-            tail: tail.into(),
         };
         self.patterns.retain(|(known, _)| *known != pattern);
         self.patterns.push((pattern, route));
@@ -156,24 +145,6 @@ impl Table {
                     .iter()
                     .any(|line| Arc::ptr_eq(&line.state, state))
             })
-    }
-}
-
-impl Pattern {
-    fn name(&self) -> Arc<str> {
-        format!("{}*{}", self.head, self.tail).into()
-    }
-
-    fn rank(&self) -> (usize, usize) {
-        (self.head.len() + self.tail.len(), self.head.len())
-    }
-
-    /// What the `*` stands for; at least one character.
-    fn matched<'a>(&self, model: &'a str) -> Option<&'a str> {
-        model
-            .strip_prefix(&*self.head)?
-            .strip_suffix(&*self.tail)
-            .filter(|matched| !matched.is_empty())
     }
 }
 

@@ -1,0 +1,319 @@
+//! The stack that a configuration describes.
+
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use tower::{ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
+use tower_service::Service;
+
+use super::{
+    BalanceKind, Config, DeploymentConfig, Kind, ModelConfig, PoolConfig, ProviderConfig, Target,
+};
+use crate::{
+    Body, BoxError, Error, FailoverLayer, IngressLayer, ModelRequest, PoolLayer, RetryBackoffLayer,
+    RetryBudget, SseNormalizeLayer, Upstream,
+    client::{ClientOptions, ReqwestClient},
+    failover::Chains,
+    pool::{LeastBusy, Pool, Pools, RoundRobin, Vendor, Weighted},
+    provider::{Compatible, Provider, preset},
+    request::{Operation, Payload},
+    retry::RetryPolicy,
+    upstream::{Account, Attempt, Deployment, Timeouts},
+};
+
+/// A running gateway's parts: the service to mount, and the pools behind it.
+pub struct Gateway {
+    pools: Pools,
+    service: GatewayService,
+    upstream: Upstream<ReqwestClient>,
+    checks: Vec<Check>,
+}
+
+/// An account that is asked in the background how it is.
+struct Check {
+    every: Duration,
+    deployment: Arc<Deployment>,
+}
+
+impl Gateway {
+    /// Builds the whole stack, with a client of its own for each proxy.
+    ///
+    /// # Errors
+    /// If a client cannot be set up; everything else was checked when the configuration was read.
+    pub fn new(config: &Config) -> Result<Self, Error> {
+        let options = ClientOptions::new().connect_timeout(config.timeouts.connect);
+        let mut upstream = Upstream::new(ReqwestClient::new(&options)?);
+        let mut providers = HashMap::new();
+        let mut checks = Vec::new();
+        for provider in &config.providers {
+            for proxy in proxies(provider) {
+                let client = ReqwestClient::new(&options.clone().proxy(proxy))?;
+                upstream = upstream.with_egress(proxy, client);
+            }
+            let parts = Parts::new(provider, config)?;
+            checks.extend(parts.checks(provider));
+            providers.insert(provider.name.as_str(), parts);
+        }
+        let mut pools = Pools::new();
+        let mut chains = Chains::new();
+        for ModelConfig { name, target } in &config.models {
+            match target {
+                Target::Pool(pool) => {
+                    pools = pools.pool(name.as_str(), build_pool(pool, &providers));
+                    let fallbacks = pool.fallbacks.iter().map(String::as_str);
+                    chains = chains.chain(name.as_str(), fallbacks);
+                }
+                Target::Split { shares, .. } => {
+                    let shares = shares.iter().map(|(model, share)| (model.as_str(), *share));
+                    chains = chains.split(name.as_str(), shares);
+                }
+            }
+        }
+        let service = stack(config, &pools, chains, upstream.clone());
+        Ok(Self {
+            pools,
+            service,
+            upstream,
+            checks,
+        })
+    }
+
+    /// The service to mount: any HTTP request in, its answer out. It never fails.
+    pub fn service(&self) -> GatewayService {
+        self.service.clone()
+    }
+
+    /// The pools, to look at and to reset.
+    pub fn pools(&self) -> &Pools {
+        &self.pools
+    }
+
+    /// Asks every account of every provider with `health` how it is, for ever: `GET /models` with its key. Spawn it; it ends when
+    /// it is dropped.
+    pub async fn watch_health(&self) {
+        let each = self.checks.iter().map(|check| async {
+            loop {
+                tokio::time::sleep(check.every).await;
+                self.check(&check.deployment).await;
+            }
+        });
+        futures_util::future::join_all(each).await;
+    }
+
+    async fn check(&self, deployment: &Arc<Deployment>) {
+        const PATIENCE: Duration = Duration::from_secs(10);
+        let operation = Operation::Proxy {
+            method: Method::GET,
+            path: "/models".into(),
+        };
+        let request = ModelRequest::new("", operation, Payload::opaque(Bytes::new(), None))
+            .with_timeout(PATIENCE);
+        let attempt = Attempt::new(request, deployment.clone());
+        let found = self.upstream.clone().oneshot(attempt).await.map(drop);
+        let (provider, account) = (deployment.provider.name(), &*deployment.account.name);
+        if let Err(error) = &found {
+            tracing::warn!(provider, account, kind = %error.kind(), message = error.message(), "health check failed");
+        }
+        self.pools
+            .report_health(provider, account, found.as_ref().copied());
+    }
+}
+
+/// A provider and its accounts, ready to be used in pools.
+struct Parts {
+    provider: Arc<dyn Provider>,
+    accounts: Vec<Member>,
+    timeouts: Timeouts,
+}
+
+struct Member {
+    account: Arc<Account>,
+    weight: u32,
+    enabled: bool,
+}
+
+impl Parts {
+    fn new(config: &ProviderConfig, all: &Config) -> Result<Self, Error> {
+        let mut compatible = match config.kind {
+            Kind::OpenAiCompatible => Compatible::openai(config.name.clone(), &config.base_url),
+            Kind::AnthropicCompatible => {
+                Compatible::anthropic(config.name.clone(), &config.base_url)
+            }
+        }?;
+        if let Some(known) = config.preset.and_then(preset) {
+            compatible = compatible.quirks(known.quirks.clone());
+        }
+        for (name, value) in &config.headers {
+            compatible = compatible.header(name.clone(), value.clone());
+        }
+        let accounts = config.accounts.iter().map(|account| {
+            let mut built = Account::new(account.name.as_str(), account.api_key.clone())
+                .with_limits(account.limits);
+            if let Some(proxy) = account.proxy.as_ref().or(config.proxy.as_ref()) {
+                built = built.with_egress(proxy.expose());
+            }
+            Member {
+                account: Arc::new(built),
+                weight: account.weight,
+                enabled: account.enabled,
+            }
+        });
+        Ok(Self {
+            provider: Arc::new(compatible),
+            accounts: accounts.collect(),
+            timeouts: config
+                .timeouts
+                .unwrap_or(Timeouts::new(all.timeouts.first_token, all.timeouts.idle)),
+        })
+    }
+
+    fn checks(&self, config: &ProviderConfig) -> Vec<Check> {
+        let Some(health) = config.health else {
+            return Vec::new();
+        };
+        let in_use = self.accounts.iter().filter(|member| member.enabled);
+        in_use
+            .map(|member| Check {
+                every: health.interval,
+                deployment: Arc::new(Deployment::new(
+                    self.provider.clone(),
+                    member.account.clone(),
+                    "",
+                )),
+            })
+            .collect()
+    }
+}
+
+fn proxies(provider: &ProviderConfig) -> impl Iterator<Item = &str> {
+    let own = provider.accounts.iter().filter_map(|a| a.proxy.as_ref());
+    provider.proxy.iter().chain(own).map(|proxy| proxy.expose())
+}
+
+fn build_pool(config: &PoolConfig, providers: &HashMap<&str, Parts>) -> Pool {
+    let mut pool = Pool::new().cooldown(config.cooldown).wait(config.wait);
+    pool = match config.balance {
+        BalanceKind::Weighted => pool.balance(Weighted::new()),
+        BalanceKind::RoundRobin => pool.balance(RoundRobin::new()),
+        BalanceKind::LeastBusy => pool.balance(LeastBusy::new()),
+    };
+    for deployment in &config.deployments {
+        // The configuration was checked: the provider is there.
+        if let Some(parts) = providers.get(deployment.provider.as_str()) {
+            pool = pool.vendor(build_vendor(deployment, parts));
+        }
+    }
+    pool
+}
+
+fn build_vendor(config: &DeploymentConfig, parts: &Parts) -> Vendor {
+    let provider = parts.provider.clone();
+    let mut vendor = match &config.model {
+        Some(model) => Vendor::new(provider, model.as_str()),
+        None => Vendor::same_model(provider),
+    };
+    vendor = vendor
+        .weight(config.weight)
+        .enabled(config.enabled)
+        .timeouts(parts.timeouts);
+    if let Some(tokens) = config.context_window {
+        vendor = vendor.context_window(tokens);
+    }
+    if let Some(tokens) = config.max_output {
+        vendor = vendor.max_output(tokens);
+    }
+    for member in &parts.accounts {
+        let named = config
+            .accounts
+            .iter()
+            .any(|name| **name == *member.account.name);
+        if member.enabled && (config.accounts.is_empty() || named) {
+            vendor = vendor.account(member.account.clone(), member.weight);
+        }
+    }
+    vendor
+}
+
+fn stack(
+    config: &Config,
+    pools: &Pools,
+    chains: Chains,
+    upstream: Upstream<ReqwestClient>,
+) -> GatewayService {
+    let policy = RetryPolicy::new()
+        .max_attempts(config.retry.max_attempts)
+        .backoff(config.retry.base, config.retry.max)
+        .budget(RetryBudget::new(config.retry.budget));
+    let names = pools.clone();
+    let splits: Vec<String> = config
+        .models
+        .iter()
+        .filter(|model| matches!(model.target, Target::Split { .. }))
+        .map(|model| model.name.clone())
+        .collect();
+    let ingress = IngressLayer::new()
+        .body_limit(config.server.body_limit)
+        .heartbeat(config.server.heartbeat)
+        .timeout(config.timeouts.total)
+        .models(move || {
+            let mut all = names.models();
+            all.extend(splits.iter().cloned());
+            all.sort();
+            all
+        });
+    let service = ServiceBuilder::new()
+        .layer(ingress)
+        .layer(SseNormalizeLayer::new())
+        .layer(FailoverLayer::new(chains))
+        .layer(RetryBackoffLayer::new(policy))
+        .layer(PoolLayer::new(pools.clone()))
+        .service(upstream);
+    GatewayService(BoxCloneSyncService::new(service))
+}
+
+/// A whole gateway as one HTTP service, for any body type.
+#[derive(Clone)]
+pub struct GatewayService(BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>);
+
+impl<B> Service<Request<B>> for GatewayService
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        self.0.call(request.map(Body::new))
+    }
+}
+
+impl fmt::Debug for GatewayService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("GatewayService")
+    }
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway")
+            .field("pools", &self.pools)
+            .field("checks", &self.checks.len())
+            .finish_non_exhaustive()
+    }
+}
