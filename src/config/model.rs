@@ -135,7 +135,7 @@ pub struct AccountConfig {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ModelConfig {
-    /// The name; one `*` in it stands for any text. An exact name goes before a wildcard, and a longer wildcard before a
+    /// The name; one `*` in it stands for one or more characters. An exact name goes before a wildcard, and a longer wildcard before a
     /// shorter one.
     pub name: String,
     /// Who serves it.

@@ -54,7 +54,7 @@ fn check_name(reader: &mut Reader<'_>, name: &str, at: &At<'_>) {
         reader.problem_at_key(at, "a model's name is not empty and has no spaces");
     }
     if name.matches('*').count() > 1 {
-        let message = "a model's name may have one `*`, which stands for any text";
+        let message = "a model's name may have one `*`, which stands for one or more characters";
         reader.problem_at_key(at, message);
     }
 }

@@ -33,7 +33,7 @@ impl Chains {
         }
     }
 
-    /// When `model` cannot be had, these are asked, in this order; then theirs. One `*` in the name stands for any text; a chain of
+    /// When `model` cannot be had, these are asked, in this order; then theirs. One `*` in the name stands for one or more characters; a chain of
     /// the exact name goes before one of a pattern.
     pub fn chain<M: Into<Arc<str>>>(
         mut self,

@@ -38,7 +38,7 @@ impl Pools {
         }))
     }
 
-    /// One more pool, for the model of this name; one `*` in it stands for any text, e.g. `claude-*`. Takes the place of a pool
+    /// One more pool, for the model of this name; one `*` in it stands for one or more characters, e.g. `claude-*`. Takes the place of a pool
     /// of the same name. Clones see it too.
     #[must_use]
     pub fn pool(self, model: impl Into<Arc<str>>, pool: Pool) -> Self {
