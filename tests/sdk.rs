@@ -1,0 +1,111 @@
+//! The official OpenAI and Anthropic Python SDKs, unmodified, through the gateway to vendors of both dialects: text, an image, two
+//! tools at once, their results; whole and streamed.
+//!
+//! Runs when a Python with both SDKs is there (`TRUNKLINE_PYTHON`, else `python3`), and says so when it is not. With
+//! `TRUNKLINE_REQUIRE_SDKS=1` a missing SDK is a failure.
+
+mod support;
+
+use std::process::Command;
+
+use support::{Running, served};
+use trunkline::testing::{Answer, Recorded, Script, Vendor};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn official_sdks_are_served_over_both_dialects() {
+    let python = std::env::var("TRUNKLINE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    if !has_sdks(&python) {
+        let required = std::env::var("TRUNKLINE_REQUIRE_SDKS").is_ok_and(|value| value == "1");
+        assert!(!required, "{python} cannot import openai and anthropic: pip install -r tests/sdk/requirements.txt");
+        eprintln!("skipped: {python} cannot import openai and anthropic (pip install -r tests/sdk/requirements.txt)");
+        return;
+    }
+    let (openai, anthropic) = (Vendor::new(), Vendor::new());
+    openai.on(|request| Some(openai_answer(request)));
+    anthropic.on(|request| Some(anthropic_answer(request)));
+    let servers = [served(&openai).await, served(&anthropic).await];
+    let text = r#"
+providers:
+  o: { kind: openai-compatible, base_url: "${O}", accounts: [vendor-key] }
+  a: { kind: anthropic-compatible, base_url: "${A}", accounts: [vendor-key] }
+models:
+  over-openai: [o/upstream]
+  over-anthropic: [a/claude-sonnet-4-5]
+"#;
+    let gateway = Running::start(text, &[("O", servers[0].url("/v1")), ("A", servers[1].url("/v1"))]).await;
+
+    let url = gateway.url("");
+    let output = tokio::task::spawn_blocking(move || {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sdk/run.py");
+        Command::new(python).args([script, &url]).output().expect("Python runs")
+    })
+    .await
+    .expect("a result");
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    print!("{out}");
+    assert!(output.status.success(), "{out}{err}");
+    assert_eq!(out.matches("ok:").count(), 9, "{out}");
+
+    // Four exchanges for each of two SDKs, whole and streamed.
+    for vendor in [&openai, &anthropic] {
+        assert_eq!(vendor.requests().len(), 16);
+        for request in vendor.requests() {
+            let keys = format!("{:?}{:?}", request.header("authorization"), request.header("x-api-key"));
+            assert!(keys.contains("vendor-key") && !keys.contains("caller"), "{keys}");
+        }
+    }
+    assert_eq!(gateway.in_flight(), 0);
+}
+
+fn has_sdks(python: &str) -> bool {
+    let import = Command::new(python).args(["-c", "import anthropic, openai"]).output();
+    import.is_ok_and(|output| output.status.success())
+}
+
+/// What the model says, by what it is asked; the checks on the request are the point: everything must have arrived.
+fn script(text: &str, has_image: bool, has_tools: bool, results: bool) -> Script {
+    if results {
+        Script::new().text("It is both sunny.").usage(60, 5)
+    } else if has_tools {
+        Script::new()
+            .text("Let me see.")
+            .tool_call("call_paris", "weather", r#"{"city": "Paris"}"#)
+            .tool_call("call_rome", "weather", r#"{"city": "Rome"}"#)
+            .usage(50, 30)
+    } else if has_image {
+        Script::new().text("There is one pixel.").usage(90, 5)
+    } else if text.contains("Say hello") {
+        Script::new().text("Hello, caller.").usage(10, 4)
+    } else {
+        Script::new().text("The question did not arrive.").usage(1, 1)
+    }
+}
+
+fn openai_answer(request: &Recorded) -> Answer {
+    let text = request.text();
+    let image = text.contains("\"image_url\"") && text.contains("data:image/png;base64,iVBOR");
+    // Both results, each after its call and under the id the SDK was given.
+    let results = ["sunny in Paris", "sunny in Rome"].iter().all(|result| text.contains(result))
+        && text.matches("\"tool_call_id\"").count() == 2
+        && text.matches("\"role\":\"tool\"").count().max(text.matches("\"role\": \"tool\"").count()) == 2;
+    let tools = request.string("/tools/0/function/name").as_deref() == Some("weather")
+        && request.field("/tools/0/function/parameters/required").is_some();
+    let stream = request.field("/stream").as_deref() == Some("true");
+    let usage = request.field("/stream_options/include_usage").as_deref() == Some("true");
+    script(&text, image, tools, results).openai("upstream", stream, usage)
+}
+
+fn anthropic_answer(request: &Recorded) -> Answer {
+    let text = request.text();
+    if request.header("anthropic-version").is_none() || request.field("/max_tokens").is_none() {
+        return Answer::anthropic_error(400, "invalid_request_error", "anthropic-version and max_tokens are required");
+    }
+    let image = text.contains("\"image\"") && text.contains("image/png") && text.contains("iVBOR");
+    let results = ["sunny in Paris", "sunny in Rome"].iter().all(|result| text.contains(result))
+        && text.matches("\"tool_result\"").count() == 2
+        && text.matches("\"tool_use\"").count() == 2;
+    let tools = request.string("/tools/0/name").as_deref() == Some("weather")
+        && request.field("/tools/0/input_schema/required").is_some();
+    let stream = request.field("/stream").as_deref() == Some("true");
+    script(&text, image, tools, results).anthropic("claude-sonnet-4-5", stream)
+}

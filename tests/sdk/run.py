@@ -1,0 +1,168 @@
+"""The official SDKs, unmodified, as callers of the gateway.
+
+usage: run.py GATEWAY_URL
+
+Speaks both dialects to the models `over-openai` and `over-anthropic`, which scripted vendors of those dialects serve. The vendors
+answer by what they are asked: see tests/sdk.rs. Prints a line for each exchange, and exits with 1 at the first that is not as it
+should be.
+"""
+
+import json
+import sys
+
+import anthropic
+import openai
+
+GATEWAY = sys.argv[1]
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+QUESTION = "How is the weather in Paris and in Rome? Use the tool."
+CITIES = ["Paris", "Rome"]
+SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+
+chat = openai.OpenAI(base_url=f"{GATEWAY}/v1", api_key="caller", max_retries=0, timeout=20)
+claude = anthropic.Anthropic(base_url=GATEWAY, api_key="caller", max_retries=0, timeout=20)
+
+
+def check(condition, what):
+    if not condition:
+        print(f"FAILED: {what}", file=sys.stderr)
+        sys.exit(1)
+
+
+# ---- OpenAI's SDK
+
+CHAT_TOOLS = [{"type": "function", "function": {"name": "weather", "description": "The weather of a city", "parameters": SCHEMA}}]
+
+
+def chat_call(model, stream, messages, **more):
+    """One answer as (text, [(id, name, arguments)], finish reason, usage)."""
+    if not stream:
+        answer = chat.chat.completions.create(model=model, messages=messages, **more)
+        choice = answer.choices[0]
+        calls = [(c.id, c.function.name, c.function.arguments) for c in choice.message.tool_calls or []]
+        return choice.message.content or "", calls, choice.finish_reason, answer.usage
+    # The helper that accumulates is the strictest consumer the SDK has.
+    with chat.chat.completions.stream(
+        model=model, messages=messages, stream_options={"include_usage": True}, **more
+    ) as events:
+        kinds = [event.type for event in events]
+        answer = events.get_final_completion()
+    check("content.delta" in kinds or answer.choices[0].message.tool_calls, f"no deltas: {kinds}")
+    choice = answer.choices[0]
+    calls = [(c.id, c.function.name, c.function.arguments) for c in choice.message.tool_calls or []]
+    return choice.message.content or "", calls, choice.finish_reason, answer.usage
+
+
+def openai_sdk(model, stream):
+    text, calls, finish, usage = chat_call(model, stream, [{"role": "user", "content": "Say hello"}])
+    check("Hello" in text and not calls and finish == "stop", f"text: {text} {calls} {finish}")
+    check(usage.prompt_tokens > 0 and usage.completion_tokens > 0, f"usage: {usage}")
+    check(usage.total_tokens == usage.prompt_tokens + usage.completion_tokens, f"usage: {usage}")
+
+    picture = [
+        {"type": "text", "text": "What is in the picture?"},
+        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PIXEL}"}},
+    ]
+    text, _, finish, _ = chat_call(model, stream, [{"role": "user", "content": picture}])
+    check("one pixel" in text and finish == "stop", f"image: {text}")
+
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": QUESTION}]
+    _, calls, finish, _ = chat_call(model, stream, messages, tools=CHAT_TOOLS)
+    check(finish == "tool_calls", f"finish: {finish}")
+    check([name for _, name, _ in calls] == ["weather", "weather"], f"calls: {calls}")
+    check([json.loads(arguments)["city"] for _, _, arguments in calls] == CITIES, f"arguments: {calls}")
+    check(len({id for id, _, _ in calls}) == 2, f"ids: {calls}")
+
+    messages.append({
+        "role": "assistant",
+        "tool_calls": [
+            {"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}
+            for id, name, arguments in calls
+        ],
+    })
+    for id, _, arguments in calls:
+        messages.append({"role": "tool", "tool_call_id": id, "content": f"sunny in {json.loads(arguments)['city']}"})
+    text, calls, finish, _ = chat_call(model, stream, messages, tools=CHAT_TOOLS)
+    check("both sunny" in text and not calls and finish == "stop", f"results: {text} {calls} {finish}")
+
+
+# ---- Anthropic's SDK
+
+CLAUDE_TOOLS = [{"name": "weather", "description": "The weather of a city", "input_schema": SCHEMA}]
+
+
+def claude_call(model, stream, messages, **more):
+    """The whole message, streamed or not."""
+    if not stream:
+        return claude.messages.create(model=model, max_tokens=500, messages=messages, **more)
+    with claude.messages.stream(model=model, max_tokens=500, messages=messages, **more) as events:
+        kinds = [event.type for event in events]
+        message = events.get_final_message()
+    check(kinds[0] == "message_start" and kinds[-1] == "message_stop", f"events: {kinds}")
+    return message
+
+
+def text_of(message):
+    return "".join(block.text for block in message.content if block.type == "text")
+
+
+def anthropic_sdk(model, stream):
+    message = claude_call(model, stream, [{"role": "user", "content": "Say hello"}])
+    check("Hello" in text_of(message) and message.stop_reason == "end_turn", f"text: {message}")
+    check(message.usage.input_tokens > 0 and message.usage.output_tokens > 0, f"usage: {message.usage}")
+
+    picture = [
+        {"type": "text", "text": "What is in the picture?"},
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PIXEL}},
+    ]
+    message = claude_call(model, stream, [{"role": "user", "content": picture}])
+    check("one pixel" in text_of(message), f"image: {message}")
+
+    messages = [{"role": "user", "content": QUESTION}]
+    message = claude_call(model, stream, messages, tools=CLAUDE_TOOLS, system="Be brief.")
+    calls = [block for block in message.content if block.type == "tool_use"]
+    check(message.stop_reason == "tool_use", f"stop: {message.stop_reason}")
+    check([call.input.get("city") for call in calls] == CITIES, f"calls: {calls}")
+    check(len({call.id for call in calls}) == 2, f"ids: {calls}")
+
+    messages.append({
+        "role": "assistant",
+        "content": [{"type": "tool_use", "id": call.id, "name": call.name, "input": call.input} for call in calls],
+    })
+    messages.append({
+        "role": "user",
+        "content": [
+            {"type": "tool_result", "tool_use_id": call.id, "content": f"sunny in {call.input['city']}"} for call in calls
+        ],
+    })
+    message = claude_call(model, stream, messages, tools=CLAUDE_TOOLS, system="Be brief.")
+    check("both sunny" in text_of(message) and message.stop_reason == "end_turn", f"results: {message}")
+
+
+# ---- errors are the SDKs' own kinds
+
+
+def errors():
+    for call, kind in [
+        (lambda: chat.chat.completions.create(model="nobody", messages=[{"role": "user", "content": "x"}]), openai.NotFoundError),
+        (lambda: claude.messages.create(model="nobody", max_tokens=5, messages=[{"role": "user", "content": "x"}]), anthropic.NotFoundError),
+    ]:
+        try:
+            call()
+        except kind as error:
+            check("nobody" in str(error), f"error: {error}")
+        else:
+            check(False, f"no {kind}")
+    check([m.id for m in chat.models.list()] == ["over-anthropic", "over-openai"], "OpenAI's list of models")
+    check([m.id for m in claude.models.list()] == ["over-anthropic", "over-openai"], "Anthropic's list of models")
+
+
+for model in ["over-openai", "over-anthropic"]:
+    for stream in [False, True]:
+        for name, run in [("openai", openai_sdk), ("anthropic", anthropic_sdk)]:
+            run(model, stream)
+            print(f"ok: {name} SDK, {model}, {'stream' if stream else 'whole'}")
+errors()
+print("ok: errors and models")
