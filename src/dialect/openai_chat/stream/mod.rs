@@ -1,0 +1,16 @@
+//! Streams: chunks read, watched and written.
+
+mod calls;
+mod decoder;
+mod encoder;
+mod observer;
+mod think;
+
+#[cfg(test)]
+mod tests;
+
+pub(super) use self::{
+    decoder::{Decoder, Reader},
+    encoder::{Encoder, Slot, annotation, part_slot},
+    observer::{Watcher, is_usage_only},
+};
