@@ -99,10 +99,10 @@ impl Writer<'_> {
         }
         let asked = asked.unwrap_or(&empty);
         if let Some((NAME, raw)) = &asked.raw {
-            if let Ok(value) = Value::root(raw.as_str().as_bytes()) {
-                if let Ok(members) = value.object() {
-                    o.extra(&members.into_extra());
-                }
+            if let Ok(value) = Value::root(raw.as_str().as_bytes())
+                && let Ok(members) = value.object()
+            {
+                o.extra(&members.into_extra());
             }
             return level;
         }

@@ -20,24 +20,24 @@ pub(super) fn tools(w: &mut Writer<'_>, o: &mut ObjectWriter) -> bool {
         }
     }
     let mut choice = request.tool_choice.clone();
-    if let Some(ToolChoice::Allowed { required, names }) = &choice {
-        if !w.model.is_openai() {
-            let all = kept.len();
-            if kept.iter().any(|(tool, _)| names.contains(&tool.name)) {
-                kept.retain(|(tool, _)| names.contains(&tool.name));
-            }
-            if kept.len() < all {
-                w.report.changed(
-                    "tool_choice",
-                    "the tools that are not allowed are left out instead",
-                );
-            }
-            choice = Some(if *required {
-                ToolChoice::Required
-            } else {
-                ToolChoice::Auto
-            });
+    if let Some(ToolChoice::Allowed { required, names }) = &choice
+        && !w.model.is_openai()
+    {
+        let all = kept.len();
+        if kept.iter().any(|(tool, _)| names.contains(&tool.name)) {
+            kept.retain(|(tool, _)| names.contains(&tool.name));
         }
+        if kept.len() < all {
+            w.report.changed(
+                "tool_choice",
+                "the tools that are not allowed are left out instead",
+            );
+        }
+        choice = Some(if *required {
+            ToolChoice::Required
+        } else {
+            ToolChoice::Auto
+        });
     }
     if kept.is_empty() {
         if matches!(

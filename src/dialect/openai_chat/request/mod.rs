@@ -3,9 +3,11 @@
 mod ask;
 mod decode;
 mod decode_messages;
+mod decode_parts;
 mod decode_tools;
 mod encode;
 mod encode_messages;
+mod encode_parts;
 mod encode_tools;
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::{
         wire::{Choice, Chunk, Content, Message, Text, string},
     },
     calls::{Calls, Piece},
+    sources,
     think::{Split, ThinkTag},
 };
 use crate::{
@@ -107,7 +108,9 @@ impl Reader {
                 slot.push_str(text.as_str());
             }
         }
-        self.collect_sources(chunk);
+        if !self.annotated {
+            sources::collect(&mut self.sources, chunk);
+        }
         let groq = chunk.x_groq.as_ref().and_then(|groq| groq.usage);
         for raw in [chunk.usage, groq].into_iter().flatten() {
             self.usage(raw, out);
@@ -326,7 +329,7 @@ impl Reader {
         };
         let list: Vec<&RawValue> = serde_json::from_str(list.get()).unwrap_or_default();
         for raw in list {
-            if let Some(citation) = citation(raw) {
+            if let Some(citation) = sources::citation(raw) {
                 self.annotated = true;
                 out.citation(citation);
             }
@@ -343,45 +346,6 @@ impl Reader {
             out.usage(&usage);
         }
     }
-
-    /// Perplexity's and xAI's sources stand beside the choices, and in every chunk.
-    fn collect_sources(&mut self, chunk: &Chunk<'_>) {
-        #[derive(Deserialize)]
-        struct Found<'a> {
-            #[serde(borrow, default)]
-            url: Text<'a>,
-            #[serde(borrow, default)]
-            title: Text<'a>,
-        }
-        if self.annotated || !self.sources.is_empty() {
-            return;
-        }
-        if let Some(list) = chunk.search_results {
-            let found: Vec<Found<'_>> = serde_json::from_str(list.get()).unwrap_or_default();
-            self.sources = found
-                .iter()
-                .filter(|found| !found.url.is_empty())
-                .map(|found| Citation {
-                    url: Some(found.url.as_str().to_owned()),
-                    title: some(&found.title),
-                    ..Citation::default()
-                })
-                .collect();
-        }
-        if self.sources.is_empty() {
-            if let Some(list) = chunk.citations {
-                let urls: Vec<Text<'_>> = serde_json::from_str(list.get()).unwrap_or_default();
-                self.sources = urls
-                    .iter()
-                    .filter(|url| !url.is_empty())
-                    .map(|url| Citation {
-                        url: some(url),
-                        ..Citation::default()
-                    })
-                    .collect();
-            }
-        }
-    }
 }
 
 fn tell(split: Split<'_>, out: &mut EventSink) {
@@ -389,38 +353,4 @@ fn tell(split: Split<'_>, out: &mut EventSink) {
         Split::Thinking(text) => out.thinking(text),
         Split::Text(text) => out.text(text),
     }
-}
-
-fn some(text: &Text<'_>) -> Option<String> {
-    (!text.is_empty()).then(|| text.as_str().to_owned())
-}
-
-/// An annotation that cites an address.
-fn citation(raw: &RawValue) -> Option<Citation> {
-    #[derive(Deserialize)]
-    struct Annotation<'a> {
-        #[serde(borrow)]
-        url_citation: Cited<'a>,
-    }
-    #[derive(Deserialize)]
-    struct Cited<'a> {
-        #[serde(borrow, default)]
-        url: Text<'a>,
-        #[serde(borrow, default)]
-        title: Text<'a>,
-        #[serde(borrow, default)]
-        content: Text<'a>,
-        start_index: Option<u64>,
-        end_index: Option<u64>,
-    }
-    let cited = serde_json::from_str::<Annotation<'_>>(raw.get())
-        .ok()?
-        .url_citation;
-    Some(Citation {
-        url: some(&cited.url),
-        title: some(&cited.title),
-        cited_text: some(&cited.content),
-        range: cited.start_index.zip(cited.end_index),
-        raw: Some((NAME, raw.into())),
-    })
 }

@@ -249,10 +249,11 @@ impl Encoder {
     }
 
     fn stop(&mut self, stop: &Stop, out: &mut VecDeque<Frame>) {
-        if stop.reason == StopReason::Refusal && !self.spoke {
-            if let Some(explanation) = response::explanation(stop) {
-                self.member("refusal", &explanation, out);
-            }
+        if stop.reason == StopReason::Refusal
+            && !self.spoke
+            && let Some(explanation) = response::explanation(stop)
+        {
+            self.member("refusal", &explanation, out);
         }
         self.chunk(b"{}", None, Some(stop), out);
     }
@@ -340,6 +341,7 @@ fn call_members(kind: CallKind) -> (&'static str, &'static str) {
     }
 }
 
-fn length(text: &str) -> u64 {
+/// In characters.
+pub(in super::super) fn length(text: &str) -> u64 {
     u64::try_from(text.chars().count()).unwrap_or(u64::MAX)
 }

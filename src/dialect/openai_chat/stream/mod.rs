@@ -4,6 +4,7 @@ mod calls;
 mod decoder;
 mod encoder;
 mod observer;
+mod sources;
 mod think;
 
 #[cfg(test)]
@@ -11,6 +12,6 @@ mod tests;
 
 pub(super) use self::{
     decoder::{Decoder, Reader},
-    encoder::{Encoder, Slot, annotation, part_slot},
+    encoder::{Encoder, Slot, annotation, length, part_slot},
     observer::{Watcher, is_usage_only},
 };

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::{
     NAME, finish, reasoning,
-    stream::{Reader, Slot, annotation, part_slot},
+    stream::{Reader, Slot, annotation, length, part_slot},
     usage,
     wire::Chunk,
 };
@@ -95,10 +95,10 @@ pub(super) fn encode(response: &ChatResponse, asked: &Asked<'_>) -> Bytes {
             .field("message", &message(response))
             .field("logprobs", &response.logprobs)
             .field("finish_reason", finish::word(response.stop.reason));
-        if let Ok(value) = Value::root(stop_extras(&response.stop).as_str().as_bytes()) {
-            if let Ok(members) = value.object() {
-                o.extra(&members.into_extra());
-            }
+        if let Ok(value) = Value::root(stop_extras(&response.stop).as_str().as_bytes())
+            && let Ok(members) = value.object()
+        {
+            o.extra(&members.into_extra());
         }
     });
     let body = json::object(|o| {
@@ -131,7 +131,7 @@ fn message(response: &ChatResponse) -> Json {
                 ..
             } => {
                 let start = chars;
-                chars += more.chars().map(|_| 1).sum::<u64>();
+                chars = chars.saturating_add(length(more));
                 text.get_or_insert_default().push_str(more);
                 annotations.extend(
                     citations
@@ -260,5 +260,4 @@ pub(super) fn model(name: &str) -> Json {
 }
 
 #[cfg(test)]
-#[path = "response_tests.rs"]
 mod tests;
