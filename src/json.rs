@@ -352,6 +352,10 @@ impl<'a, 'p> Object<'a, 'p> {
             .map(|(_, raw)| *raw)
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
     pub(crate) fn take_raw(&mut self, name: &str) -> Option<&'a RawValue> {
         let mut found = None;
         self.members.retain(|(n, raw)| {

@@ -26,6 +26,10 @@ use crate::{
     wire::{Frame, Framing},
 };
 
+/// How the signature of a thinking block begins that is no vendor's signature at all: it tells which dialect's reasoning the
+/// block carries, because callers of Anthropic's dialect send a block back only with a signature. The dialect's name follows.
+pub(crate) const FOREIGN_SIGNATURE_PREFIX: &str = "tl1.";
+
 /// One wire format.
 pub trait Dialect: Debug + Send + Sync + 'static {
     /// A stable name, e.g. `openai-chat`.

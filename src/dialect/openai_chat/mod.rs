@@ -1,23 +1,58 @@
-//! OpenAI's Chat Completions.
+//! OpenAI's Chat Completions, and what the many vendors who imitate it make of it.
+//!
+//! ```
+//! use trunkline::{
+//!     chat::{ChatRequest, Fidelity, Message},
+//!     dialect::{Dialect, Target, openai_chat::OpenAiChat},
+//!     provider::Quirks,
+//! };
+//!
+//! let request = ChatRequest::new("any", vec![Message::user("hi")]);
+//! let mut report = Fidelity::new();
+//! let body = OpenAiChat.encode_request(&request, &Target::new("gpt-4o", &Quirks::NONE), &mut report)?;
+//! assert_eq!(body, r#"{"model":"gpt-4o","messages":[{"role":"user","content":"hi"}]}"#);
+//! # Ok::<_, trunkline::Error>(())
+//! ```
+//!
+//! What vendors send is read with patience (numbers as texts, whole calls in one chunk, calls without an index, usage in any of
+//! five places); what callers send is read strictly and with the path of whatever is wrong; what is written is what OpenAI
+//! itself would have sent.
+
+mod error;
+mod finish;
+mod model;
+mod reasoning;
+mod request;
+mod response;
+mod stream;
+mod usage;
+mod wire;
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::{Dialect, EventDecoder, Target};
+use super::{Asked, Dialect, EventDecoder, EventEncoder, Front, Observer, Target, alias::alias};
 use crate::{
-    chat::{ChatRequest, ChatResponse, Fidelity},
+    chat::{ChatRequest, ChatResponse, Fidelity, Usage},
     error::Error,
     provider::Call,
+    wire::Frame,
 };
 
 /// OpenAI's Chat Completions, both halves.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OpenAiChat;
 
+/// The dialect's name.
+const NAME: &str = "openai-chat";
+
+/// The longest name of a tool.
+const MAX_TOOL_NAME: usize = 64;
+
 impl Dialect for OpenAiChat {
     fn name(&self) -> &'static str {
-        "openai-chat"
+        NAME
     }
 
     fn path(&self, _call: &Call<'_>) -> Cow<'static, str> {
@@ -26,18 +61,77 @@ impl Dialect for OpenAiChat {
 
     fn encode_request(
         &self,
-        _request: &ChatRequest,
-        _target: &Target<'_>,
-        _report: &mut Fidelity,
+        request: &ChatRequest,
+        target: &Target<'_>,
+        report: &mut Fidelity,
     ) -> Result<Bytes, Error> {
-        unimplemented!()
+        request::encode(request, target, report)
     }
 
-    fn decode_response(&self, _body: &[u8]) -> Result<ChatResponse, Error> {
-        unimplemented!()
+    fn decode_response(&self, body: &[u8]) -> Result<ChatResponse, Error> {
+        response::decode(body)
     }
 
     fn decoder(&self) -> Box<dyn EventDecoder> {
-        unimplemented!()
+        Box::new(stream::Decoder::default())
+    }
+
+    fn observer(&self) -> Box<dyn Observer> {
+        Box::new(stream::Watcher::default())
+    }
+
+    fn usage(&self, body: &[u8]) -> Option<Usage> {
+        usage::of_body(body)
+    }
+
+    fn tool_name<'n>(&self, name: &'n str) -> Cow<'n, str> {
+        alias(name, MAX_TOOL_NAME)
+    }
+
+    fn front(&self) -> Option<&'static dyn Front> {
+        Some(&Self)
+    }
+}
+
+impl Front for OpenAiChat {
+    fn decode_request(&self, body: &[u8]) -> Result<ChatRequest, Error> {
+        request::decode(body)
+    }
+
+    fn encode_response(&self, response: &ChatResponse, asked: &Asked<'_>) -> Bytes {
+        response::encode(response, asked)
+    }
+
+    fn encoder(&self, asked: &Asked<'_>) -> Box<dyn EventEncoder> {
+        Box::new(stream::Encoder::new(asked))
+    }
+
+    fn encode_error(&self, error: &Error) -> Bytes {
+        error::body(error)
+    }
+
+    fn error_frame(&self, error: &Error) -> Frame {
+        error::frame(error)
+    }
+
+    fn heartbeat(&self) -> Option<Bytes> {
+        // One newline: a comment line. With two, some parsers see an empty event.
+        Some(Bytes::from_static(b": keep-alive\n"))
+    }
+
+    fn is_usage_only(&self, frame: &Frame) -> bool {
+        stream::is_usage_only(frame)
+    }
+
+    fn ask_for_usage(&self, body: &Bytes) -> Option<Bytes> {
+        request::ask_for_usage(body)
+    }
+
+    fn encode_models(&self, models: &[&str]) -> Bytes {
+        response::models(models)
+    }
+
+    fn encode_model(&self, model: &str) -> Bytes {
+        response::model(model).to_string().into()
     }
 }

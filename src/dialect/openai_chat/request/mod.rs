@@ -1,0 +1,16 @@
+//! Requests, read and written.
+
+mod ask;
+mod decode;
+mod decode_messages;
+mod decode_parts;
+mod decode_tools;
+mod encode;
+mod encode_messages;
+mod encode_parts;
+mod encode_tools;
+
+#[cfg(test)]
+mod tests;
+
+pub(super) use self::{ask::ask_for_usage, decode::decode, encode::encode};

@@ -1,0 +1,80 @@
+//! Streams that pass untouched: what a chunk means, seen from its bytes.
+
+use std::sync::LazyLock;
+
+use memchr::memmem::{Finder, FinderRev};
+use serde::{Deserialize, de::IgnoredAny};
+
+use super::Decoder;
+use crate::{
+    chat::EventSink,
+    dialect::{EventDecoder, FrameError, Observed, Observer},
+    wire::Frame,
+};
+
+// A quote inside a JSON string is escaped: these are never found in what the model says.
+static FINISH: LazyLock<FinderRev<'static>> =
+    LazyLock::new(|| FinderRev::new(b"\"finish_reason\""));
+static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"usage\""));
+static DELTA: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"delta\""));
+static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"error\""));
+
+/// Watches the chunks of one stream. Once content was seen, only those that may say more than content are read.
+#[derive(Debug, Default)]
+pub(in super::super) struct Watcher {
+    decoder: Decoder,
+    sink: EventSink,
+}
+
+impl Observer for Watcher {
+    fn observe(&mut self, frame: &Frame, seen: &mut Observed) -> Result<(), FrameError> {
+        if seen.content && frame.name().is_none() && is_plain(frame.data()) {
+            return Ok(());
+        }
+        let read = self.decoder.decode(frame, &mut self.sink);
+        while self.sink.next_event().is_some() {}
+        seen.content |= self.sink.has_content();
+        seen.stopped |= self.sink.has_stopped();
+        seen.ended |= self.sink.has_ended();
+        seen.usage = self.sink.known_usage().copied().or(seen.usage);
+        read
+    }
+}
+
+/// Is this a chunk with content and nothing else to know?
+fn is_plain(data: &[u8]) -> bool {
+    let plain = match FINISH.rfind(data) {
+        Some(at) => is_null(data, at + FINISH.needle().len()),
+        // xAI says it at the end only. A failure has no delta, or says that it is one.
+        None => DELTA.find(data).is_some() && ERROR.find(data).is_none(),
+    };
+    plain
+        && USAGE
+            .find(data)
+            .is_none_or(|at| is_null(data, at + USAGE.needle().len()))
+}
+
+/// Is the value of the member whose name ends at `at` null?
+fn is_null(data: &[u8], at: usize) -> bool {
+    data.get(at..)
+        .unwrap_or_default()
+        .iter()
+        .find(|byte| !matches!(byte, b':' | b' ' | b'\t' | b'\n' | b'\r'))
+        .is_some_and(|byte| *byte == b'n')
+}
+
+/// Is this the chunk that tells usage and nothing else?
+pub(in super::super) fn is_usage_only(frame: &Frame) -> bool {
+    #[derive(Deserialize)]
+    struct Chunk {
+        choices: Vec<IgnoredAny>,
+        usage: Option<IgnoredMap>,
+    }
+    #[derive(Deserialize)]
+    struct IgnoredMap {}
+    let data = frame.data();
+    USAGE.find(data).is_some()
+        && DELTA.find(data).is_none()
+        && serde_json::from_slice::<Chunk>(data)
+            .is_ok_and(|chunk| chunk.choices.is_empty() && chunk.usage.is_some())
+}

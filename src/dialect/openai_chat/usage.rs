@@ -1,0 +1,219 @@
+//! Usage: one place in OpenAI's answers, five in its imitators'.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::wire::{Count, Groq};
+use crate::{
+    chat::Usage,
+    json::{self, Json},
+};
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Wire {
+    prompt_tokens: Count,
+    completion_tokens: Count,
+    total_tokens: Count,
+    prompt_tokens_details: Option<PromptDetails>,
+    completion_tokens_details: Option<CompletionDetails>,
+    /// DeepSeek.
+    prompt_cache_hit_tokens: Count,
+    /// Moonshot.
+    cached_tokens: Count,
+    /// SGLang.
+    reasoning_tokens: Count,
+    /// Proxies before Claude models.
+    cache_read_input_tokens: Count,
+    cache_creation_input_tokens: Count,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct PromptDetails {
+    cached_tokens: Count,
+    cache_write_tokens: Count,
+    cache_creation_input_tokens: Count,
+    audio_tokens: Count,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct CompletionDetails {
+    reasoning_tokens: Count,
+    audio_tokens: Count,
+}
+
+/// Reads a usage object; nothing if it says nothing.
+pub(super) fn read(raw: &RawValue) -> Option<Usage> {
+    let wire: Wire = serde_json::from_str(raw.get()).ok()?;
+    let prompt = wire.prompt_tokens_details.unwrap_or_default();
+    let completion = wire.completion_tokens_details.unwrap_or_default();
+    let first = |counts: &[Count]| counts.iter().find_map(|count| count.0);
+
+    let cache_read = first(&[
+        prompt.cached_tokens,
+        wire.prompt_cache_hit_tokens,
+        wire.cached_tokens,
+        wire.cache_read_input_tokens,
+    ]);
+    let cache_write = first(&[
+        prompt.cache_write_tokens,
+        prompt.cache_creation_input_tokens,
+        wire.cache_creation_input_tokens,
+    ]);
+    let reasoning = first(&[completion.reasoning_tokens, wire.reasoning_tokens]);
+    let cached = cache_read
+        .unwrap_or_default()
+        .saturating_add(cache_write.unwrap_or_default());
+    let input = wire.prompt_tokens.0.map(|all| all.saturating_sub(cached));
+    let output = wire.completion_tokens.0.map(|all| {
+        let thought = reasoning.unwrap_or_default();
+        let apart = wire.prompt_tokens.0.and_then(|prompt| {
+            let sum = prompt.checked_add(all)?.checked_add(thought)?;
+            Some(thought > 0 && wire.total_tokens.0 == Some(sum))
+        });
+        // xAI counts reasoning beside the completion, OpenAI within it. Only the total tells.
+        if apart == Some(true) {
+            all
+        } else {
+            all.saturating_sub(thought)
+        }
+    });
+    let usage = Usage {
+        input,
+        cache_read,
+        cache_write,
+        cache_write_long: None,
+        output,
+        reasoning,
+        audio_input: prompt.audio_tokens.0,
+        audio_output: completion.audio_tokens.0,
+    };
+    (usage != Usage::default()).then_some(usage)
+}
+
+/// The usage in a whole answer, without reading the rest.
+pub(super) fn of_body(body: &[u8]) -> Option<Usage> {
+    #[derive(Deserialize)]
+    struct Body<'a> {
+        #[serde(borrow, default)]
+        usage: Option<&'a RawValue>,
+        #[serde(borrow, default)]
+        x_groq: Option<Groq<'a>>,
+    }
+    let body: Body<'_> = serde_json::from_slice(body).ok()?;
+    let groq = || body.x_groq.as_ref()?.usage;
+    body.usage.or_else(groq).and_then(read)
+}
+
+/// Writes a usage object. What is unknown is left out, where the shape allows it.
+pub(super) fn write(usage: &Usage) -> Json {
+    let input = usage.total_input().unwrap_or_default();
+    let output = usage.total_output().unwrap_or_default();
+    json::object(|o| {
+        o.field("prompt_tokens", &input)
+            .field("completion_tokens", &output)
+            .field("total_tokens", &input.saturating_add(output));
+        let details = [
+            ("cached_tokens", usage.cache_read),
+            ("cache_write_tokens", usage.cache_write),
+            ("audio_tokens", usage.audio_input),
+        ];
+        o.optional("prompt_tokens_details", known(&details));
+        let details = [
+            ("reasoning_tokens", usage.reasoning),
+            ("audio_tokens", usage.audio_output),
+        ];
+        o.optional("completion_tokens_details", known(&details));
+    })
+}
+
+fn known(details: &[(&str, Option<u64>)]) -> Option<Json> {
+    details.iter().any(|(_, count)| count.is_some()).then(|| {
+        json::object(|o| {
+            for (name, count) in details {
+                o.optional(name, *count);
+            }
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(json: &str) -> Usage {
+        read(&RawValue::from_string(json.into()).unwrap()).unwrap_or_default()
+    }
+
+    #[test]
+    fn cached_and_written_tokens_are_part_of_the_prompt() {
+        // Mapping case 56.
+        let usage = of(
+            r#"{"prompt_tokens":115,"completion_tokens":7,"prompt_tokens_details":{"cached_tokens":100,"cache_write_tokens":5}}"#,
+        );
+        assert_eq!(
+            (usage.input, usage.cache_read, usage.cache_write),
+            (Some(10), Some(100), Some(5))
+        );
+        let odd = of(r#"{"prompt_tokens":3,"prompt_tokens_details":{"cached_tokens":100}}"#);
+        assert_eq!(odd.input, Some(0));
+    }
+
+    #[test]
+    fn reasoning_within_and_beside_the_completion() {
+        let openai = of(
+            r#"{"prompt_tokens":10,"completion_tokens":564,"total_tokens":574,"completion_tokens_details":{"reasoning_tokens":561}}"#,
+        );
+        assert_eq!((openai.output, openai.reasoning), (Some(3), Some(561)));
+        // Mapping case 67.
+        let xai = of(
+            r#"{"prompt_tokens":291,"completion_tokens":26,"total_tokens":513,"completion_tokens_details":{"reasoning_tokens":196}}"#,
+        );
+        assert_eq!((xai.output, xai.total_output()), (Some(26), Some(222)));
+    }
+
+    #[test]
+    fn every_place_and_every_type() {
+        assert_eq!(
+            of(r#"{"prompt_tokens":9,"prompt_cache_hit_tokens":4}"#).cache_read,
+            Some(4)
+        );
+        assert_eq!(
+            of(r#"{"prompt_tokens":9,"cached_tokens":4}"#).cache_read,
+            Some(4)
+        );
+        assert_eq!(
+            of(r#"{"completion_tokens":"9","reasoning_tokens":4.0}"#).output,
+            Some(5)
+        );
+        assert_eq!(
+            of(r#"{"prompt_tokens":1,"prompt_tokens_details":null}"#).input,
+            Some(1)
+        );
+        assert_eq!(of(r#"{"prompt_tokens":null}"#), Usage::default());
+        let groq = br#"{"x_groq":{"usage":{"prompt_tokens":3}}}"#;
+        assert_eq!(of_body(groq).unwrap().input, Some(3));
+    }
+
+    #[test]
+    fn what_is_unknown_is_not_written_as_zero() {
+        let usage = Usage {
+            input: Some(10),
+            cache_read: Some(100),
+            cache_write: Some(5),
+            output: Some(7),
+            ..Usage::default()
+        };
+        // Mapping case 55.
+        assert_eq!(
+            write(&usage).as_str(),
+            r#"{"prompt_tokens":115,"completion_tokens":7,"total_tokens":122,"prompt_tokens_details":{"cached_tokens":100,"cache_write_tokens":5}}"#
+        );
+        assert_eq!(
+            write(&Usage::default()).as_str(),
+            r#"{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}"#
+        );
+    }
+}
