@@ -26,6 +26,9 @@ use crate::{
     wire::{Frame, Framing},
 };
 
+/// Marks the signature of a thinking block whose reasoning another dialect's vendor made: what follows is that dialect's name.
+pub(crate) const FOREIGN_SIGNATURE_PREFIX: &str = "tl1.";
+
 /// One wire format.
 pub trait Dialect: Debug + Send + Sync + 'static {
     /// A stable name, e.g. `openai-chat`.

@@ -1,0 +1,404 @@
+//! The conversation as the vendor insists on it: user first, every tool call answered at once, exactly once.
+
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+};
+
+use super::{
+    super::{
+        MAX_TOOL_NAME,
+        models::Abilities,
+        wire::{Block, Turn, TurnRole},
+    },
+    parts::{self, At, breakpoint},
+};
+use crate::{
+    chat::{Content, Fidelity, Message, Role, ToolResult},
+    dialect::alias::alias,
+    error::{Error, ErrorKind},
+};
+
+/// The most characters of a tool call's id.
+const MAX_ID: usize = 64;
+
+/// Writes the messages from `first` on (before it there are only system messages).
+pub(super) fn turns<'a>(
+    messages: &'a [Message],
+    first: usize,
+    able: &Abilities,
+    report: &mut Fidelity,
+) -> Result<Vec<Turn<'a>>, Error> {
+    let mut writer = Writer {
+        messages,
+        pairs: Pairs::find(messages, report),
+        able,
+        turns: Vec::new(),
+    };
+    for (i, message) in messages.iter().enumerate().skip(first) {
+        if message.name.is_some() {
+            report.dropped(
+                format_args!("messages[{i}].name"),
+                "the vendor has no names of speakers",
+            );
+        }
+        match message.role {
+            Role::System => writer.system(i, message, report)?,
+            Role::Assistant => writer.assistant(i, message, report)?,
+            Role::User | Role::Tool => writer.user(i, message, report)?,
+        }
+    }
+    let mut turns = writer.turns;
+    if turns.first().is_none_or(|turn| turn.role != TurnRole::User) {
+        report.repaired(
+            format_args!("messages[{first}]"),
+            "the vendor wants the user to speak first: a user message `.` stands before",
+        );
+        turns.insert(
+            0,
+            Turn {
+                role: TurnRole::User,
+                content: vec![Block::text(".")],
+            },
+        );
+    }
+    prefill(&mut turns, messages.len(), able)?;
+    Ok(turns)
+}
+
+/// A last turn of the assistant's, to be continued.
+fn prefill(turns: &mut [Turn<'_>], messages: usize, able: &Abilities) -> Result<(), Error> {
+    let Some(Turn {
+        role: TurnRole::Assistant,
+        content,
+    }) = turns.last_mut()
+    else {
+        return Ok(());
+    };
+    // A turn that ends in a block of the vendor's own was paused by it, and goes on.
+    let Some(Block::Text { text, .. }) = content.last_mut() else {
+        return Ok(());
+    };
+    if !able.prefill {
+        let path = format!("messages[{}]", messages.saturating_sub(1));
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            format!(
+                "`{path}`: this model does not continue an assistant message; the last message must be the user's or a tool's"
+            ),
+        )
+        .with_param(path));
+    }
+    let trimmed = text.trim_end().len();
+    if trimmed < text.len() {
+        text.to_mut().truncate(trimmed);
+    }
+    Ok(())
+}
+
+struct Writer<'a, 'm> {
+    messages: &'a [Message],
+    pairs: Pairs<'a>,
+    able: &'m Abilities,
+    turns: Vec<Turn<'a>>,
+}
+
+impl<'a> Writer<'a, '_> {
+    fn push(&mut self, role: TurnRole, blocks: Vec<Block<'a>>) {
+        if blocks.is_empty() {
+            return;
+        }
+        match self.turns.last_mut() {
+            Some(turn) if turn.role == role => turn.content.extend(blocks),
+            _ => self.turns.push(Turn {
+                role,
+                content: blocks,
+            }),
+        }
+    }
+
+    fn system(
+        &mut self,
+        i: usize,
+        message: &'a Message,
+        report: &mut Fidelity,
+    ) -> Result<(), Error> {
+        let native = self.able.mid_system && self.system_may_stand(i);
+        let mut blocks = Vec::new();
+        for (part, content) in message.content.iter().enumerate() {
+            let at = At { message: i, part };
+            if native {
+                blocks.extend(parts::block(content, Role::System, at, report)?);
+                continue;
+            }
+            match content {
+                Content::Text { text, cache, .. } if !text.trim().is_empty() => {
+                    blocks.push(Block::Text {
+                        text: format!("<system-reminder>{text}</system-reminder>").into(),
+                        citations: Vec::new(),
+                        cache_control: breakpoint(cache.as_ref(), at, report),
+                    });
+                }
+                Content::Text { .. } => {}
+                _ => report.dropped(at, "a system message is text for this vendor"),
+            }
+        }
+        if !native && !blocks.is_empty() {
+            report.changed(
+                format_args!("messages[{i}]"),
+                "the vendor takes no system message at this place: it is a marked text of the user's",
+            );
+        }
+        let role = if native {
+            TurnRole::System
+        } else {
+            TurnRole::User
+        };
+        self.push(role, blocks);
+        Ok(())
+    }
+
+    /// After the user and before the assistant, or at the end.
+    fn system_may_stand(&self, i: usize) -> bool {
+        let after_user = self
+            .turns
+            .last()
+            .is_some_and(|turn| turn.role != TurnRole::Assistant);
+        let next = self.messages.iter().enumerate().skip(i + 1).find(|(m, message)| {
+            // Results that have an owner are moved up to their call.
+            let moved = message.role == Role::Tool
+                && (0..message.content.len()).all(|part| !self.pairs.orphans.contains(&(*m, part)));
+            message.role != Role::System && !moved
+        });
+        after_user && next.is_none_or(|(_, message)| message.role == Role::Assistant)
+    }
+
+    fn assistant(
+        &mut self,
+        i: usize,
+        message: &'a Message,
+        report: &mut Fidelity,
+    ) -> Result<(), Error> {
+        let mut blocks = Vec::new();
+        for (part, content) in message.content.iter().enumerate() {
+            let at = At { message: i, part };
+            let Content::ToolCall(call) = content else {
+                blocks.extend(parts::block(content, Role::Assistant, at, report)?);
+                continue;
+            };
+            let input = parts::input(call).unwrap_or_else(|| {
+                report.repaired(
+                    format_args!("{at}.arguments"),
+                    "the arguments are no JSON object: they stand in `_raw`",
+                );
+                parts::wrapped(&call.arguments)
+            });
+            let id = self.pairs.wire_id(i, part).unwrap_or_default();
+            if call.id.is_empty() {
+                report.repaired(at, "the call has no id");
+            }
+            blocks.push(Block::ToolUse {
+                id,
+                name: alias(&call.name, MAX_TOOL_NAME),
+                input,
+                cache_control: breakpoint(call.cache.as_ref(), at, report),
+            });
+        }
+        if blocks.is_empty() {
+            report.dropped(
+                format_args!("messages[{i}]"),
+                "nothing is left of this assistant message",
+            );
+        }
+        self.push(TurnRole::Assistant, blocks);
+        let results = self.results(i, report)?;
+        self.push(TurnRole::User, results);
+        Ok(())
+    }
+
+    /// The results of the calls in message `i`, in the order they came; then what is missing.
+    fn results(&self, i: usize, report: &mut Fidelity) -> Result<Vec<Block<'a>>, Error> {
+        let calls = self.pairs.of_message(i);
+        let mut given: Vec<_> = calls
+            .iter()
+            .filter_map(|call| call.result.map(|place| (place, call)))
+            .collect();
+        given.sort_by_key(|(place, _)| *place);
+        let mut blocks = Vec::new();
+        for ((message, part), call) in given {
+            let Some(result) = result_at(self.messages, message, part) else {
+                continue;
+            };
+            let at = At { message, part };
+            let between = self.messages.get(i + 1..message).unwrap_or_default();
+            if between.iter().any(|m| m.role != Role::Tool) {
+                report.repaired(at, "the result stands directly after its call");
+            }
+            blocks.push(parts::result(result, call.wire.clone(), at, report)?);
+        }
+        for call in calls.iter().filter(|call| call.result.is_none()) {
+            report.repaired(
+                format_args!("messages[{i}]"),
+                format!("the call `{}` has no result: it is told as failed", call.id),
+            );
+            blocks.push(Block::ToolResult {
+                tool_use_id: call.wire.clone(),
+                content: vec![Block::text("No result: the tool call was not answered.")],
+                is_error: true,
+                cache_control: None,
+            });
+        }
+        Ok(blocks)
+    }
+
+    fn user(
+        &mut self,
+        i: usize,
+        message: &'a Message,
+        report: &mut Fidelity,
+    ) -> Result<(), Error> {
+        let mut blocks = Vec::new();
+        let mut answered = false;
+        for (part, content) in message.content.iter().enumerate() {
+            let at = At { message: i, part };
+            match content {
+                Content::ToolResult(result) if self.pairs.orphans.contains(&(i, part)) => {
+                    orphan(result, at, &mut blocks, report)?;
+                }
+                Content::ToolResult(_) => answered = true,
+                _ => blocks.extend(parts::block(content, message.role, at, report)?),
+            }
+        }
+        if blocks.is_empty() && !answered {
+            let path = format!("messages[{i}].content");
+            return Err(Error::invalid(
+                path.clone(),
+                format!("`{path}` must not be empty"),
+            ));
+        }
+        self.push(TurnRole::User, blocks);
+        Ok(())
+    }
+}
+
+/// A result without a call is told in words.
+fn orphan<'a>(
+    result: &'a ToolResult,
+    at: At,
+    blocks: &mut Vec<Block<'a>>,
+    report: &mut Fidelity,
+) -> Result<(), Error> {
+    report.repaired(
+        at,
+        format!("no call has the id `{}`: the result is told in words", result.id),
+    );
+    let words: String = result.content.iter().filter_map(Content::as_text).collect();
+    blocks.push(Block::text(format!("Tool result: {words}")));
+    for part in result.content.iter().filter(|p| p.as_text().is_none()) {
+        blocks.extend(parts::block(part, Role::User, at, report)?);
+    }
+    Ok(())
+}
+
+fn result_at(messages: &[Message], message: usize, part: usize) -> Option<&ToolResult> {
+    match messages.get(message)?.content.get(part)? {
+        Content::ToolResult(result) => Some(result),
+        _ => None,
+    }
+}
+
+/// Which result answers which call.
+struct Pairs<'a> {
+    /// In order of the messages.
+    calls: Vec<Call<'a>>,
+    /// Results without a call, by message and part.
+    orphans: HashSet<(usize, usize)>,
+}
+
+struct Call<'a> {
+    message: usize,
+    part: usize,
+    id: &'a str,
+    /// The id on the wire: legal, and given once.
+    wire: Cow<'a, str>,
+    /// The message and part of the result.
+    result: Option<(usize, usize)>,
+}
+
+impl<'a> Pairs<'a> {
+    /// A result belongs to the latest call of its id before it. Some vendors number the calls of each turn anew.
+    fn find(messages: &'a [Message], report: &mut Fidelity) -> Self {
+        let mut this = Self {
+            calls: Vec::new(),
+            orphans: HashSet::new(),
+        };
+        let mut by_id: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (i, message) in messages.iter().enumerate() {
+            for (part, content) in message.content.iter().enumerate() {
+                match content {
+                    Content::ToolCall(call) if message.role == Role::Assistant => {
+                        let same = by_id.entry(&call.id).or_default();
+                        let wire = match same.len() {
+                            0 => alias(&call.id, MAX_ID),
+                            n => Cow::Owned(alias(&format!("{}#{n}", call.id), MAX_ID).into_owned()),
+                        };
+                        same.push(this.calls.len());
+                        this.calls.push(Call {
+                            message: i,
+                            part,
+                            id: &call.id,
+                            wire,
+                            result: None,
+                        });
+                    }
+                    Content::ToolResult(result) => {
+                        let same = by_id.get(result.id.as_str()).map_or(&[][..], Vec::as_slice);
+                        this.give((i, part), same, report);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        this
+    }
+
+    /// Gives the result to the first call of the latest turn that has none; if all have, to the last.
+    fn give(&mut self, place: (usize, usize), same: &[usize], report: &mut Fidelity) {
+        let turn = |at: &usize| self.calls.get(*at).map(|call| call.message);
+        let Some(latest) = same.last().and_then(turn) else {
+            self.orphans.insert(place);
+            return;
+        };
+        let unanswered = same
+            .iter()
+            .rev()
+            .take_while(|at| turn(at) == Some(latest))
+            .filter(|at| self.calls.get(**at).is_some_and(|call| call.result.is_none()))
+            .last();
+        let Some(call) = unanswered
+            .or(same.last())
+            .and_then(|at| self.calls.get_mut(*at))
+        else {
+            return;
+        };
+        if let Some((message, part)) = call.result.replace(place) {
+            report.repaired(
+                At { message, part },
+                format!("the call `{}` has two results: the last one counts", call.id),
+            );
+        }
+    }
+
+    fn of_message(&self, message: usize) -> &[Call<'a>] {
+        let start = self.calls.partition_point(|call| call.message < message);
+        let end = self.calls.partition_point(|call| call.message <= message);
+        self.calls.get(start..end).unwrap_or_default()
+    }
+
+    fn wire_id(&self, message: usize, part: usize) -> Option<Cow<'a, str>> {
+        self.of_message(message)
+            .iter()
+            .find(|call| call.part == part)
+            .map(|call| call.wire.clone())
+    }
+}
