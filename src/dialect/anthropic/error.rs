@@ -214,7 +214,8 @@ mod tests {
         let error = Error::new(ErrorKind::InvalidRequest, "x").with_body(NAME, own.clone());
         assert_eq!(body(&error), own);
         assert_eq!(frame(&error).data(), &own[..]);
-        let foreign = Error::new(ErrorKind::InvalidRequest, "x").with_body("openai-chat", own.clone());
+        let foreign =
+            Error::new(ErrorKind::InvalidRequest, "x").with_body("openai-chat", own.clone());
         assert_ne!(body(&foreign), own);
         let key = Error::new(ErrorKind::Authentication, "bad key sk-123").with_body(NAME, own);
         assert!(!text(&key).contains("sk-123") && text(&key).contains("api_error"));
@@ -228,8 +229,7 @@ mod tests {
             ("api_error", ErrorKind::Server, 500),
             ("invalid_request_error", ErrorKind::InvalidRequest, 400),
         ] {
-            let body =
-                format!(r#"{{"type":"error","error":{{"type":"{kind}","message":"m"}}}}"#);
+            let body = format!(r#"{{"type":"error","error":{{"type":"{kind}","message":"m"}}}}"#);
             let error = reported(body.as_bytes());
             assert_eq!(error.kind(), expected);
             assert_eq!(error.vendor_status().unwrap().as_u16(), status);

@@ -20,9 +20,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::{
-    Asked, Dialect, EventDecoder, EventEncoder, Front, Observer, Target, alias::alias,
-};
+use super::{Asked, Dialect, EventDecoder, EventEncoder, Front, Observer, Target, alias::alias};
 use crate::{
     chat::{ChatRequest, ChatResponse, Fidelity, Usage},
     error::Error,

@@ -174,12 +174,7 @@ fn own_members(extra: &Extra, out: &mut ObjectWriter) {
     }
 }
 
-fn written<'a>(
-    part: &'a Content,
-    stop: &Stop,
-    message: &str,
-    index: usize,
-) -> Option<Block<'a>> {
+fn written<'a>(part: &'a Content, stop: &Stop, message: &str, index: usize) -> Option<Block<'a>> {
     Some(match part {
         Content::Text { text, .. } if text.is_empty() => return None,
         Content::Text {

@@ -91,6 +91,9 @@ mod tests {
             assert_eq!((back.signature.as_deref(), back.origin), (own, origin));
         }
         assert_eq!(signature(None, None), "tl1.openai-chat");
-        assert_eq!(read(String::new(), Some("tl1.odd".into())).origin, Some("unknown"));
+        assert_eq!(
+            read(String::new(), Some("tl1.odd".into())).origin,
+            Some("unknown")
+        );
     }
 }

@@ -250,7 +250,8 @@ mod tests {
 
     #[test]
     fn strange_figures_are_unknown() {
-        let usage = read(r#"{"input_tokens":"many","output_tokens":-1,"cache_creation":7}"#).usage();
+        let usage =
+            read(r#"{"input_tokens":"many","output_tokens":-1,"cache_creation":7}"#).usage();
         assert_eq!(usage, Usage::default());
     }
 

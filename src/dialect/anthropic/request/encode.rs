@@ -65,10 +65,11 @@ pub(in super::super) fn encode(
     report: &mut Fidelity,
 ) -> Result<Bytes, Error> {
     if request.n.is_some_and(|n| n > 1) {
-        return Err(
-            Error::new(ErrorKind::Unsupported, "`n`: this vendor gives one answer a request")
-                .with_param("n"),
-        );
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            "`n`: this vendor gives one answer a request",
+        )
+        .with_param("n"));
     }
     if request.messages.is_empty() {
         return Err(Error::invalid("messages", "`messages` must not be empty"));
@@ -76,12 +77,21 @@ pub(in super::super) fn encode(
     let able = models::abilities(target.model);
     let max_tokens = max_tokens(request, target, report);
     let (mut system, first) = system(request, report)?;
-    let mut turns = turns::turns(&request.messages, first, &able, report)?;
+    let mut turns = turns::turns(
+        &request.messages,
+        first,
+        request.dialect == Some(NAME),
+        &able,
+        report,
+    )?;
     let mut tools = tools::tools(request, &able, report);
     let choice = tools::choice(request, !tools.is_empty(), &able, report);
     let mut plan = reasoning::plan(request, &able, max_tokens, report);
     if plan.manual && choice.as_ref().is_some_and(tools::Choice::is_forced) {
-        report.dropped("reasoning", "the vendor does not think when a tool is forced");
+        report.dropped(
+            "reasoning",
+            "the vendor does not think when a tool is forced",
+        );
         plan.drop_thinking();
     }
     if plan.manual && breaks_off(&turns) {
@@ -172,7 +182,10 @@ fn breaks_off(turns: &[Turn<'_>]) -> bool {
         turn.role == TurnRole::User
             && matches!(turn.content.first(), Some(Block::ToolResult { .. }))
     };
-    let mut back = turns.iter().rev().skip_while(|turn| turn.role == TurnRole::System);
+    let mut back = turns
+        .iter()
+        .rev()
+        .skip_while(|turn| turn.role == TurnRole::System);
     back.next().is_some_and(answers)
         && back
             .find(|turn| turn.role == TurnRole::Assistant)
@@ -259,7 +272,9 @@ fn limit_breakpoints<'a>(
     if excess > 0 {
         report.dropped(
             "cache_control",
-            format!("the vendor takes {MAX_BREAKPOINTS} breakpoints: the first {excess} are left out"),
+            format!(
+                "the vendor takes {MAX_BREAKPOINTS} breakpoints: the first {excess} are left out"
+            ),
         );
     }
 }
@@ -368,7 +383,10 @@ fn metadata(request: &ChatRequest, out: &mut ObjectWriter, report: &mut Fidelity
     let mut metadata = ObjectWriter::new();
     match request.user.as_deref() {
         Some(user) if request.dialect != Some(NAME) && is_personal(user) => {
-            report.dropped("user", "the vendor wants no e-mail addresses or phone numbers");
+            report.dropped(
+                "user",
+                "the vendor wants no e-mail addresses or phone numbers",
+            );
         }
         user => {
             metadata.optional("user_id", user);
@@ -439,4 +457,3 @@ fn unsaid(request: &ChatRequest, report: &mut Fidelity) {
         }
     }
 }
-

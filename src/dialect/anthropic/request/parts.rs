@@ -207,7 +207,10 @@ fn document<'a>(
             let text = base64(data)
                 .and_then(|bytes| String::from_utf8(bytes).ok())
                 .ok_or_else(|| {
-                    Error::invalid(at.to_string(), format!("`{at}` is not base64 of UTF-8 text"))
+                    Error::invalid(
+                        at.to_string(),
+                        format!("`{at}` is not base64 of UTF-8 text"),
+                    )
                 })?;
             WireSource::Text {
                 media_type: PLAIN,

@@ -194,7 +194,10 @@ fn budgeted(asked: &Reasoning, max_tokens: u64, plan: &mut Plan, report: &mut Fi
     }
     let budget = wanted.max(LEAST_BUDGET).min(max_tokens - 1);
     if budget != wanted {
-        report.changed("reasoning", "the budget has to be from 1024 to `max_tokens`");
+        report.changed(
+            "reasoning",
+            "the budget has to be from 1024 to `max_tokens`",
+        );
     }
     plan.on = true;
     plan.manual = true;

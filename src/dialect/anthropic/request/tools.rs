@@ -88,7 +88,7 @@ pub(super) fn tools<'a>(
     report: &mut Fidelity,
 ) -> Vec<Entry<'a>> {
     let used = names_in_history(request);
-    if request.tools.is_empty() && !used.is_empty() {
+    if request.tools.is_empty() && !used.is_empty() && request.dialect != Some(NAME) {
         report.defaulted(
             "tools",
             "the conversation calls tools that the request does not describe",
@@ -168,7 +168,10 @@ fn entry<'a>(
         }
         ToolKind::Custom { format } => {
             if format.is_some() {
-                report.dropped(format_args!("{path}.format"), "the vendor knows no grammars");
+                report.dropped(
+                    format_args!("{path}.format"),
+                    "the vendor knows no grammars",
+                );
             }
             (free_text(), false)
         }
@@ -328,7 +331,12 @@ pub(super) fn choice<'a>(
         }
         None if serial => ("auto", None),
         None => return None,
-        Some(ToolChoice::Auto | ToolChoice::Allowed { required: false, .. }) => ("auto", None),
+        Some(
+            ToolChoice::Auto
+            | ToolChoice::Allowed {
+                required: false, ..
+            },
+        ) => ("auto", None),
         Some(ToolChoice::Required | ToolChoice::Allowed { required: true, .. }) => ("any", None),
         Some(ToolChoice::None) => ("none", None),
         Some(ToolChoice::Tool { name }) => ("tool", Some(alias(name, MAX_TOOL_NAME))),

@@ -23,9 +23,12 @@ use crate::{
 const MAX_ID: usize = 64;
 
 /// Writes the messages from `first` on (before it there are only system messages).
+///
+/// A conversation in the vendor's `own` dialect stands where its caller put it: how it begins is between the two.
 pub(super) fn turns<'a>(
     messages: &'a [Message],
     first: usize,
+    own: bool,
     able: &Abilities,
     report: &mut Fidelity,
 ) -> Result<Vec<Turn<'a>>, Error> {
@@ -33,6 +36,7 @@ pub(super) fn turns<'a>(
         messages,
         pairs: Pairs::find(messages, report),
         able,
+        own,
         turns: Vec::new(),
     };
     for (i, message) in messages.iter().enumerate().skip(first) {
@@ -49,7 +53,8 @@ pub(super) fn turns<'a>(
         }
     }
     let mut turns = writer.turns;
-    if turns.first().is_none_or(|turn| turn.role != TurnRole::User) {
+    let begins = turns.first().map(|turn| turn.role);
+    if begins.is_none() || (begins != Some(TurnRole::User) && !own) {
         report.repaired(
             format_args!("messages[{first}]"),
             "the vendor wants the user to speak first: a user message `.` stands before",
@@ -100,6 +105,7 @@ struct Writer<'a, 'm> {
     messages: &'a [Message],
     pairs: Pairs<'a>,
     able: &'m Abilities,
+    own: bool,
     turns: Vec<Turn<'a>>,
 }
 
@@ -123,7 +129,7 @@ impl<'a> Writer<'a, '_> {
         message: &'a Message,
         report: &mut Fidelity,
     ) -> Result<(), Error> {
-        let native = self.able.mid_system && self.system_may_stand(i);
+        let native = self.able.mid_system && (self.own || self.system_may_stand(i));
         let mut blocks = Vec::new();
         for (part, content) in message.content.iter().enumerate() {
             let at = At { message: i, part };
@@ -164,12 +170,18 @@ impl<'a> Writer<'a, '_> {
             .turns
             .last()
             .is_some_and(|turn| turn.role != TurnRole::Assistant);
-        let next = self.messages.iter().enumerate().skip(i + 1).find(|(m, message)| {
-            // Results that have an owner are moved up to their call.
-            let moved = message.role == Role::Tool
-                && (0..message.content.len()).all(|part| !self.pairs.orphans.contains(&(*m, part)));
-            message.role != Role::System && !moved
-        });
+        let next = self
+            .messages
+            .iter()
+            .enumerate()
+            .skip(i + 1)
+            .find(|(m, message)| {
+                // Results that have an owner are moved up to their call.
+                let moved = message.role == Role::Tool
+                    && (0..message.content.len())
+                        .all(|part| !self.pairs.orphans.contains(&(*m, part)));
+                message.role != Role::System && !moved
+            });
         after_user && next.is_none_or(|(_, message)| message.role == Role::Assistant)
     }
 
@@ -211,14 +223,29 @@ impl<'a> Writer<'a, '_> {
             );
         }
         self.push(TurnRole::Assistant, blocks);
-        let results = self.results(i, report)?;
+        // Assistant messages in a row are one turn: its calls are answered together.
+        let is_assistant = |m: usize| {
+            self.messages
+                .get(m)
+                .is_some_and(|message| message.role == Role::Assistant)
+        };
+        if is_assistant(i + 1) {
+            return Ok(());
+        }
+        let start = (0..i).rev().take_while(|m| is_assistant(*m)).last();
+        let results = self.results(start.unwrap_or(i), i, report)?;
         self.push(TurnRole::User, results);
         Ok(())
     }
 
-    /// The results of the calls in message `i`, in the order they came; then what is missing.
-    fn results(&self, i: usize, report: &mut Fidelity) -> Result<Vec<Block<'a>>, Error> {
-        let calls = self.pairs.of_message(i);
+    /// The results of the calls in messages `start` to `i`, in the order they came; then what is missing.
+    fn results(
+        &self,
+        start: usize,
+        i: usize,
+        report: &mut Fidelity,
+    ) -> Result<Vec<Block<'a>>, Error> {
+        let calls = self.pairs.of_messages(start, i);
         let mut given: Vec<_> = calls
             .iter()
             .filter_map(|call| call.result.map(|place| (place, call)))
@@ -251,12 +278,7 @@ impl<'a> Writer<'a, '_> {
         Ok(blocks)
     }
 
-    fn user(
-        &mut self,
-        i: usize,
-        message: &'a Message,
-        report: &mut Fidelity,
-    ) -> Result<(), Error> {
+    fn user(&mut self, i: usize, message: &'a Message, report: &mut Fidelity) -> Result<(), Error> {
         let mut blocks = Vec::new();
         let mut answered = false;
         for (part, content) in message.content.iter().enumerate() {
@@ -290,7 +312,10 @@ fn orphan<'a>(
 ) -> Result<(), Error> {
     report.repaired(
         at,
-        format!("no call has the id `{}`: the result is told in words", result.id),
+        format!(
+            "no call has the id `{}`: the result is told in words",
+            result.id
+        ),
     );
     let words: String = result.content.iter().filter_map(Content::as_text).collect();
     blocks.push(Block::text(format!("Tool result: {words}")));
@@ -340,7 +365,9 @@ impl<'a> Pairs<'a> {
                         let same = by_id.entry(&call.id).or_default();
                         let wire = match same.len() {
                             0 => alias(&call.id, MAX_ID),
-                            n => Cow::Owned(alias(&format!("{}#{n}", call.id), MAX_ID).into_owned()),
+                            n => {
+                                Cow::Owned(alias(&format!("{}#{n}", call.id), MAX_ID).into_owned())
+                            }
                         };
                         same.push(this.calls.len());
                         this.calls.push(Call {
@@ -373,7 +400,11 @@ impl<'a> Pairs<'a> {
             .iter()
             .rev()
             .take_while(|at| turn(at) == Some(latest))
-            .filter(|at| self.calls.get(**at).is_some_and(|call| call.result.is_none()))
+            .filter(|at| {
+                self.calls
+                    .get(**at)
+                    .is_some_and(|call| call.result.is_none())
+            })
             .last();
         let Some(call) = unanswered
             .or(same.last())
@@ -384,19 +415,23 @@ impl<'a> Pairs<'a> {
         if let Some((message, part)) = call.result.replace(place) {
             report.repaired(
                 At { message, part },
-                format!("the call `{}` has two results: the last one counts", call.id),
+                format!(
+                    "the call `{}` has two results: the last one counts",
+                    call.id
+                ),
             );
         }
     }
 
-    fn of_message(&self, message: usize) -> &[Call<'a>] {
-        let start = self.calls.partition_point(|call| call.message < message);
-        let end = self.calls.partition_point(|call| call.message <= message);
+    /// The calls in messages `first` to `last`.
+    fn of_messages(&self, first: usize, last: usize) -> &[Call<'a>] {
+        let start = self.calls.partition_point(|call| call.message < first);
+        let end = self.calls.partition_point(|call| call.message <= last);
         self.calls.get(start..end).unwrap_or_default()
     }
 
     fn wire_id(&self, message: usize, part: usize) -> Option<Cow<'a, str>> {
-        self.of_message(message)
+        self.of_messages(message, message)
             .iter()
             .find(|call| call.part == part)
             .map(|call| call.wire.clone())

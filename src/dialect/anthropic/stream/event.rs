@@ -6,11 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::super::{error, stop, usage::Counts};
-use crate::{
-    chat::Stop,
-    dialect::FrameError,
-    wire::Frame,
-};
+use crate::{chat::Stop, dialect::FrameError, wire::Frame};
 
 /// One event of any type.
 #[derive(Debug, Deserialize)]
@@ -85,8 +81,8 @@ impl<'a> Event<'a> {
 
     /// A failure, reported under whatever name.
     pub(super) fn failure(&self, frame: &Frame) -> Option<FrameError> {
-        let reported = self.kind(frame) == "error"
-            || self.error.is_some_and(|error| error.get() != "null");
+        let reported =
+            self.kind(frame) == "error" || self.error.is_some_and(|error| error.get() != "null");
         reported.then(|| FrameError::Vendor(error::reported(frame.data())))
     }
 }
