@@ -101,18 +101,20 @@ const GENERATIONS: &[(Version, Abilities)] = &[
     (Version(3, 7), V3_7),
 ];
 
-/// `(family, first version, deviation from the generation)`.
-const FAMILIES: &[(&str, Version, fn(Abilities) -> Abilities)] = &[
-    ("opus", Version(4, 5), |a| Abilities {
+/// How a family deviates from its generation, from a version on.
+struct Deviation(&'static str, Version, fn(Abilities) -> Abilities);
+
+const FAMILIES: &[Deviation] = &[
+    Deviation("opus", Version(4, 5), |a| Abilities {
         effort: a.effort.or(Some(Effort::High)),
         ..a
     }),
-    ("opus", Version(5, 5), unforced),
-    ("sonnet", Version(5, 5), unforced),
-    ("fable", Version(0, 0), restless),
-    ("fable", Version(5, 1), unforced),
-    ("mythos", Version(0, 0), restless),
-    ("mythos", Version(5, 1), unforced),
+    Deviation("opus", Version(5, 5), unforced),
+    Deviation("sonnet", Version(5, 5), unforced),
+    Deviation("fable", Version(0, 0), restless),
+    Deviation("fable", Version(5, 1), unforced),
+    Deviation("mythos", Version(0, 0), restless),
+    Deviation("mythos", Version(5, 1), unforced),
 ];
 
 const fn unforced(a: Abilities) -> Abilities {
@@ -152,8 +154,10 @@ pub(super) fn abilities(model: &str) -> Abilities {
 fn deviations(abilities: Abilities, words: &[&str], version: Version) -> Abilities {
     FAMILIES
         .iter()
-        .filter(|(family, since, _)| words.contains(family) && version >= *since)
-        .fold(abilities, |abilities, (_, _, deviate)| deviate(abilities))
+        .filter(|Deviation(family, since, _)| words.contains(family) && version >= *since)
+        .fold(abilities, |abilities, Deviation(_, _, deviate)| {
+            deviate(abilities)
+        })
 }
 
 /// The first short number, and the one right behind it: `opus-4-8`, `3-5-haiku`, `2.1`; never a date.

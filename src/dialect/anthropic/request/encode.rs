@@ -9,8 +9,10 @@ use super::{
         schema,
         wire::{Block, Cache, Turn, TurnRole},
     },
+    choice::{self, Choice},
     parts::{self, At},
     reasoning::{self, Plan},
+    settings::{self, nested},
     tools::{self, Entry, note_schema},
     turns,
 };
@@ -27,36 +29,6 @@ const MAX_BREAKPOINTS: usize = 4;
 
 /// What an answer may be long if neither the caller nor the catalogue says.
 const DEFAULT_MAX_TOKENS: u64 = 4096;
-
-/// Members that are written from fields: never again from `extra`.
-const WRITTEN: &[&str] = &[
-    "model",
-    "max_tokens",
-    "system",
-    "messages",
-    "tools",
-    "tool_choice",
-    "thinking",
-    "output_config",
-    "output_format",
-    "temperature",
-    "top_p",
-    "top_k",
-    "stop_sequences",
-    "metadata",
-    "service_tier",
-    "stream",
-];
-
-/// Members of this dialect that callers of other dialects may send along.
-const EXTENSIONS: &[&str] = &[
-    "cache_control",
-    "container",
-    "context_management",
-    "inference_geo",
-    "mcp_servers",
-    "speed",
-];
 
 /// Writes a request. Members stand in a fixed order: the same request gives the same bytes.
 pub(in super::super) fn encode(
@@ -85,9 +57,9 @@ pub(in super::super) fn encode(
         report,
     )?;
     let mut tools = tools::tools(request, &able, report);
-    let choice = tools::choice(request, !tools.is_empty(), &able, report);
+    let choice = choice::choice(request, !tools.is_empty(), &able, report);
     let mut plan = reasoning::plan(request, &able, max_tokens, report);
-    if plan.manual && choice.as_ref().is_some_and(tools::Choice::is_forced) {
+    if plan.manual && choice.as_ref().is_some_and(Choice::is_forced) {
         report.dropped(
             "reasoning",
             "the vendor does not think when a tool is forced",
@@ -130,16 +102,16 @@ pub(in super::super) fn encode(
     out.optional("tool_choice", choice)
         .optional("thinking", plan.thinking.as_ref());
     output_config(request, &plan, format, &mut out);
-    sampling(request, &able, &plan, &mut out, report);
-    stops(request, &mut out, report);
-    metadata(request, &mut out, report);
-    out.optional("service_tier", service_tier(request, report))
+    settings::sampling(request, &able, &plan, &mut out, report);
+    settings::stops(request, &mut out, report);
+    settings::metadata(request, &mut out, report);
+    out.optional("service_tier", settings::service_tier(request, report))
         .optional("cache_control", top_cache);
     if request.stream {
         out.field("stream", &true);
     }
-    extras(request, top_cache.is_some(), &mut out, report);
-    unsaid(request, report);
+    settings::extras(request, top_cache.is_some(), &mut out, report);
+    settings::unsaid(request, report);
     Ok(out.finish().into())
 }
 
@@ -263,10 +235,11 @@ fn limit_breakpoints<'a>(
     let excess = count.saturating_sub(MAX_BREAKPOINTS);
     let mut left = excess;
     each(&mut |slot| {
-        if let Some(cache) = slot {
-            if left > 0 && cache.take().is_some() {
-                left -= 1;
-            }
+        if let Some(cache) = slot
+            && left > 0
+            && cache.take().is_some()
+        {
+            left -= 1;
         }
     });
     if excess > 0 {
@@ -297,163 +270,5 @@ fn output_config(request: &ChatRequest, plan: &Plan, format: Option<Json>, out: 
     let config = config.into_json();
     if config.as_str() != "{}" {
         out.field("output_config", &config);
-    }
-}
-
-/// The members of an object in `extra`, if they are in this dialect.
-fn nested(request: &ChatRequest, name: &str) -> Vec<(String, Json)> {
-    if !is_own(request) {
-        return Vec::new();
-    }
-    request
-        .extra
-        .get(name)
-        .and_then(|json| {
-            let root = json::Value::root(json.as_str().as_bytes()).ok()?;
-            let members = root.object().ok()?.into_extra();
-            Some(
-                members
-                    .iter()
-                    .map(|(name, value)| (name.to_owned(), value.clone()))
-                    .collect(),
-            )
-        })
-        .unwrap_or_default()
-}
-
-/// Does `extra` mean something here? What is built in process is meant for whoever gets it.
-fn is_own(request: &ChatRequest) -> bool {
-    matches!(request.dialect, None | Some(NAME))
-}
-
-fn sampling(
-    request: &ChatRequest,
-    able: &Abilities,
-    plan: &Plan,
-    out: &mut ObjectWriter,
-    report: &mut Fidelity,
-) {
-    const REFUSED: &str = "this model refuses it";
-    const THINKING: &str = "the vendor refuses it while the model thinks";
-    let mut temperature = request.temperature;
-    let (mut top_p, mut top_k) = (request.top_p, request.top_k);
-    if temperature.is_some_and(|t| t > 1.0) {
-        report.changed("temperature", "the vendor's scale ends at 1");
-        temperature = Some(1.0);
-    }
-    if !able.sampling || plan.on {
-        let why = if able.sampling { THINKING } else { REFUSED };
-        // 1 is the default: leaving it out changes nothing.
-        if temperature.take().is_some_and(|t| t != 1.0) {
-            report.dropped("temperature", why);
-        }
-        if top_k.take().is_some() {
-            report.dropped("top_k", why);
-        }
-        let near_all = if able.sampling { 0.95 } else { 1.0 };
-        if let Some(p) = top_p.filter(|p| !able.sampling || *p < near_all) {
-            top_p = None;
-            if p < 1.0 {
-                report.dropped("top_p", why);
-            }
-        }
-    }
-    if !able.both_samplings && temperature.is_some() && top_p.take().is_some() {
-        report.dropped("top_p", "this model takes it or `temperature`, not both");
-    }
-    out.optional("temperature", temperature)
-        .optional("top_p", top_p)
-        .optional("top_k", top_k);
-}
-
-fn stops(request: &ChatRequest, out: &mut ObjectWriter, report: &mut Fidelity) {
-    let (kept, blank): (Vec<&String>, Vec<&String>) = request
-        .stop
-        .iter()
-        .partition(|stop| !stop.trim().is_empty());
-    if !blank.is_empty() {
-        report.dropped("stop", "the vendor refuses stop texts of white space");
-    }
-    if !kept.is_empty() {
-        out.array("stop_sequences", kept);
-    }
-}
-
-fn metadata(request: &ChatRequest, out: &mut ObjectWriter, report: &mut Fidelity) {
-    let mut metadata = ObjectWriter::new();
-    match request.user.as_deref() {
-        Some(user) if request.dialect != Some(NAME) && is_personal(user) => {
-            report.dropped(
-                "user",
-                "the vendor wants no e-mail addresses or phone numbers",
-            );
-        }
-        user => {
-            metadata.optional("user_id", user);
-        }
-    }
-    for (name, value) in nested(request, "metadata") {
-        if name != "user_id" {
-            metadata.field(&name, &value);
-        }
-    }
-    let metadata = metadata.into_json();
-    if metadata.as_str() != "{}" {
-        out.field("metadata", &metadata);
-    }
-}
-
-/// Does it look like an e-mail address or a phone number?
-fn is_personal(user: &str) -> bool {
-    let digits = user.bytes().filter(u8::is_ascii_digit).count();
-    let phone = user
-        .bytes()
-        .all(|b| b.is_ascii_digit() || b"+-(). ".contains(&b));
-    let mail = user
-        .split_once('@')
-        .is_some_and(|(_, host)| host.contains('.'));
-    mail || (phone && (7..=15).contains(&digits))
-}
-
-fn service_tier<'a>(request: &'a ChatRequest, report: &mut Fidelity) -> Option<&'a str> {
-    match request.service_tier.as_deref()? {
-        "auto" | "priority" => Some("auto"),
-        "default" | "standard_only" => Some("standard_only"),
-        other if is_own(request) => Some(other),
-        _ => {
-            report.dropped("service_tier", "the vendor has no such tier");
-            None
-        }
-    }
-}
-
-fn extras(request: &ChatRequest, cached: bool, out: &mut ObjectWriter, report: &mut Fidelity) {
-    for (name, value) in request.extra.iter() {
-        let taken = WRITTEN.contains(&name) || (name == "cache_control" && cached);
-        if taken && (is_own(request) || name == "thinking") {
-            continue;
-        }
-        if !taken && (is_own(request) || EXTENSIONS.contains(&name)) {
-            out.field(name, value);
-        } else if name != "web_search_options" {
-            report.dropped(name, "the vendor has no such member");
-        }
-    }
-}
-
-/// What has no member here at all.
-fn unsaid(request: &ChatRequest, report: &mut Fidelity) {
-    let is_set = |value: Option<f64>| value.is_some_and(|v| v != 0.0);
-    for (name, set) in [
-        ("frequency_penalty", is_set(request.frequency_penalty)),
-        ("presence_penalty", is_set(request.presence_penalty)),
-        ("seed", request.seed.is_some()),
-        ("logprobs", request.logprobs == Some(true)),
-        ("top_logprobs", request.top_logprobs.is_some_and(|n| n > 0)),
-        ("prompt_cache_key", request.cache_key.is_some()),
-    ] {
-        if set {
-            report.dropped(name, "the vendor has no such member");
-        }
     }
 }

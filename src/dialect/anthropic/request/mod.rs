@@ -1,10 +1,13 @@
 //! Requests: read from callers, written for vendors.
 
 mod blocks;
+mod choice;
 mod decode;
 mod encode;
+mod pairs;
 mod parts;
 mod reasoning;
+mod settings;
 mod tools;
 mod turns;
 

@@ -1,4 +1,4 @@
-//! Tools, and whether they must be called.
+//! The tools of a request.
 
 use std::{borrow::Cow, collections::HashSet};
 
@@ -98,16 +98,15 @@ pub(super) fn tools<'a>(
     let mut entries = Vec::new();
     let allowed = allowed(request);
     for (i, tool) in request.tools.iter().enumerate() {
-        if let Some(allowed) = &allowed {
-            if !allowed.contains(&tool.name.as_str()) {
-                if !used.contains(&tool.name.as_str()) {
-                    continue;
-                }
-                report.changed(
-                    format_args!("tools[{i}]"),
-                    "the tool is not allowed, but the conversation has called it: it stays",
-                );
+        let name = tool.name.as_str();
+        if allowed.as_ref().is_some_and(|names| !names.contains(&name)) {
+            if !used.contains(&name) {
+                continue;
             }
+            report.changed(
+                format_args!("tools[{i}]"),
+                "the tool is not allowed, but the conversation has called it: it stays",
+            );
         }
         entries.extend(entry(tool, i, request, able, report));
     }
@@ -286,68 +285,5 @@ fn web_search() -> Json {
     json::object(|o| {
         o.field("type", "web_search_20250305")
             .field("name", "web_search");
-    })
-}
-
-/// What `tool_choice` says.
-#[derive(Debug, Serialize)]
-pub(super) struct Choice<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    disable_parallel_tool_use: Option<bool>,
-}
-
-impl Choice<'_> {
-    /// Must a tool be called?
-    pub(super) fn is_forced(&self) -> bool {
-        matches!(self.kind, "any" | "tool")
-    }
-}
-
-/// Whether a tool must be called; none if the vendor's default says it.
-pub(super) fn choice<'a>(
-    request: &'a ChatRequest,
-    any_tools: bool,
-    able: &Abilities,
-    report: &mut Fidelity,
-) -> Option<Choice<'a>> {
-    if !any_tools {
-        if !matches!(
-            request.tool_choice,
-            None | Some(ToolChoice::None | ToolChoice::Auto)
-        ) {
-            report.dropped("tool_choice", "there are no tools");
-        }
-        return None;
-    }
-    let serial = request.parallel_tool_calls == Some(false);
-    let (mut kind, mut name) = match &request.tool_choice {
-        // Tools stand there for the history's sake only: the caller can run none.
-        _ if request.tools.is_empty() && request.extra.get("web_search_options").is_none() => {
-            ("none", None)
-        }
-        None if serial => ("auto", None),
-        None => return None,
-        Some(
-            ToolChoice::Auto
-            | ToolChoice::Allowed {
-                required: false, ..
-            },
-        ) => ("auto", None),
-        Some(ToolChoice::Required | ToolChoice::Allowed { required: true, .. }) => ("any", None),
-        Some(ToolChoice::None) => ("none", None),
-        Some(ToolChoice::Tool { name }) => ("tool", Some(alias(name, MAX_TOOL_NAME))),
-    };
-    if !able.forced_tools && matches!(kind, "any" | "tool") {
-        report.changed("tool_choice", "this model cannot be made to call a tool");
-        (kind, name) = ("auto", None);
-    }
-    Some(Choice {
-        kind,
-        name,
-        disable_parallel_tool_use: (serial && kind != "none").then_some(true),
     })
 }
