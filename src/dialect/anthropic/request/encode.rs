@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     Json,
-    chat::{ChatRequest, Fidelity, ResponseFormat, Role},
+    chat::{ChatRequest, Content, Fidelity, ResponseFormat, Role, Source},
     dialect::Target,
     error::{Error, ErrorKind},
     json::{self, ObjectWriter},
@@ -46,6 +46,7 @@ pub(in super::super) fn encode(
     if request.messages.is_empty() {
         return Err(Error::invalid("messages", "`messages` must not be empty"));
     }
+    foreign_files(request)?;
     let able = models::abilities(target.model);
     let max_tokens = max_tokens(request, target, report);
     let (mut system, first) = system(request, report)?;
@@ -113,6 +114,31 @@ pub(in super::super) fn encode(
     settings::extras(request, top_cache.is_some(), &mut out, report);
     settings::unsaid(request, report);
     Ok(out.finish().into())
+}
+
+/// Ids of uploaded files mean something only to the vendor who gave them.
+fn foreign_files(request: &ChatRequest) -> Result<(), Error> {
+    fn is_file(part: &Content) -> bool {
+        match part {
+            Content::Image(media) | Content::Document(media) | Content::Audio(media) => {
+                matches!(media.source, Source::File(_))
+            }
+            Content::ToolResult(result) => result.content.iter().any(is_file),
+            _ => false,
+        }
+    }
+    if matches!(request.dialect, None | Some(NAME)) {
+        return Ok(());
+    }
+    for (message, turn) in request.messages.iter().enumerate() {
+        if let Some(part) = turn.content.iter().position(is_file) {
+            return Err(parts::unsupported(
+                At { message, part },
+                "a file id of another vendor; send the file itself",
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn max_tokens(request: &ChatRequest, target: &Target<'_>, report: &mut Fidelity) -> u64 {

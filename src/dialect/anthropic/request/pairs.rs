@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, VecDeque},
 };
 
 use super::parts::At;
@@ -40,19 +40,19 @@ impl<'a> Pairs<'a> {
             calls: Vec::new(),
             orphans: HashSet::new(),
         };
-        let mut by_id: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut by_id: HashMap<&str, Same> = HashMap::new();
         for (i, message) in messages.iter().enumerate() {
             for (part, content) in message.content.iter().enumerate() {
                 match content {
                     Content::ToolCall(call) if message.role == Role::Assistant => {
                         let same = by_id.entry(&call.id).or_default();
-                        let wire = match same.len() {
+                        let wire = match same.given {
                             0 => alias(&call.id, MAX_ID),
                             n => {
                                 Cow::Owned(alias(&format!("{}#{n}", call.id), MAX_ID).into_owned())
                             }
                         };
-                        same.push(this.calls.len());
+                        same.add(this.calls.len(), i);
                         this.calls.push(Call {
                             message: i,
                             part,
@@ -62,48 +62,16 @@ impl<'a> Pairs<'a> {
                         });
                     }
                     Content::ToolResult(result) => {
-                        let same = by_id.get(result.id.as_str()).map_or(&[][..], Vec::as_slice);
-                        this.give((i, part), same, report);
+                        let call = by_id
+                            .get_mut(result.id.as_str())
+                            .and_then(|same| this.calls.get_mut(same.next()));
+                        give((i, part), call, &mut this.orphans, report);
                     }
                     _ => {}
                 }
             }
         }
         this
-    }
-
-    /// Gives the result to the first call of the latest turn that has none; if all have, to the last.
-    fn give(&mut self, place: (usize, usize), same: &[usize], report: &mut Fidelity) {
-        let turn = |at: &usize| self.calls.get(*at).map(|call| call.message);
-        let Some(latest) = same.last().and_then(turn) else {
-            self.orphans.insert(place);
-            return;
-        };
-        let unanswered = same
-            .iter()
-            .rev()
-            .take_while(|at| turn(at) == Some(latest))
-            .filter(|at| {
-                self.calls
-                    .get(**at)
-                    .is_some_and(|call| call.result.is_none())
-            })
-            .last();
-        let Some(call) = unanswered
-            .or(same.last())
-            .and_then(|at| self.calls.get_mut(*at))
-        else {
-            return;
-        };
-        if let Some((message, part)) = call.result.replace(place) {
-            report.repaired(
-                At { message, part },
-                format!(
-                    "the call `{}` has two results: the last one counts",
-                    call.id
-                ),
-            );
-        }
     }
 
     /// The calls in messages `first` to `last`.
@@ -114,9 +82,56 @@ impl<'a> Pairs<'a> {
     }
 
     pub(super) fn wire_id(&self, message: usize, part: usize) -> Option<Cow<'a, str>> {
-        self.of_messages(message, message)
-            .iter()
-            .find(|call| call.part == part)
-            .map(|call| call.wire.clone())
+        let at = self
+            .calls
+            .binary_search_by_key(&(message, part), |call| (call.message, call.part));
+        Some(self.calls.get(at.ok()?)?.wire.clone())
+    }
+}
+
+/// The calls of one id, by their place in [`Pairs::calls`].
+#[derive(Default)]
+struct Same {
+    given: usize,
+    last: usize,
+    /// The message of the last one, and its calls that have no result yet.
+    message: usize,
+    waiting: VecDeque<usize>,
+}
+
+impl Same {
+    fn add(&mut self, call: usize, message: usize) {
+        if self.message != message {
+            self.waiting.clear();
+        }
+        self.given += 1;
+        (self.last, self.message) = (call, message);
+        self.waiting.push_back(call);
+    }
+
+    /// The call that the next result of this id belongs to.
+    fn next(&mut self) -> usize {
+        self.waiting.pop_front().unwrap_or(self.last)
+    }
+}
+
+fn give(
+    place: (usize, usize),
+    call: Option<&mut Call<'_>>,
+    orphans: &mut HashSet<(usize, usize)>,
+    report: &mut Fidelity,
+) {
+    let Some(call) = call else {
+        orphans.insert(place);
+        return;
+    };
+    if let Some((message, part)) = call.result.replace(place) {
+        report.repaired(
+            At { message, part },
+            format!(
+                "the call `{}` has two results: the last one counts",
+                call.id
+            ),
+        );
     }
 }

@@ -215,6 +215,17 @@ fn ids_given_twice_stay_apart_and_assistant_messages_in_a_row_are_one_turn() {
 }
 
 #[test]
+fn a_huge_history_takes_no_longer_than_its_length() {
+    let many = 20_000;
+    let mut messages = vec![Message::user("q")];
+    messages.push(assistant((0..many).map(|_| call("same", "{}")).collect()));
+    messages.extend((0..many).map(|_| tool(vec![result("same", "r")])));
+    messages.extend((0..many).map(|_| Message::system("s")));
+    let (body, _) = send(&with_tool(chat(messages)), NEW);
+    assert_eq!(body.matches("tool_result").count(), many);
+}
+
+#[test]
 fn case_7_arguments_that_are_no_object_are_wrapped_never_sent_bare() {
     for text in ["[1,2]", "not json", "\"s\""] {
         let request = with_tool(chat(vec![
@@ -478,6 +489,12 @@ fn cases_21_22_media() {
     let error = try_send(&user(image("image/bmp")), OLD).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert_eq!(error.param(), Some("messages[0].content[0]"));
+    let file = Content::Document(Media::new(Source::File("file-1".into())));
+    let error = try_send(&user(file.clone()), OLD).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    let mut own = user(file);
+    own.dialect = Some("anthropic");
+    assert!(send(&own, OLD).0.contains(r#""file_id":"file-1""#));
     let sound = Content::Audio(Media::new(Source::Url("u".into())));
     assert_eq!(
         try_send(&user(sound), OLD).unwrap_err().kind(),

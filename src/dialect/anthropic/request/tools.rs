@@ -95,12 +95,13 @@ pub(super) fn tools<'a>(
         );
         return used.into_iter().map(minimal).collect();
     }
+    let used: HashSet<&str> = used.into_iter().collect();
     let mut entries = Vec::new();
     let allowed = allowed(request);
     for (i, tool) in request.tools.iter().enumerate() {
         let name = tool.name.as_str();
-        if allowed.as_ref().is_some_and(|names| !names.contains(&name)) {
-            if !used.contains(&name) {
+        if allowed.as_ref().is_some_and(|names| !names.contains(name)) {
+            if !used.contains(name) {
                 continue;
             }
             report.changed(
@@ -118,14 +119,15 @@ pub(super) fn tools<'a>(
 }
 
 /// The only tools that count, if they were named and any of them is there.
-fn allowed(request: &ChatRequest) -> Option<Vec<&str>> {
+fn allowed(request: &ChatRequest) -> Option<HashSet<&str>> {
     let Some(ToolChoice::Allowed { names, .. }) = &request.tool_choice else {
         return None;
     };
-    let known: Vec<&str> = names
+    let tools: HashSet<&str> = request.tools.iter().map(|t| t.name.as_str()).collect();
+    let known: HashSet<&str> = names
         .iter()
         .map(String::as_str)
-        .filter(|name| request.tools.iter().any(|tool| tool.name == *name))
+        .filter(|name| tools.contains(name))
         .collect();
     (!known.is_empty()).then_some(known)
 }

@@ -25,9 +25,12 @@ pub(super) fn turns<'a>(
     able: &Abilities,
     report: &mut Fidelity,
 ) -> Result<Vec<Turn<'a>>, Error> {
+    let pairs = Pairs::find(messages, report);
     let mut writer = Writer {
         messages,
-        pairs: Pairs::find(messages, report),
+        next: next_roles(messages, &pairs),
+        speakers: speakers(messages),
+        pairs,
         able,
         own,
         turns: Vec::new(),
@@ -97,6 +100,10 @@ fn prefill(turns: &mut [Turn<'_>], messages: usize, able: &Abilities) -> Result<
 struct Writer<'a, 'm> {
     messages: &'a [Message],
     pairs: Pairs<'a>,
+    /// Who speaks after each message, results that are moved and system messages aside.
+    next: Vec<Option<Role>>,
+    /// How many messages before each are not of tools.
+    speakers: Vec<usize>,
     able: &'m Abilities,
     own: bool,
     turns: Vec<Turn<'a>>,
@@ -163,19 +170,8 @@ impl<'a> Writer<'a, '_> {
             .turns
             .last()
             .is_some_and(|turn| turn.role != TurnRole::Assistant);
-        let next = self
-            .messages
-            .iter()
-            .enumerate()
-            .skip(i + 1)
-            .find(|(m, message)| {
-                // Results that have an owner are moved up to their call.
-                let moved = message.role == Role::Tool
-                    && (0..message.content.len())
-                        .all(|part| !self.pairs.orphans.contains(&(*m, part)));
-                message.role != Role::System && !moved
-            });
-        after_user && next.is_none_or(|(_, message)| message.role == Role::Assistant)
+        let next = self.next.get(i).copied().flatten();
+        after_user && next.is_none_or(|role| role == Role::Assistant)
     }
 
     fn assistant(
@@ -250,8 +246,7 @@ impl<'a> Writer<'a, '_> {
                 continue;
             };
             let at = At { message, part };
-            let between = self.messages.get(i + 1..message).unwrap_or_default();
-            if between.iter().any(|m| m.role != Role::Tool) {
+            if self.speakers.get(i + 1) != self.speakers.get(message) {
                 report.repaired(at, "the result stands directly after its call");
             }
             blocks.push(parts::result(result, call.wire.clone(), at, report)?);
@@ -316,6 +311,39 @@ fn orphan<'a>(
         blocks.extend(parts::block(part, Role::User, at, report)?);
     }
     Ok(())
+}
+
+fn next_roles(messages: &[Message], pairs: &Pairs<'_>) -> Vec<Option<Role>> {
+    let mut next = None;
+    let mut roles: Vec<_> = messages
+        .iter()
+        .enumerate()
+        .rev()
+        .map(|(i, message)| {
+            let after = next;
+            // Results that have an owner are moved up to their call.
+            let moved = message.role == Role::Tool
+                && (0..message.content.len()).all(|part| !pairs.orphans.contains(&(i, part)));
+            if message.role != Role::System && !moved {
+                next = Some(message.role);
+            }
+            after
+        })
+        .collect();
+    roles.reverse();
+    roles
+}
+
+fn speakers(messages: &[Message]) -> Vec<usize> {
+    let mut count = 0;
+    messages
+        .iter()
+        .map(|message| {
+            let before = count;
+            count += usize::from(message.role != Role::Tool);
+            before
+        })
+        .collect()
 }
 
 fn result_at(messages: &[Message], message: usize, part: usize) -> Option<&ToolResult> {
