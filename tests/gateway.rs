@@ -41,7 +41,11 @@ struct Bed {
 
 async fn bed() -> Bed {
     let (alpha, beta, gamma) = (Vendor::new(), Vendor::new(), Vendor::new());
-    let servers = [served(&alpha).await, served(&beta).await, served(&gamma).await];
+    let servers = [
+        served(&alpha).await,
+        served(&beta).await,
+        served(&gamma).await,
+    ];
     let env = [
         ("ALPHA", servers[0].url("/v1")),
         ("BETA", servers[1].url("/v1")),
@@ -58,7 +62,11 @@ async fn bed() -> Bed {
 
 impl Bed {
     async fn chat(&self, model: &str, stream: bool) -> (u16, http::HeaderMap, String) {
-        post(&self.gateway.url("/v1/chat/completions"), chat(model, stream)).await
+        post(
+            &self.gateway.url("/v1/chat/completions"),
+            chat(model, stream),
+        )
+        .await
     }
 
     async fn messages(&self, model: &str, stream: bool) -> (u16, http::HeaderMap, String) {
@@ -97,7 +105,12 @@ async fn a_stream_of_the_same_dialect_passes_frame_by_frame() {
     let asked = r#"{"model":"one","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"hi"}]}"#;
     let (status, headers, body) = post(&bed.gateway.url("/v1/chat/completions"), asked).await;
     assert_eq!(status, 200);
-    assert!(headers["content-type"].to_str().unwrap().starts_with("text/event-stream"));
+    assert!(
+        headers["content-type"]
+            .to_str()
+            .unwrap()
+            .starts_with("text/event-stream")
+    );
     assert_eq!(body, sent);
 }
 
@@ -107,7 +120,9 @@ async fn usage_is_asked_for_and_kept_from_who_did_not_ask() {
     bed.alpha.always(hello().openai("alpha-model", true, true));
     let (_, _, body) = bed.chat("one", true).await;
     assert_eq!(
-        bed.alpha.requests()[0].field("/stream_options/include_usage").as_deref(),
+        bed.alpha.requests()[0]
+            .field("/stream_options/include_usage")
+            .as_deref(),
         Some("true")
     );
     assert!(body.ends_with("data: [DONE]\n\n"), "{body}");
@@ -117,7 +132,8 @@ async fn usage_is_asked_for_and_kept_from_who_did_not_ask() {
 #[tokio::test]
 async fn every_front_meets_every_vendor() {
     let bed = bed().await;
-    bed.alpha.always(hello().openai("alpha-model", false, false));
+    bed.alpha
+        .always(hello().openai("alpha-model", false, false));
     bed.gamma.always(hello().anthropic("gamma-model", false));
     for (status, _, body) in [
         bed.chat("one", false).await,
@@ -134,7 +150,10 @@ async fn every_front_meets_every_vendor() {
         assert_eq!(status, 200, "{body}");
         assert_eq!(body.matches("data: [DONE]").count(), 1, "{body}");
     }
-    for (status, _, body) in [bed.messages("one", true).await, bed.messages("claude", true).await] {
+    for (status, _, body) in [
+        bed.messages("one", true).await,
+        bed.messages("claude", true).await,
+    ] {
         assert_eq!(status, 200, "{body}");
         assert_eq!(body.matches("event: message_start").count(), 1, "{body}");
         assert_eq!(body.matches("event: message_stop").count(), 1, "{body}");
@@ -149,11 +168,17 @@ async fn what_a_vendor_says_before_content_can_still_be_mended() {
     let role = r#"{"id":"c","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}"#;
     let failures = [
         Answer::openai_error(500, "server_error", "oops", "oops"),
-        Answer::openai_error(429, "requests", "rate_limit_exceeded", "slow").header("retry-after", "0"),
+        Answer::openai_error(429, "requests", "rate_limit_exceeded", "slow")
+            .header("retry-after", "0"),
         Answer::status(200),
-        Answer::status(200).header("content-type", "text/html").body("<html>hi</html>"),
+        Answer::status(200)
+            .header("content-type", "text/html")
+            .body("<html>hi</html>"),
         Answer::json(200, r#"{"error":{"code":502,"message":"upstream"}}"#),
-        Answer::data([role, r#"{"error":{"message":"overloaded","type":"server_error"}}"#]),
+        Answer::data([
+            role,
+            r#"{"error":{"message":"overloaded","type":"server_error"}}"#,
+        ]),
         Answer::data([role]),
         Answer::data([role, "{not json"]),
         Answer::hang_up(),
@@ -168,7 +193,11 @@ async fn what_a_vendor_says_before_content_can_still_be_mended() {
         for _ in 0..2 {
             let (status, _, body) = bed.chat("two", true).await;
             assert_eq!(status, 200, "{told}: {body}");
-            assert_eq!(body.matches("\"role\":\"assistant\"").count(), 1, "{told}: {body}");
+            assert_eq!(
+                body.matches("\"role\":\"assistant\"").count(),
+                1,
+                "{told}: {body}"
+            );
             assert!(body.contains("Hello"), "{told}: {body}");
             if bed.alpha.requests().len() > bed.beta.requests().len() {
                 break;
@@ -188,20 +217,30 @@ async fn what_breaks_after_content_is_told_and_the_connection_is_cut() {
     assert!(raw.contains("Hello"), "{raw}");
     assert!(raw.contains(r#"data: {"error":"#), "{raw}");
     assert!(!raw.contains("[DONE]"), "{raw}");
-    assert!(!raw.ends_with("0\r\n\r\n"), "a clean end would pass for success: {raw}");
+    assert!(
+        !raw.ends_with("0\r\n\r\n"),
+        "a clean end would pass for success: {raw}"
+    );
 
-    bed.gamma.always(hello().anthropic("gamma-model", true).cut_after(900));
+    bed.gamma
+        .always(hello().anthropic("gamma-model", true).cut_after(900));
     let raw = raw_post(&bed, "/v1/messages", &messages("claude", true)).await;
     assert!(raw.contains("event: error"), "{raw}");
     assert!(!raw.contains("message_stop"), "{raw}");
     assert!(!raw.ends_with("0\r\n\r\n"), "{raw}");
-    assert_eq!(bed.alpha.requests().len(), 1, "nothing is tried again after content");
+    assert_eq!(
+        bed.alpha.requests().len(),
+        1,
+        "nothing is tried again after content"
+    );
 }
 
 /// The answer as bytes on the wire, to the end of the connection.
 async fn raw_post(bed: &Bed, path: &str, body: &str) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let mut socket = tokio::net::TcpStream::connect(bed.gateway.address).await.unwrap();
+    let mut socket = tokio::net::TcpStream::connect(bed.gateway.address)
+        .await
+        .unwrap();
     let head = format!(
         "POST {path} HTTP/1.1\r\nhost: gateway\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
@@ -209,15 +248,24 @@ async fn raw_post(bed: &Bed, path: &str, body: &str) -> String {
     socket.write_all(head.as_bytes()).await.unwrap();
     let mut raw = Vec::new();
     // A cut connection may end in a reset: what was read before it counts.
-    let _ = tokio::time::timeout(Duration::from_secs(10), socket.read_to_end(&mut raw)).await.expect("the gateway ends it");
+    let _ = tokio::time::timeout(Duration::from_secs(10), socket.read_to_end(&mut raw))
+        .await
+        .expect("the gateway ends it");
     String::from_utf8_lossy(&raw).into_owned()
 }
 
 #[tokio::test]
 async fn a_thousand_calls_over_a_limited_a_dying_and_a_healthy_account() {
     let (limited, dying, healthy) = (Vendor::new(), Vendor::new(), Vendor::new());
-    let servers = [served(&limited).await, served(&dying).await, served(&healthy).await];
-    limited.always(Answer::openai_error(429, "requests", "rate_limit_exceeded", "slow down").header("retry-after", "60"));
+    let servers = [
+        served(&limited).await,
+        served(&dying).await,
+        served(&healthy).await,
+    ];
+    limited.always(
+        Answer::openai_error(429, "requests", "rate_limit_exceeded", "slow down")
+            .header("retry-after", "60"),
+    );
     dying.always(Answer::hang_up());
     healthy.always(hello().openai("m", true, true));
     let env = [
@@ -244,14 +292,25 @@ models: { m: [limited/m, dying/m, healthy/m] }
             async move {
                 let response = request.send().await.expect("an answer");
                 let good = response.status().is_success();
-                good && response.text().await.is_ok_and(|body| body.ends_with("data: [DONE]\n\n"))
+                good && response
+                    .text()
+                    .await
+                    .is_ok_and(|body| body.ends_with("data: [DONE]\n\n"))
             }
         });
-        failures += futures_util::future::join_all(calls).await.into_iter().filter(|good| !good).count();
+        failures += futures_util::future::join_all(calls)
+            .await
+            .into_iter()
+            .filter(|good| !good)
+            .count();
     }
     assert_eq!(failures, 0);
     // Calls that were under way when the first 429 came are no breach; none after that is sent before its time.
-    assert!(limited.requests().len() <= 50, "{}", limited.requests().len());
+    assert!(
+        limited.requests().len() <= 50,
+        "{}",
+        limited.requests().len()
+    );
     assert_eq!(healthy.requests().len(), 1_000);
     assert_eq!(gateway.in_flight(), 0);
 }
@@ -259,7 +318,11 @@ models: { m: [limited/m, dying/m, healthy/m] }
 #[tokio::test]
 async fn a_caller_who_leaves_frees_the_vendor_within_a_second() {
     let bed = bed().await;
-    for (front, stream) in [("/v1/chat/completions", true), ("/v1/messages", true), ("/v1/chat/completions", false)] {
+    for (front, stream) in [
+        ("/v1/chat/completions", true),
+        ("/v1/messages", true),
+        ("/v1/chat/completions", false),
+    ] {
         let before = bed.alpha.aborted();
         // Content, then nothing more; or no answer at all.
         bed.alpha.push(match stream {
@@ -279,9 +342,12 @@ async fn a_caller_who_leaves_frees_the_vendor_within_a_second() {
         tokio::time::sleep(Duration::from_millis(50)).await;
         call.abort();
         let left = Instant::now();
-        tokio::time::timeout(Duration::from_secs(1), bed.alpha.wait_for_aborted(before + 1))
-            .await
-            .unwrap_or_else(|_| panic!("{front} stream={stream}: the vendor was still being asked"));
+        tokio::time::timeout(
+            Duration::from_secs(1),
+            bed.alpha.wait_for_aborted(before + 1),
+        )
+        .await
+        .unwrap_or_else(|_| panic!("{front} stream={stream}: the vendor was still being asked"));
         assert!(left.elapsed() < Duration::from_secs(1));
         let mut tries = 0;
         while bed.gateway.in_flight() > 0 && tries < 100 {
@@ -298,23 +364,135 @@ async fn bad_requests_are_refused_in_the_callers_dialect_without_a_call() {
     let client = reqwest::Client::new();
     let long = "x".repeat(33 << 20);
     let cases: Vec<(&str, &str, &str, String, u16, &str)> = vec![
-        ("POST", "/v1/chat/completions", "application/json", "{".into(), 400, "JSON"),
-        ("POST", "/v1/chat/completions", "application/json", "[]".into(), 400, "object"),
-        ("POST", "/v1/chat/completions", "application/json", r#"{"messages":[{}]}"#.into(), 400, "model"),
-        ("POST", "/v1/chat/completions", "application/json", r#"{"model":5,"messages":[{}]}"#.into(), 400, "model"),
-        ("POST", "/v1/chat/completions", "application/json", r#"{"model":"one"}"#.into(), 400, "messages"),
-        ("POST", "/v1/chat/completions", "application/json", r#"{"model":"one","messages":"hi"}"#.into(), 400, "messages"),
-        ("POST", "/v1/chat/completions", "application/json", chat("nobody", false), 404, "nobody"),
-        ("POST", "/v1/chat/completions", "text/plain", chat("one", false), 415, "application/json"),
-        ("POST", "/v1/chat/completions", "application/json", long.clone(), 413, "limit"),
-        ("GET", "/v1/chat/completions", "application/json", String::new(), 405, "POST"),
-        ("POST", "/v1/nothing", "application/json", "{}".into(), 404, "endpoint"),
-        ("POST", "/v1/messages", "application/json", "{".into(), 400, "JSON"),
-        ("POST", "/v1/messages", "application/json", r#"{"model":"claude","max_tokens":5}"#.into(), 400, "messages"),
-        ("POST", "/v1/messages", "application/json", messages("nobody", true), 404, "nobody"),
+        (
+            "POST",
+            "/v1/chat/completions",
+            "application/json",
+            "{".into(),
+            400,
+            "JSON",
+        ),
+        (
+            "POST",
+            "/v1/chat/completions",
+            "application/json",
+            "[]".into(),
+            400,
+            "object",
+        ),
+        (
+            "POST",
+            "/v1/chat/completions",
+            "application/json",
+            r#"{"messages":[{}]}"#.into(),
+            400,
+            "model",
+        ),
+        (
+            "POST",
+            "/v1/chat/completions",
+            "application/json",
+            r#"{"model":5,"messages":[{}]}"#.into(),
+            400,
+            "model",
+        ),
+        (
+            "POST",
+            "/v1/chat/completions",
+            "application/json",
+            r#"{"model":"one"}"#.into(),
+            400,
+            "messages",
+        ),
+        (
+            "POST",
+            "/v1/chat/completions",
+            "application/json",
+            r#"{"model":"one","messages":"hi"}"#.into(),
+            400,
+            "messages",
+        ),
+        (
+            "POST",
+            "/v1/chat/completions",
+            "application/json",
+            chat("nobody", false),
+            404,
+            "nobody",
+        ),
+        (
+            "POST",
+            "/v1/chat/completions",
+            "text/plain",
+            chat("one", false),
+            415,
+            "application/json",
+        ),
+        (
+            "POST",
+            "/v1/chat/completions",
+            "application/json",
+            long.clone(),
+            413,
+            "limit",
+        ),
+        (
+            "GET",
+            "/v1/chat/completions",
+            "application/json",
+            String::new(),
+            405,
+            "POST",
+        ),
+        (
+            "POST",
+            "/v1/nothing",
+            "application/json",
+            "{}".into(),
+            404,
+            "endpoint",
+        ),
+        (
+            "POST",
+            "/v1/messages",
+            "application/json",
+            "{".into(),
+            400,
+            "JSON",
+        ),
+        (
+            "POST",
+            "/v1/messages",
+            "application/json",
+            r#"{"model":"claude","max_tokens":5}"#.into(),
+            400,
+            "messages",
+        ),
+        (
+            "POST",
+            "/v1/messages",
+            "application/json",
+            messages("nobody", true),
+            404,
+            "nobody",
+        ),
         // Only a translation reads this far.
-        ("POST", "/v1/chat/completions", "application/json", r#"{"model":"claude","messages":[{"role":"king","content":"x"}]}"#.into(), 400, "role"),
-        ("POST", "/v1/messages", "application/json", r#"{"model":"one","messages":[{"role":"user","content":"x"}]}"#.into(), 400, "max_tokens"),
+        (
+            "POST",
+            "/v1/chat/completions",
+            "application/json",
+            r#"{"model":"claude","messages":[{"role":"king","content":"x"}]}"#.into(),
+            400,
+            "role",
+        ),
+        (
+            "POST",
+            "/v1/messages",
+            "application/json",
+            r#"{"model":"one","messages":[{"role":"user","content":"x"}]}"#.into(),
+            400,
+            "max_tokens",
+        ),
     ];
     for (method, path, kind, body, status, word) in cases {
         let request = client
@@ -338,7 +516,12 @@ async fn bad_requests_are_refused_in_the_callers_dialect_without_a_call() {
 #[tokio::test]
 async fn a_chain_leads_to_another_dialect() {
     let bed = bed().await;
-    bed.alpha.always(Answer::openai_error(503, "server_error", "server_is_overloaded", "busy"));
+    bed.alpha.always(Answer::openai_error(
+        503,
+        "server_error",
+        "server_is_overloaded",
+        "busy",
+    ));
     bed.gamma.always(hello().anthropic("gamma-model", false));
     let (status, headers, body) = bed.chat("chained", false).await;
     assert_eq!(status, 200, "{body}");
@@ -353,7 +536,12 @@ async fn a_chain_leads_to_another_dialect() {
 #[tokio::test]
 async fn a_fault_of_our_account_is_ours_and_shows_no_key() {
     let bed = bed().await;
-    bed.alpha.always(Answer::openai_error(401, "invalid_request_error", "invalid_api_key", "Incorrect API key provided: key-alpha"));
+    bed.alpha.always(Answer::openai_error(
+        401,
+        "invalid_request_error",
+        "invalid_api_key",
+        "Incorrect API key provided: key-alpha",
+    ));
     let (status, headers, body) = bed.chat("one", false).await;
     assert_eq!(status, 502, "{body}");
     assert_eq!(headers["x-should-retry"], "false");
@@ -364,7 +552,10 @@ async fn a_fault_of_our_account_is_ours_and_shows_no_key() {
 #[tokio::test]
 async fn when_all_are_out_the_caller_is_told_until_when() {
     let bed = bed().await;
-    bed.alpha.always(Answer::openai_error(429, "requests", "rate_limit_exceeded", "slow down").header("retry-after", "30"));
+    bed.alpha.always(
+        Answer::openai_error(429, "requests", "rate_limit_exceeded", "slow down")
+            .header("retry-after", "30"),
+    );
     let (status, headers, body) = bed.chat("one", false).await;
     assert_eq!(status, 429, "{body}");
     assert!(body.contains("slow down"), "the vendor's own words: {body}");
@@ -387,20 +578,33 @@ providers: { slow: { kind: anthropic-compatible, base_url: "${SLOW}", accounts: 
 models: { m: [slow/m] }
 "#;
     let gateway = Running::start(text, &[("SLOW", server.url("/v1"))]).await;
-    slow.push(hello().anthropic("m", true).delay(Duration::from_millis(300)));
+    slow.push(
+        hello()
+            .anthropic("m", true)
+            .delay(Duration::from_millis(300)),
+    );
     let (status, _, body) = post(&gateway.url("/v1/messages"), messages("m", true)).await;
     assert_eq!(status, 200);
     let ping = body.find("event: ping").expect("a heartbeat");
     assert!(ping < body.find("message_start").unwrap(), "{body}");
     assert!(body.matches("event: ping").count() >= 3, "{body}");
 
-    slow.push(hello().anthropic("m", true).delay(Duration::from_millis(300)));
+    slow.push(
+        hello()
+            .anthropic("m", true)
+            .delay(Duration::from_millis(300)),
+    );
     let (_, _, body) = post(&gateway.url("/v1/chat/completions"), chat("m", true)).await;
     assert!(body.starts_with(':'), "{body}");
-    assert!(!body.contains("\n\n:") || !body.contains(":\n\n"), "a heartbeat is one line: {body}");
+    assert!(
+        !body.contains("\n\n:") || !body.contains(":\n\n"),
+        "a heartbeat is one line: {body}"
+    );
     assert!(body.ends_with("data: [DONE]\n\n"), "{body}");
 
-    slow.push(Answer::anthropic_error(500, "api_error", "broken").delay(Duration::from_millis(120)));
+    slow.push(
+        Answer::anthropic_error(500, "api_error", "broken").delay(Duration::from_millis(120)),
+    );
     let response = reqwest::Client::new()
         .post(gateway.url("/v1/messages"))
         .header("content-type", "application/json")
@@ -420,8 +624,13 @@ async fn silence_is_timed_out() {
     let (status, _, body) = bed.chat("one", true).await;
     assert_eq!(status, 504, "{body}");
     assert!(body.contains("first-token"), "{body}");
-    assert!((1900..6000).contains(&begun.elapsed().as_millis()), "{:?}", begun.elapsed());
-    bed.alpha.push(hello().openai("alpha-model", true, true).stall_after(3));
+    assert!(
+        (1900..6000).contains(&begun.elapsed().as_millis()),
+        "{:?}",
+        begun.elapsed()
+    );
+    bed.alpha
+        .push(hello().openai("alpha-model", true, true).stall_after(3));
     let raw = raw_post(&bed, "/v1/chat/completions", &chat("one", true)).await;
     assert!(raw.contains("idle timeout"), "{raw}");
 }
@@ -429,10 +638,15 @@ async fn silence_is_timed_out() {
 #[tokio::test]
 async fn any_endpoint_of_an_account_can_be_reached() {
     let bed = bed().await;
-    bed.alpha.push(Answer::json(200, r#"{"object":"list","data":[]}"#));
+    bed.alpha
+        .push(Answer::json(200, r#"{"object":"list","data":[]}"#));
     let asked = r#"{"input":"x","model":"one"}"#;
-    let (status, headers, body) = post(&bed.gateway.url("/v1/one/embeddings?key=secret&a=b"), asked).await;
-    assert_eq!((status, body.as_str()), (200, r#"{"object":"list","data":[]}"#));
+    let (status, headers, body) =
+        post(&bed.gateway.url("/v1/one/embeddings?key=secret&a=b"), asked).await;
+    assert_eq!(
+        (status, body.as_str()),
+        (200, r#"{"object":"list","data":[]}"#)
+    );
     assert_eq!(headers["x-trunkline-account"], "alpha-1");
     let seen = &bed.alpha.requests()[0];
     assert_eq!(seen.path_and_query(), "/v1/embeddings?a=b");
@@ -453,12 +667,29 @@ async fn models_are_listed_in_the_dialect_of_the_asker() {
         async move { request.send().await.unwrap().text().await.unwrap() }
     };
     let openai = get("/v1/models", false).await;
-    assert!(openai.contains(r#""object":"list""#) && openai.contains(r#""id":"chained""#), "{openai}");
+    assert!(
+        openai.contains(r#""object":"list""#) && openai.contains(r#""id":"chained""#),
+        "{openai}"
+    );
     let anthropic = get("/v1/models", true).await;
-    assert!(anthropic.contains(r#""has_more":false"#) && anthropic.contains(r#""type":"model""#), "{anthropic}");
+    assert!(
+        anthropic.contains(r#""has_more":false"#) && anthropic.contains(r#""type":"model""#),
+        "{anthropic}"
+    );
     assert!(get("/v1/models/one", false).await.contains(r#""id":"one""#));
-    assert!(get("/v1/models/nobody", false).await.contains("model_not_found"));
-    let (status, _, _) = post(&bed.gateway.url("/v1/models/one/chat/completions"), r#"{"messages":[{"role":"user","content":"x"}]}"#).await;
+    assert!(
+        get("/v1/models/nobody", false)
+            .await
+            .contains("model_not_found")
+    );
+    let (status, _, _) = post(
+        &bed.gateway.url("/v1/models/one/chat/completions"),
+        r#"{"messages":[{"role":"user","content":"x"}]}"#,
+    )
+    .await;
     assert_eq!(status, 404, "the script is empty, but alpha was asked");
-    assert_eq!(bed.alpha.requests()[0].string("/model").as_deref(), Some("alpha-model"));
+    assert_eq!(
+        bed.alpha.requests()[0].string("/model").as_deref(),
+        Some("alpha-model")
+    );
 }

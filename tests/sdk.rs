@@ -16,8 +16,13 @@ async fn official_sdks_are_served_over_both_dialects() {
     let python = std::env::var("TRUNKLINE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     if !has_sdks(&python) {
         let required = std::env::var("TRUNKLINE_REQUIRE_SDKS").is_ok_and(|value| value == "1");
-        assert!(!required, "{python} cannot import openai and anthropic: pip install -r tests/sdk/requirements.txt");
-        eprintln!("skipped: {python} cannot import openai and anthropic (pip install -r tests/sdk/requirements.txt)");
+        assert!(
+            !required,
+            "{python} cannot import openai and anthropic: pip install -r tests/sdk/requirements.txt"
+        );
+        eprintln!(
+            "skipped: {python} cannot import openai and anthropic (pip install -r tests/sdk/requirements.txt)"
+        );
         return;
     }
     let (openai, anthropic) = (Vendor::new(), Vendor::new());
@@ -32,16 +37,26 @@ models:
   over-openai: [o/upstream]
   over-anthropic: [a/claude-sonnet-4-5]
 "#;
-    let gateway = Running::start(text, &[("O", servers[0].url("/v1")), ("A", servers[1].url("/v1"))]).await;
+    let gateway = Running::start(
+        text,
+        &[("O", servers[0].url("/v1")), ("A", servers[1].url("/v1"))],
+    )
+    .await;
 
     let url = gateway.url("");
     let output = tokio::task::spawn_blocking(move || {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sdk/run.py");
-        Command::new(python).args([script, &url]).output().expect("Python runs")
+        Command::new(python)
+            .args([script, &url])
+            .output()
+            .expect("Python runs")
     })
     .await
     .expect("a result");
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
     print!("{out}");
     assert!(output.status.success(), "{out}{err}");
     assert_eq!(out.matches("ok:").count(), 9, "{out}");
@@ -50,15 +65,24 @@ models:
     for vendor in [&openai, &anthropic] {
         assert_eq!(vendor.requests().len(), 16);
         for request in vendor.requests() {
-            let keys = format!("{:?}{:?}", request.header("authorization"), request.header("x-api-key"));
-            assert!(keys.contains("vendor-key") && !keys.contains("caller"), "{keys}");
+            let keys = format!(
+                "{:?}{:?}",
+                request.header("authorization"),
+                request.header("x-api-key")
+            );
+            assert!(
+                keys.contains("vendor-key") && !keys.contains("caller"),
+                "{keys}"
+            );
         }
     }
     assert_eq!(gateway.in_flight(), 0);
 }
 
 fn has_sdks(python: &str) -> bool {
-    let import = Command::new(python).args(["-c", "import anthropic, openai"]).output();
+    let import = Command::new(python)
+        .args(["-c", "import anthropic, openai"])
+        .output();
     import.is_ok_and(|output| output.status.success())
 }
 
@@ -77,7 +101,9 @@ fn script(text: &str, has_image: bool, has_tools: bool, results: bool) -> Script
     } else if text.contains("Say hello") {
         Script::new().text("Hello, caller.").usage(10, 4)
     } else {
-        Script::new().text("The question did not arrive.").usage(1, 1)
+        Script::new()
+            .text("The question did not arrive.")
+            .usage(1, 1)
     }
 }
 
@@ -85,11 +111,19 @@ fn openai_answer(request: &Recorded) -> Answer {
     let text = request.text();
     let image = text.contains("\"image_url\"") && text.contains("data:image/png;base64,iVBOR");
     // Both results, each after its call and under the id the SDK was given.
-    let results = ["sunny in Paris", "sunny in Rome"].iter().all(|result| text.contains(result))
+    let results = ["sunny in Paris", "sunny in Rome"]
+        .iter()
+        .all(|result| text.contains(result))
         && text.matches("\"tool_call_id\"").count() == 2
-        && text.matches("\"role\":\"tool\"").count().max(text.matches("\"role\": \"tool\"").count()) == 2;
+        && text
+            .matches("\"role\":\"tool\"")
+            .count()
+            .max(text.matches("\"role\": \"tool\"").count())
+            == 2;
     let tools = request.string("/tools/0/function/name").as_deref() == Some("weather")
-        && request.field("/tools/0/function/parameters/required").is_some();
+        && request
+            .field("/tools/0/function/parameters/required")
+            .is_some();
     let stream = request.field("/stream").as_deref() == Some("true");
     let usage = request.field("/stream_options/include_usage").as_deref() == Some("true");
     script(&text, image, tools, results).openai("upstream", stream, usage)
@@ -98,10 +132,16 @@ fn openai_answer(request: &Recorded) -> Answer {
 fn anthropic_answer(request: &Recorded) -> Answer {
     let text = request.text();
     if request.header("anthropic-version").is_none() || request.field("/max_tokens").is_none() {
-        return Answer::anthropic_error(400, "invalid_request_error", "anthropic-version and max_tokens are required");
+        return Answer::anthropic_error(
+            400,
+            "invalid_request_error",
+            "anthropic-version and max_tokens are required",
+        );
     }
     let image = text.contains("\"image\"") && text.contains("image/png") && text.contains("iVBOR");
-    let results = ["sunny in Paris", "sunny in Rome"].iter().all(|result| text.contains(result))
+    let results = ["sunny in Paris", "sunny in Rome"]
+        .iter()
+        .all(|result| text.contains(result))
         && text.matches("\"tool_result\"").count() == 2
         && text.matches("\"tool_use\"").count() == 2;
     let tools = request.string("/tools/0/name").as_deref() == Some("weather")

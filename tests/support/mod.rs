@@ -24,7 +24,9 @@ impl Running {
         };
         let config = Config::from_yaml(text, &env).unwrap_or_else(|problems| panic!("{problems}"));
         let gateway = Gateway::new(&config).expect("a stack");
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a free port");
         let address = listener.local_addr().expect("an address");
         let app = axum::Router::new().fallback_service(gateway.service());
         let task = tokio::spawn(async move {
@@ -61,7 +63,9 @@ pub async fn served(vendor: &Vendor) -> Server {
 
 /// A chat request in OpenAI's dialect.
 pub fn chat(model: &str, stream: bool) -> String {
-    format!(r#"{{"model":"{model}","stream":{stream},"messages":[{{"role":"user","content":"Hello"}}]}}"#)
+    format!(
+        r#"{{"model":"{model}","stream":{stream},"messages":[{{"role":"user","content":"Hello"}}]}}"#
+    )
 }
 
 /// A chat request in Anthropic's dialect.
@@ -81,5 +85,9 @@ pub async fn post(url: &str, body: impl Into<String>) -> (u16, http::HeaderMap, 
         .await
         .expect("an answer");
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    (status, headers, response.text().await.expect("a whole body"))
+    (
+        status,
+        headers,
+        response.text().await.expect("a whole body"),
+    )
 }

@@ -1,15 +1,42 @@
 //! Anthropic's Messages.
+//!
+//! The rules that shape this folder: every answer to a tool call stands first in the user turn after it, one per call;
+//! thinking goes back only to who signed it; each generation of models takes other settings ([`models`]); and clients need
+//! `event:` names, a `message_start` before anything else and token counts in `message_delta`.
+
+mod error;
+mod models;
+mod request;
+mod response;
+mod schema;
+mod stop;
+mod stream;
+mod thinking;
+mod usage;
+mod wire;
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::{Dialect, EventDecoder, Target};
+use super::{Asked, Dialect, EventDecoder, EventEncoder, Front, Observer, Target, alias::alias};
 use crate::{
-    chat::{ChatRequest, ChatResponse, Fidelity},
+    chat::{ChatRequest, ChatResponse, Fidelity, Usage},
     error::Error,
+    json,
     provider::Call,
+    wire::Frame,
 };
+
+/// The dialect's name.
+const NAME: &str = "anthropic";
+
+/// The most characters of a tool's name.
+const MAX_TOOL_NAME: usize = 128;
+
+/// The version sent if the caller named none.
+const VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
 
 /// Anthropic's Messages, both halves.
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,27 +44,105 @@ pub struct Anthropic;
 
 impl Dialect for Anthropic {
     fn name(&self) -> &'static str {
-        "anthropic"
+        NAME
     }
 
     fn path(&self, _call: &Call<'_>) -> Cow<'static, str> {
         Cow::Borrowed("/messages")
     }
 
-    fn encode_request(
-        &self,
-        _request: &ChatRequest,
-        _target: &Target<'_>,
-        _report: &mut Fidelity,
-    ) -> Result<Bytes, Error> {
-        unimplemented!()
+    fn headers(&self, headers: &mut HeaderMap) {
+        // The caller's version is part of what its body means.
+        headers.entry("anthropic-version").or_insert(VERSION);
     }
 
-    fn decode_response(&self, _body: &[u8]) -> Result<ChatResponse, Error> {
-        unimplemented!()
+    fn encode_request(
+        &self,
+        request: &ChatRequest,
+        target: &Target<'_>,
+        report: &mut Fidelity,
+    ) -> Result<Bytes, Error> {
+        request::encode(request, target, report)
+    }
+
+    fn decode_response(&self, body: &[u8]) -> Result<ChatResponse, Error> {
+        response::decode(body)
     }
 
     fn decoder(&self) -> Box<dyn EventDecoder> {
-        unimplemented!()
+        Box::new(stream::Decoder::default())
+    }
+
+    fn observer(&self) -> Box<dyn Observer> {
+        Box::new(stream::Watcher::default())
+    }
+
+    fn usage(&self, body: &[u8]) -> Option<Usage> {
+        usage::of_response(body)
+    }
+
+    fn tool_name<'n>(&self, name: &'n str) -> Cow<'n, str> {
+        alias(name, MAX_TOOL_NAME)
+    }
+
+    fn front(&self) -> Option<&'static dyn Front> {
+        Some(&Self)
     }
 }
+
+impl Front for Anthropic {
+    fn decode_request(&self, body: &[u8]) -> Result<ChatRequest, Error> {
+        request::decode(body)
+    }
+
+    fn encode_response(&self, response: &ChatResponse, asked: &Asked<'_>) -> Bytes {
+        response::encode(response, asked)
+    }
+
+    fn encoder(&self, asked: &Asked<'_>) -> Box<dyn EventEncoder> {
+        Box::new(stream::Encoder::new(asked))
+    }
+
+    fn encode_error(&self, error: &Error) -> Bytes {
+        error::body(error)
+    }
+
+    fn error_status(&self, error: &Error) -> StatusCode {
+        error::status(error)
+    }
+
+    fn error_frame(&self, error: &Error) -> Frame {
+        error::frame(error)
+    }
+
+    fn heartbeat(&self) -> Option<Bytes> {
+        Some(Bytes::from_static(
+            b"event: ping\ndata: {\"type\": \"ping\"}\n\n",
+        ))
+    }
+
+    fn ending(&self, last: Option<&Frame>) -> Option<Frame> {
+        let name = last.and_then(Frame::name);
+        (name != Some("message_stop"))
+            .then(|| Frame::new(Some("message_stop"), r#"{"type":"message_stop"}"#))
+    }
+
+    fn encode_models(&self, models: &[&str]) -> Bytes {
+        let mut out = json::ObjectWriter::new();
+        out.array("data", models.iter().map(|id| wire::Model::new(id)))
+            .field("has_more", &false)
+            .field("first_id", &models.first())
+            .field("last_id", &models.last());
+        out.finish().into()
+    }
+
+    fn encode_model(&self, model: &str) -> Bytes {
+        // A struct of strings: this cannot fail.
+        serde_json::to_vec(&wire::Model::new(model))
+            .unwrap_or_default()
+            .into()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -25,7 +25,7 @@ pub(super) fn frame(error: &Error) -> Frame {
     });
     match kept {
         // A line break would end the frame's data line.
-        Some(bytes) if memchr::memchr2(b'\n', b'\r', bytes).is_none() => Frame::new(None, bytes),
+        Some(bytes) if memchr::memchr2(b'\n', b'\r', bytes).is_none() => Frame::new(None, bytes.clone()),
         Some(bytes) => match serde_json::from_slice::<serde_json::Value>(bytes) {
             Ok(value) => Frame::new(None, value.to_string()),
             Err(_) => Frame::new(None, built(error)),

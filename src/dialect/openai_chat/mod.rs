@@ -127,6 +127,11 @@ impl Front for OpenAiChat {
         request::ask_for_usage(body)
     }
 
+    fn ending(&self, last: Option<&Frame>) -> Option<Frame> {
+        let done = last.is_some_and(|frame| frame.data().trim_ascii_start().starts_with(b"[DONE]"));
+        (!done).then(|| Frame::new(None, "[DONE]"))
+    }
+
     fn encode_models(&self, models: &[&str]) -> Bytes {
         response::models(models)
     }

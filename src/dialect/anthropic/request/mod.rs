@@ -1,0 +1,22 @@
+//! Requests: read from callers, written for vendors.
+
+mod blocks;
+mod choice;
+mod decode;
+mod encode;
+mod pairs;
+mod parts;
+mod reasoning;
+mod settings;
+mod tools;
+mod turns;
+
+pub(super) use self::{
+    blocks::{citation as read_citation, read as read_block},
+    decode::decode,
+    encode::encode,
+    parts::{input, wrapped},
+};
+
+#[cfg(test)]
+mod tests;
