@@ -28,6 +28,7 @@
 //! | `reqwest` | yes | the HTTP client, over rustls ([`client`]) |
 //! | `config` | | a YAML file or the environment, read into a stack (`trunkline::config`) |
 //! | `testing` | | scripted vendors for tests and demos (`trunkline::testing`) |
+#![warn(unreachable_pub)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod body;

@@ -481,7 +481,7 @@ mod tests {
     fn debug_shows_no_prompt() {
         let text = format!(
             "{:?}",
-            payload(r#"{"model":"m","messages":"private"}"#).unwrap()
+            payload(r#"{"model":"m","messages":["private"]}"#).unwrap()
         );
         assert!(!text.contains("private"), "{text}");
     }

@@ -44,7 +44,7 @@ impl Running {
     }
 
     /// The accounts' calls in flight, in sum.
-    pub fn in_flight(&self) -> u64 {
+    pub fn in_flight(&self) -> u32 {
         let accounts = self.gateway.pools().snapshot();
         accounts.iter().map(|account| account.in_flight).sum()
     }

@@ -25,7 +25,9 @@ pub(super) fn frame(error: &Error) -> Frame {
     });
     match kept {
         // A line break would end the frame's data line.
-        Some(bytes) if memchr::memchr2(b'\n', b'\r', bytes).is_none() => Frame::new(None, bytes.clone()),
+        Some(bytes) if memchr::memchr2(b'\n', b'\r', bytes).is_none() => {
+            Frame::new(None, bytes.clone())
+        }
         Some(bytes) => match serde_json::from_slice::<serde_json::Value>(bytes) {
             Ok(value) => Frame::new(None, value.to_string()),
             Err(_) => Frame::new(None, built(error)),
@@ -129,7 +131,7 @@ mod tests {
                 .starts_with(br#"{"error":{"message":"no""#)
         );
         let broken = frame(&vendor(NAME, 500, "{\"error\":{\n\"message\":\"a\"}}"));
-        assert_eq!(broken.data(), br#"{"error":{"message":"a"}}"#);
+        assert_eq!(broken.data(), r#"{"error":{"message":"a"}}"#);
     }
 
     #[test]

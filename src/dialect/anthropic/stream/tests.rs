@@ -57,7 +57,7 @@ fn tell(frames: &[&str], named: bool) -> Vec<String> {
         let kind = serde_json::from_str::<serde_json::Value>(data)
             .ok()
             .and_then(|v| v["type"].as_str().map(str::to_owned));
-        let frame = Frame::new(kind.as_deref().filter(|_| named), data);
+        let frame = Frame::new(kind.as_deref().filter(|_| named), (*data).to_owned());
         match decoder.decode(&frame, &mut sink) {
             Ok(()) => {}
             Err(FrameError::Unknown) => lines.push("unknown".into()),
@@ -406,7 +406,7 @@ fn the_observer_sees_what_the_decoder_reads() {
         for data in &frames {
             let value: serde_json::Value = serde_json::from_str(data).unwrap();
             let name = value["type"].as_str().filter(|_| named);
-            watcher.observe(&Frame::new(name, data), &mut seen).unwrap();
+            watcher.observe(&Frame::new(name, data.clone()), &mut seen).unwrap();
             log.push((seen.content, seen.stopped, seen.ended));
         }
         let expected = |i: usize| (i >= 4, i >= 8, i >= 9);

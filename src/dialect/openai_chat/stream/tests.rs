@@ -18,7 +18,7 @@ fn read(chunks: &[&str]) -> EventSink {
     let mut decoder = Decoder::default();
     let mut sink = EventSink::new();
     for chunk in chunks {
-        decoder.decode(&Frame::new(None, chunk), &mut sink).unwrap();
+        decoder.decode(&Frame::new(None, chunk.to_string()), &mut sink).unwrap();
     }
     sink
 }
@@ -403,7 +403,7 @@ fn errors_of_every_shape() {
             ErrorKind::Server,
         ),
     ] {
-        match fails(&Frame::new(None, data)) {
+        match fails(&Frame::new(None, data.to_owned())) {
             FrameError::Vendor(error) => assert_eq!(error.kind(), kind, "{data}"),
             other => panic!("{data}: {other:?}"),
         }
@@ -460,7 +460,7 @@ fn watching_sees_what_reading_sees() {
     let mut watcher = Watcher::default();
     let mut seen = Observed::default();
     let mut watch = |data: &str| {
-        watcher.observe(&Frame::new(None, data), &mut seen).unwrap();
+        watcher.observe(&Frame::new(None, data.to_owned()), &mut seen).unwrap();
         seen
     };
     assert!(!watch(&delta(r#""role":"assistant","content":"""#)).content);
@@ -498,7 +498,7 @@ fn watching_sees_what_reading_sees() {
 #[test]
 fn the_usage_chunk_is_known() {
     // Mapping case 54.
-    let is = |data: &str| is_usage_only(&Frame::new(None, data));
+    let is = |data: &str| is_usage_only(&Frame::new(None, data.to_owned()));
     assert!(is(
         r#"{"id":"r","choices": [ ],"usage":{"prompt_tokens":1}}"#
     ));
