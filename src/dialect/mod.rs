@@ -90,6 +90,13 @@ pub trait Dialect: Debug + Send + Sync + 'static {
         classify(self.name(), parts.status, &parts.headers, body)
     }
 
+    /// The body of a refused request, mended so that it may be sent once more: without what the vendor can no longer make use of.
+    /// None where nothing can be mended. `report` is told what was lost.
+    fn mend(&self, body: &[u8], error: &Error, report: &mut Fidelity) -> Option<Bytes> {
+        let _ = (body, error, report);
+        None
+    }
+
     /// A tool's name as this dialect's vendors accept it. Deterministic; it is undone in the answer.
     fn tool_name<'n>(&self, name: &'n str) -> Cow<'n, str> {
         Cow::Borrowed(name)

@@ -46,13 +46,15 @@ where
         .secret()
         .await
         .map_err(|error| error.with_served(served.clone()))?;
-    match answer(client, ready, &attempt, &secret, max_body, &served).await {
+    match mending(client, ready, &attempt, &secret, max_body, &served).await {
         Ok(response) => Ok(response),
         Err(error) => Err(redact(error, &secret).with_served(served)),
     }
 }
 
-async fn answer<C, B>(
+/// The exchange, and once more if the vendor refuses something that can be left out. That is the same attempt still: a refusal
+/// costs no tokens and says nothing against the account.
+async fn mending<C, B>(
     mut client: C,
     ready: bool,
     attempt: &Attempt,
@@ -66,11 +68,44 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
+    let prepared = prepare(attempt, secret, None)?;
+    let (body, dialect) = (prepared.body.clone(), prepared.dialect);
+    let mut lost = prepared.fidelity.clone();
+    let first = answer(&mut client, ready, attempt, prepared, max_body, served).await;
+    let Err(error) = first else {
+        return first;
+    };
+    let Some(mended) = dialect.and_then(|d| d.mend(&body, &error, &mut lost)) else {
+        return Err(error);
+    };
+    tracing::info!(
+        account = &*served.account,
+        "the vendor refused a part of the request that can be left out: it is sent once more without"
+    );
+    let prepared = prepare(attempt, secret, Some((mended, lost)))?;
+    answer(&mut client, false, attempt, prepared, max_body, served).await
+}
+
+async fn answer<C, B>(
+    client: &mut C,
+    ready: bool,
+    attempt: &Attempt,
+    prepared: Prepared,
+    max_body: usize,
+    served: &Arc<Served>,
+) -> Result<ModelResponse, Error>
+where
+    C: Service<http::Request<Body>, Response = http::Response<B>>,
+    C::Error: Into<BoxError>,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
     let Prepared {
         request,
         dialect,
         fidelity,
-    } = prepare(attempt, secret)?;
+        ..
+    } = prepared;
     for note in fidelity.notes() {
         tracing::debug!(path = note.path, loss = ?note.loss, why = &*note.why, "a field was not carried as it came");
     }

@@ -17,11 +17,18 @@ use crate::{
 /// The request, the dialect its answer will be in (none: passed through unread), and what could not be said.
 pub(super) struct Prepared {
     pub(super) request: Request<Body>,
+    /// What is sent.
+    pub(super) body: Bytes,
     pub(super) dialect: Option<&'static dyn Dialect>,
     pub(super) fidelity: Fidelity,
 }
 
-pub(super) fn prepare(attempt: &Attempt, secret: &Secret) -> Result<Prepared, Error> {
+/// `mended`: a body to be sent in place of the caller's, and what was lost in it.
+pub(super) fn prepare(
+    attempt: &Attempt,
+    secret: &Secret,
+    mended: Option<(Bytes, Fidelity)>,
+) -> Result<Prepared, Error> {
     let deployment = &*attempt.deployment;
     let request = &attempt.request;
     let provider = &*deployment.provider;
@@ -33,7 +40,13 @@ pub(super) fn prepare(attempt: &Attempt, secret: &Secret) -> Result<Prepared, Er
             })?;
             let target = Target::new(&deployment.model, provider.quirks())
                 .with_max_output(deployment.max_output);
-            let body = chat_body(&request.payload, dialect, &target, &mut fidelity)?;
+            let body = match mended {
+                Some((body, report)) => {
+                    fidelity = report;
+                    body
+                }
+                None => chat_body(&request.payload, dialect, &target, &mut fidelity)?,
+            };
             let stream = request.payload.wants_stream();
             let call = Call::new(&request.operation, &deployment.model, stream);
             (Method::POST, Some(dialect), body, provider.path(&call))
@@ -56,7 +69,8 @@ pub(super) fn prepare(attempt: &Attempt, secret: &Secret) -> Result<Prepared, Er
     }
     provider.authorize(secret, &mut parts, &body)?;
     Ok(Prepared {
-        request: Request::from_parts(parts, Body::from(body)),
+        request: Request::from_parts(parts, Body::from(body.clone())),
+        body,
         dialect,
         fidelity,
     })

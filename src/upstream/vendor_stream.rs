@@ -132,7 +132,12 @@ impl VendorStream {
             }
             Err(FrameError::Vendor(error)) => {
                 self.body = None;
-                return Err(self.late(error));
+                // What it was shows in its status, for its kind will not tell any more.
+                let status = error
+                    .vendor_status()
+                    .filter(|status| !status.is_success())
+                    .unwrap_or(error.status());
+                return Err(self.late(error.with_status(status)));
             }
         }
         if self.seen.ended {

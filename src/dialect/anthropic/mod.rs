@@ -5,6 +5,7 @@
 //! `event:` names, a `message_start` before anything else and token counts in `message_delta`.
 
 mod error;
+mod mend;
 mod models;
 mod request;
 mod response;
@@ -79,6 +80,10 @@ impl Dialect for Anthropic {
 
     fn usage(&self, body: &[u8]) -> Option<Usage> {
         usage::of_response(body)
+    }
+
+    fn mend(&self, body: &[u8], error: &Error, report: &mut Fidelity) -> Option<Bytes> {
+        mend::mend(body, error, report)
     }
 
     fn tool_name<'n>(&self, name: &'n str) -> Cow<'n, str> {
