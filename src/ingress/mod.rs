@@ -8,6 +8,7 @@
 //! | `POST /messages` | Anthropic's Messages |
 //! | `POST /models/{model}/chat/completions`, `…/messages` | the same, the model named in the path |
 //! | `GET /models`, `GET /models/{model}` | the models of [`IngressLayer::models`], in the dialect of the asker |
+//! | `HEAD /`, `HEAD /api/hello` | nothing: some clients ask whether anybody is there |
 //! | any method, `/{model}/{*path}` | any other endpoint of the chosen account, passed through; a `/` in the model's name is written `%2F` |
 //!
 //! Errors come in the dialect of the route, with a message that names the field. A body that is too large, malformed or without a

@@ -14,7 +14,7 @@ use crate::{
     request::{Caller, ModelRequest, Operation, Payload},
 };
 
-/// The call that a request is; `Route::Models` and `Route::Model` are none and have been answered.
+/// The call that a request is; greetings and models are none and have been answered.
 pub(super) async fn read<B>(
     route: Route,
     parts: &Parts,
@@ -41,7 +41,7 @@ where
             };
             ModelRequest::new(model, operation, Payload::opaque(bytes, content_type))
         }
-        Route::Models | Route::Model(_) => {
+        Route::Greeting | Route::Models | Route::Model(_) => {
             return Err(Error::new(ErrorKind::NotFound, "this is not a call"));
         }
     };

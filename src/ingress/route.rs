@@ -19,6 +19,8 @@ pub(super) enum Route {
         /// The model, if the path names it.
         model: Option<String>,
     },
+    /// A client that asks whether anybody is there.
+    Greeting,
     /// The list of models.
     Models,
     /// One model.
@@ -52,6 +54,10 @@ const ENDPOINTS: [&str; 14] = [
 /// The route of a request, or the refusal and, for a wrong method, the methods that would do.
 pub(super) fn route(method: &Method, uri: &Uri) -> Result<Route, (Error, Option<&'static str>)> {
     let path = uri.path().trim_end_matches('/');
+    // Claude Code warms its connection up so.
+    if *method == Method::HEAD && matches!(path, "" | "/api/hello") {
+        return Ok(Route::Greeting);
+    }
     let path = path
         .strip_prefix("/v1")
         .filter(|rest| rest.starts_with('/'))
@@ -172,6 +178,9 @@ mod tests {
                 "openai-chat Some(\"a/b\")",
             ),
             ("POST /v1/models/a%2Fb/messages", "anthropic Some(\"a/b\")"),
+            ("HEAD /", "Greeting"),
+            ("HEAD /api/hello", "Greeting"),
+            ("GET /", "404 None"),
             ("GET /v1/models", "Models"),
             ("GET /v1/models/a/b", "Model(\"a/b\")"),
             ("GET /v1/chat/completions", "405 Some(\"POST\")"),

@@ -106,6 +106,11 @@ where
             return response;
         }
     };
+    if matches!(route, Route::Greeting) {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = http::StatusCode::NO_CONTENT;
+        return response;
+    }
     let dialect = match &route {
         Route::Chat { dialect, .. } => *dialect,
         _ => asker(&parts.headers, &parts.uri),
@@ -120,6 +125,7 @@ where
     let log = Log {
         model: request.model.clone(),
         caller: request.caller.id.clone(),
+        repeats: repeats(&parts.headers),
         start,
     };
     match dialect.front() {
@@ -286,11 +292,19 @@ fn request_id(headers: &http::HeaderMap, rng: &Rng) -> HeaderValue {
         .unwrap_or_else(|| HeaderValue::from_static("0"))
 }
 
+/// OpenAI's and Anthropic's SDKs count their repeats.
+fn repeats(headers: &http::HeaderMap) -> Option<u32> {
+    let value = headers.get("x-stainless-retry-count")?;
+    value.to_str().ok()?.trim().parse().ok()
+}
+
 /// One line of log for each call, whenever and however it ends.
 #[derive(Clone)]
 struct Log {
     model: Arc<str>,
     caller: Option<Arc<str>>,
+    /// How often the client has asked the same before, if it says so.
+    repeats: Option<u32>,
     start: Instant,
 }
 
@@ -305,6 +319,7 @@ impl Log {
         tracing::info!(
             model = &*self.model,
             caller = self.caller.as_deref(),
+            repeats = self.repeats,
             provider = &*served.provider,
             account = &*served.account,
             upstream_model = &*served.model,
@@ -325,6 +340,7 @@ impl Log {
         tracing::warn!(
             model = &*self.model,
             caller = self.caller.as_deref(),
+            repeats = self.repeats,
             provider = served.map(|s| &*s.provider),
             account = served.map(|s| &*s.account),
             attempts = served.map(|s| s.attempts),
