@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::NAME;
 use crate::{
     dialect::classify,
-    error::{Error, ErrorKind},
+    error::{Error, ErrorKind, Scope},
     wire::Frame,
 };
 
@@ -87,7 +87,7 @@ pub(super) fn frame(error: &Error) -> Frame {
 
 /// The vendor's own words, unless they are about an account of ours.
 fn own_body(error: &Error) -> Option<&Bytes> {
-    if is_ours(error.kind()) {
+    if is_ours(error) {
         return None;
     }
     error
@@ -96,11 +96,14 @@ fn own_body(error: &Error) -> Option<&Bytes> {
         .map(|body| &body.bytes)
 }
 
-const fn is_ours(kind: ErrorKind) -> bool {
-    matches!(
-        kind,
-        ErrorKind::Authentication | ErrorKind::QuotaExhausted | ErrorKind::Exhausted
-    )
+/// Is the failure one of our own accounts'? Then what the vendor said is not for callers.
+fn is_ours(error: &Error) -> bool {
+    match error.kind() {
+        ErrorKind::Authentication | ErrorKind::QuotaExhausted | ErrorKind::Exhausted => true,
+        // It was one of those before it broke a stream.
+        ErrorKind::StreamBroken => error.scope() == Scope::Account,
+        _ => false,
+    }
 }
 
 fn written(error: &Error) -> Bytes {
@@ -121,6 +124,7 @@ fn written(error: &Error) -> Bytes {
         // Vendors quote the refused key in their message.
         ErrorKind::Authentication => "the vendor refused this gateway's own credentials",
         ErrorKind::QuotaExhausted => "this gateway's account at the vendor is out of quota",
+        ErrorKind::StreamBroken if is_ours(error) => "the vendor's answer broke off",
         ErrorKind::ContextLength if !error.message().starts_with(TOO_LONG) => {
             prefixed = format!("{TOO_LONG}: {}", error.message());
             &prefixed
@@ -158,6 +162,14 @@ fn kind(error: &Error) -> &'static str {
             StatusCode::GATEWAY_TIMEOUT => "timeout_error",
             _ => "api_error",
         },
+        ErrorKind::StreamBroken if !is_ours(error) => {
+            match error.vendor_status().map(|status| status.as_u16()) {
+                Some(429) => "rate_limit_error",
+                Some(503 | OVERLOADED) => "overloaded_error",
+                Some(504) => "timeout_error",
+                _ => "api_error",
+            }
+        }
         ErrorKind::Authentication
         | ErrorKind::QuotaExhausted
         | ErrorKind::Connection

@@ -75,11 +75,12 @@ fn built(error: &Error) -> Bytes {
         ErrorKind::Overloaded => ("service_unavailable_error", Some("server_is_overloaded")),
         ErrorKind::Server | ErrorKind::Connection => ("server_error", code),
         ErrorKind::Timeout => ("server_error", code.or(Some("timeout"))),
-        ErrorKind::StreamBroken => (
-            "server_error",
-            code.filter(|_| !is_ours(error))
-                .or(Some("stream_truncated")),
-        ),
+        ErrorKind::StreamBroken if is_ours(error) => ("server_error", Some("stream_truncated")),
+        ErrorKind::StreamBroken => match error.vendor_status().map(|status| status.as_u16()) {
+            Some(429) => ("rate_limit_error", Some("rate_limit_exceeded")),
+            Some(503 | 529) => ("service_unavailable_error", Some("server_is_overloaded")),
+            _ => ("server_error", code.or(Some("stream_truncated"))),
+        },
         ErrorKind::Denied => match error.status().as_u16() {
             401 => ("invalid_request_error", code.or(Some("invalid_api_key"))),
             402 => ("insufficient_quota", code.or(Some("insufficient_quota"))),

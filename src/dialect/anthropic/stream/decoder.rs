@@ -26,6 +26,8 @@ pub(in super::super) struct Decoder {
     open: Vec<(usize, Open)>,
     /// Tool calls so far: relays that begin anew give numbers twice.
     calls: usize,
+    /// Were the words of a refusal told? Each `message_delta` repeats them.
+    refused: bool,
 }
 
 #[derive(Debug)]
@@ -99,7 +101,8 @@ impl EventDecoder for Decoder {
                     self.count(counts, out);
                 }
                 if let Some(stop) = event.delta.as_ref().and_then(Delta::stop) {
-                    if let Some(words) = stop::explanation(&stop) {
+                    if let Some(words) = stop::explanation(&stop).filter(|_| !self.refused) {
+                        self.refused = true;
                         self.finish_all(out);
                         out.refusal(&words);
                     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{
     encode::{Writer, text_part},
-    encode_parts::{content, document_text, medium_part},
+    encode_parts::{content, document_text, medium_part, system_content},
 };
 use crate::{
     chat::{CallKind, Content, Message, Role, Thinking, ToolCall, ToolResult},
@@ -183,7 +183,7 @@ fn system(
         }
         parts => parts,
     };
-    let content = content(w, at, parts)?;
+    let content = system_content(w, at, parts)?;
     Ok(Some(plain(w, at, "system", message, &content)))
 }
 

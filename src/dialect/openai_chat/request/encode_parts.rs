@@ -17,6 +17,27 @@ pub(super) fn content(
     at: usize,
     parts: &[(usize, &Content)],
 ) -> Result<Json, Error> {
+    let as_parts = w.quirks.content_parts;
+    content_of(w, at, parts, as_parts)
+}
+
+/// The same for a system message: most imitators of OpenAI read only a text there, whatever else they take.
+pub(super) fn system_content(
+    w: &mut Writer<'_>,
+    at: usize,
+    parts: &[(usize, &Content)],
+) -> Result<Json, Error> {
+    let as_parts = w.quirks.content_parts && (w.is_ours() || w.model.is_openai());
+    content_of(w, at, parts, as_parts)
+}
+
+/// `as_parts`: may several texts be a list? Else they are joined, unless one is marked.
+fn content_of(
+    w: &mut Writer<'_>,
+    at: usize,
+    parts: &[(usize, &Content)],
+    as_parts: bool,
+) -> Result<Json, Error> {
     let mut items: Vec<Json> = Vec::new();
     let mut texts: Vec<Cow<'_, str>> = Vec::new();
     let mut only_text = true;
@@ -67,7 +88,7 @@ pub(super) fn content(
         items.push(text_part(&text, marker));
         texts.push(text);
     }
-    if only_text && !marked && (texts.len() < 2 || !w.quirks.content_parts) {
+    if only_text && !marked && (texts.len() < 2 || !as_parts) {
         return Ok(string(&texts.join("\n\n")));
     }
     Ok(array(&items))
