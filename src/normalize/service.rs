@@ -15,7 +15,7 @@ use tower_service::Service;
 use super::{pass::PassThrough, tools::ToolNames, translate::Translation};
 use crate::{
     BoxError,
-    chat::{Collector, EventSink},
+    chat::{ChatResponse, Collector, EventSink, Stop, StopReason},
     dialect::{Asked, Dialect, Front},
     error::Error,
     request::ModelRequest,
@@ -101,6 +101,8 @@ async fn normalize(
     };
     let same = from.name() == dialect.name();
     let names = || ToolNames::of(payload, from, same);
+    // No tokens, asked for to warm a cache: vendors who know no such thing were asked for one.
+    let mute = !same && payload.chat().is_ok_and(|chat| chat.max_tokens == Some(0));
     response.reply = match (response.reply, stream) {
         (Reply::Complete(complete), false) if same => Reply::Complete(complete),
         (Reply::Stream(frames), true) if same => {
@@ -113,16 +115,18 @@ async fn normalize(
         (Reply::Complete(complete), false) => {
             let mut chat = complete.decode()?;
             names().restore(&mut chat);
+            silence(&mut chat, mute);
             whole(dialect, front, &chat, &asked)
         }
         (Reply::Stream(frames), false) => {
-            let mut names = names();
-            let mut events = frames.into_events();
-            let mut collector = Collector::new();
-            while let Some(event) = events.next().await {
-                names.restore_event(event?, &mut |event| collector.push(event));
-            }
-            whole(dialect, front, &collector.finish(), &asked)
+            let mut chat = collect(frames, names()).await?;
+            silence(&mut chat, mute);
+            whole(dialect, front, &chat, &asked)
+        }
+        (Reply::Stream(frames), true) if mute => {
+            let mut chat = collect(frames, names()).await?;
+            silence(&mut chat, mute);
+            told(dialect, front, &chat, &asked)
         }
         (Reply::Stream(frames), true) => {
             let translation = Translation::of_stream(frames, names(), front.encoder(&asked));
@@ -131,10 +135,8 @@ async fn normalize(
         (Reply::Complete(complete), true) => {
             let mut chat = complete.decode()?;
             names().restore(&mut chat);
-            let mut sink = EventSink::new();
-            chat.replay(&mut sink);
-            let translation = Translation::of_events(sink, front.encoder(&asked));
-            Reply::Stream(EventStream::new(dialect, translation))
+            silence(&mut chat, mute);
+            told(dialect, front, &chat, &asked)
         }
         (opaque @ Reply::Opaque(_), _) => opaque,
     };
@@ -144,10 +146,41 @@ async fn normalize(
     Ok(response)
 }
 
+/// A stream to its end.
+async fn collect(frames: EventStream, mut names: ToolNames) -> Result<ChatResponse, Error> {
+    let mut events = frames.into_events();
+    let mut collector = Collector::new();
+    while let Some(event) = events.next().await {
+        names.restore_event(event?, &mut |event| collector.push(event));
+    }
+    Ok(collector.finish())
+}
+
+/// Nothing is said, if that is what was asked for.
+fn silence(chat: &mut ChatResponse, mute: bool) {
+    if mute {
+        chat.content.clear();
+        chat.stop = Stop::new(StopReason::MaxTokens);
+    }
+}
+
+/// A whole answer, told as a stream.
+fn told(
+    dialect: &'static dyn Dialect,
+    front: &'static dyn Front,
+    chat: &ChatResponse,
+    asked: &Asked<'_>,
+) -> Reply {
+    let mut sink = EventSink::new();
+    chat.replay(&mut sink);
+    let translation = Translation::of_events(sink, front.encoder(asked));
+    Reply::Stream(EventStream::new(dialect, translation))
+}
+
 fn whole(
     dialect: &'static dyn Dialect,
     front: &'static dyn Front,
-    chat: &crate::chat::ChatResponse,
+    chat: &ChatResponse,
     asked: &Asked<'_>,
 ) -> Reply {
     Reply::Complete(Complete::json(dialect, front.encode_response(chat, asked)))
