@@ -246,12 +246,12 @@ impl Error {
         for text in [&mut inner.code, &mut inner.param].into_iter().flatten() {
             *text = map(text);
         }
-        if let Some(body) = &mut inner.body {
-            if let Ok(text) = std::str::from_utf8(&body.bytes) {
-                let mapped = map(text);
-                if mapped != text {
-                    body.bytes = mapped.into();
-                }
+        if let Some(body) = &mut inner.body
+            && let Ok(text) = std::str::from_utf8(&body.bytes)
+        {
+            let mapped = map(text);
+            if mapped != text {
+                body.bytes = mapped.into();
             }
         }
         self

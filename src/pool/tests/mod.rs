@@ -69,7 +69,10 @@ fn request() -> ModelRequest {
 
 /// A call for `m` whose body has about this many tokens more than the least.
 fn sized(tokens: usize) -> ModelRequest {
-    let body = format!(r#"{{"model":"m","messages":[{{}}],"x":"{}"}}"#, "x".repeat(tokens * 4));
+    let body = format!(
+        r#"{{"model":"m","messages":[{{}}],"x":"{}"}}"#,
+        "x".repeat(tokens * 4)
+    );
     let payload = Payload::json(&OpenAiChat, Bytes::from(body)).unwrap();
     ModelRequest::new("m", Operation::Chat, payload)
 }

@@ -406,7 +406,9 @@ fn the_observer_sees_what_the_decoder_reads() {
         for data in &frames {
             let value: serde_json::Value = serde_json::from_str(data).unwrap();
             let name = value["type"].as_str().filter(|_| named);
-            watcher.observe(&Frame::new(name, data.clone()), &mut seen).unwrap();
+            watcher
+                .observe(&Frame::new(name, data.clone()), &mut seen)
+                .unwrap();
             log.push((seen.content, seen.stopped, seen.ended));
         }
         let expected = |i: usize| (i >= 4, i >= 8, i >= 9);

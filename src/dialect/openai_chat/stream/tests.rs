@@ -18,7 +18,9 @@ fn read(chunks: &[&str]) -> EventSink {
     let mut decoder = Decoder::default();
     let mut sink = EventSink::new();
     for chunk in chunks {
-        decoder.decode(&Frame::new(None, chunk.to_string()), &mut sink).unwrap();
+        decoder
+            .decode(&Frame::new(None, chunk.to_string()), &mut sink)
+            .unwrap();
     }
     sink
 }
@@ -460,7 +462,9 @@ fn watching_sees_what_reading_sees() {
     let mut watcher = Watcher::default();
     let mut seen = Observed::default();
     let mut watch = |data: &str| {
-        watcher.observe(&Frame::new(None, data.to_owned()), &mut seen).unwrap();
+        watcher
+            .observe(&Frame::new(None, data.to_owned()), &mut seen)
+            .unwrap();
         seen
     };
     assert!(!watch(&delta(r#""role":"assistant","content":"""#)).content);
