@@ -157,13 +157,14 @@ impl Error {
         match error.downcast::<Self>() {
             Ok(ours) => *ours,
             Err(stranger) => {
-                let name = stranger.to_string();
-                // tower's error types live behind features we do not enable: their texts are all there is to see.
-                let kind = match name.as_str() {
-                    "request timed out" => ErrorKind::Timeout,
-                    "service overloaded" => ErrorKind::Overloaded,
-                    _ => ErrorKind::Server,
+                let kind = if stranger.is::<tower::timeout::error::Elapsed>() {
+                    ErrorKind::Timeout
+                } else if stranger.is::<tower::load_shed::error::Overloaded>() {
+                    ErrorKind::Overloaded
+                } else {
+                    ErrorKind::Server
                 };
+                let name = stranger.to_string();
                 Self::new(kind, name).with_source(stranger)
             }
         }

@@ -50,6 +50,8 @@ impl<S> Ingress<S> {
     }
 }
 
+impl_inner!(Ingress);
+
 impl<S, B> Service<Request<B>> for Ingress<S>
 where
     S: Service<ModelRequest, Response = ModelResponse> + Clone + Send + 'static,
