@@ -44,8 +44,11 @@ impl Body {
 }
 
 impl Body {
-    /// The bytes, if they are all there.
-    pub(crate) fn try_into_bytes(self) -> Result<Bytes, Self> {
+    /// The bytes, if they are all there already.
+    ///
+    /// # Errors
+    /// The body itself, if it is streamed.
+    pub fn try_into_bytes(self) -> Result<Bytes, Self> {
         match self.0 {
             Inner::Empty => Ok(Bytes::new()),
             Inner::Full(bytes) => Ok(bytes),

@@ -60,7 +60,7 @@ impl CallBudget {
     }
 
     /// When the call must be over.
-    pub fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
 

@@ -265,10 +265,10 @@ impl<'a, 'p> Value<'a, 'p> {
 
     pub(crate) fn str(&self) -> Result<Cow<'a, str>, Error> {
         // serde only borrows into `&str`; a string with escapes needs an owned copy.
-        if !self.text().contains('\\') {
-            if let Ok(text) = serde_json::from_str::<&'a str>(self.raw.get()) {
-                return Ok(Cow::Borrowed(text));
-            }
+        if !self.text().contains('\\')
+            && let Ok(text) = serde_json::from_str::<&'a str>(self.raw.get())
+        {
+            return Ok(Cow::Borrowed(text));
         }
         self.string().map(Cow::Owned)
     }

@@ -54,7 +54,7 @@ impl ModelRequest {
     }
 
     /// A call from inside the process: a typed conversation, no HTTP. The answer comes in the vendor's dialect; read it with
-    /// [`ModelResponse::into_chat`](crate::ModelResponse::into_chat) or [`EventStream::into_events`](crate::EventStream::into_events).
+    /// [`ModelResponse::into_chat`](crate::ModelResponse::into_chat) or [`EventStream::into_events`](crate::response::EventStream::into_events).
     pub fn chat(request: ChatRequest) -> Self {
         let model: Arc<str> = request.model.as_str().into();
         Self::new(model, Operation::Chat, Payload::from_chat(request))

@@ -72,19 +72,19 @@ fn all_recorded_chat_completions_are_read() {
 
 fn check(case: &Value, count: &mut Count) -> Result<(), String> {
     let front = OpenAiChat.front().unwrap();
-    if let Some(body) = case["request"]["body"].as_str() {
-        if serde_json::from_str::<Value>(body).is_ok_and(|b| b.get("model").is_some()) {
-            count.requests += 1;
-            match front.decode_request(body.as_bytes()) {
-                Ok(request) => {
-                    let mut report = Fidelity::new();
-                    OpenAiChat
-                        .encode_request(&request, &Target::new("m", &Quirks::NONE), &mut report)
-                        .map_err(|e| format!("request written anew: {e}"))?;
-                }
-                Err(_) if excused(case).is_some() => count.excused += 1,
-                Err(error) => return Err(format!("request: {error}")),
+    if let Some(body) = case["request"]["body"].as_str()
+        && serde_json::from_str::<Value>(body).is_ok_and(|b| b.get("model").is_some())
+    {
+        count.requests += 1;
+        match front.decode_request(body.as_bytes()) {
+            Ok(request) => {
+                let mut report = Fidelity::new();
+                OpenAiChat
+                    .encode_request(&request, &Target::new("m", &Quirks::NONE), &mut report)
+                    .map_err(|e| format!("request written anew: {e}"))?;
             }
+            Err(_) if excused(case).is_some() => count.excused += 1,
+            Err(error) => return Err(format!("request: {error}")),
         }
     }
     if case["response"]["status"] != 200 {
@@ -170,10 +170,9 @@ fn stream(body: &str) -> Result<ChatResponse, String> {
             block: trunkline::chat::Block::ToolCall { id, name, .. },
             ..
         } = &event
+            && (id.is_empty() || name.is_empty())
         {
-            if id.is_empty() || name.is_empty() {
-                return Err(format!("a call without id or name: {event:?}"));
-            }
+            return Err(format!("a call without id or name: {event:?}"));
         }
         collector.push(event);
     }

@@ -2,7 +2,9 @@
 
 mod support;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use support::{Running, chat, messages, post, served};
 use trunkline::testing::{Answer, Script, Vendor};

@@ -12,6 +12,7 @@ pub struct Loaded {
     /// For people: a file's name, or "the environment", or "the built-in demo".
     pub source: String,
     /// The demo vendor, which lives as long as this.
+    #[allow(dead_code, reason = "it is held, not asked")]
     pub demo: Option<Server>,
 }
 
@@ -39,7 +40,8 @@ impl Loaded {
 
 fn from_file(file: &Path) -> Result<Loaded, BoxError> {
     let name = file.display().to_string();
-    let text = std::fs::read_to_string(file).map_err(|error| format!("{name}: {error}"))?;
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| format!("{name}: the configuration cannot be read: {error}"))?;
     let env = |name: &str| std::env::var(name).ok();
     let config = Config::from_yaml(&text, &env).map_err(|problems| problems.with_file(&name))?;
     Ok(Loaded {

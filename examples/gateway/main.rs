@@ -3,13 +3,16 @@
 //! `cargo run --example gateway` needs neither file nor key: without them it serves a demo vendor that lives in this process.
 
 mod demo;
+mod greet;
 mod load;
+mod logging;
 mod serve;
+mod stop;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Parser;
-use tracing_subscriber::EnvFilter;
+use tokio::runtime::Runtime;
 
 use self::load::Loaded;
 
@@ -18,7 +21,10 @@ use self::load::Loaded;
 /// Without a file, every vendor whose key is in the environment (OPENAI_API_KEY, ANTHROPIC_API_KEY, …; OPENAI_API_KEYS=a,b for
 /// several accounts) is served under `vendor/model`. Without a key either, a demo vendor answers.
 ///
-/// RUST_LOG sets what is logged (default: info), TRUNKLINE_LOG=json makes it JSON.
+/// RUST_LOG sets what is logged (default: info), TRUNKLINE_LOG=json makes it JSON. HTTP_PROXY and its like are ignored: proxies
+/// are named in the file. SIGTERM and Ctrl-C let running calls end; a second one does not.
+///
+/// Exit codes: 0 stopped as asked, or all right; 1 could not serve; 2 the command line or the configuration is wrong.
 #[derive(Debug, Parser)]
 #[command(version, name = "gateway")]
 struct Arguments {
@@ -28,45 +34,50 @@ struct Arguments {
 
     /// Where to listen, instead of what the configuration says; port 0 takes a free one.
     #[arg(long, value_name = "ADDR")]
-    listen: Option<std::net::SocketAddr>,
+    listen: Option<SocketAddr>,
 
     /// Check the configuration, print what would be served, and exit: 0 if it is right, 2 if not.
     #[arg(long)]
     check: bool,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    start_logging();
-    let loaded = match Loaded::new(arguments.config.as_deref()).await {
+    logging::start();
+    let runtime = match Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("the runtime could not be started: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = runtime.block_on(run(arguments));
+    // A name that is still being looked up must not hold up the end.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    code
+}
+
+async fn run(arguments: Arguments) -> ExitCode {
+    let mut loaded = match Loaded::new(arguments.config.as_deref()).await {
         Ok(loaded) => loaded,
         Err(problem) => {
             eprintln!("{problem}");
             return ExitCode::from(2);
         }
     };
+    if let Some(listen) = arguments.listen {
+        loaded.config.server.listen = listen;
+    }
     if arguments.check {
-        println!("{}: all right\n\n{}", loaded.source, loaded.config.plan());
+        let (source, plan) = (&loaded.source, loaded.config.plan());
+        greet::say(&format!("{source}: all right\n\n{plan}\n"));
         return ExitCode::SUCCESS;
     }
-    match serve::run(loaded, arguments.listen).await {
+    match serve::run(loaded).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             eprintln!("{problem}");
             ExitCode::FAILURE
         }
-    }
-}
-
-fn start_logging() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    if std::env::var("TRUNKLINE_LOG").is_ok_and(|format| format == "json") {
-        log.json().init();
-    } else {
-        log.init();
     }
 }

@@ -1,7 +1,6 @@
 //! The server: routes, start, drain.
 
 use std::{
-    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -10,19 +9,22 @@ use std::{
 };
 
 use axum::{Router, http::StatusCode, routing::get};
-use tokio::{net::TcpListener, sync::Notify};
-use trunkline::{
-    BoxError,
-    config::{Config, Gateway},
+use tokio::{
+    net::TcpListener,
+    sync::Notify,
+    task::{JoinError, JoinHandle},
 };
+use trunkline::{BoxError, config::Gateway};
 
-use crate::load::Loaded;
+use crate::{greet::greet, load::Loaded, stop::Stop};
 
 /// Serves until SIGTERM or Ctrl-C, then lets running calls end within `server.drain`.
-pub async fn run(loaded: Loaded, listen: Option<SocketAddr>) -> Result<(), BoxError> {
+pub async fn run(loaded: Loaded) -> Result<(), BoxError> {
+    // First of all: a signal that comes early is not to kill what has begun.
+    let mut stop = Stop::new()?;
     let config = &loaded.config;
     let gateway = Arc::new(Gateway::new(config)?);
-    let address = listen.unwrap_or(config.server.listen);
+    let address = config.server.listen;
     let listener = TcpListener::bind(address)
         .await
         .map_err(|error| format!("cannot listen on {address}: {error}"))?;
@@ -41,43 +43,59 @@ pub async fn run(loaded: Loaded, listen: Option<SocketAddr>) -> Result<(), BoxEr
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
     });
-    let stop = stopping.clone();
+    let closing = stopping.clone();
     let server = axum::serve(listener, app).with_graceful_shutdown(async move {
-        stop.notified().await;
+        closing.notified().await;
     });
     let mut server = tokio::spawn(server.into_future());
 
     tokio::select! {
-        ended = &mut server => ended??,
-        () = asked_to_stop() => {
+        ended = &mut server => over(ended)?,
+        () = stop.asked() => {
             draining.store(true, Ordering::Relaxed);
             stopping.notify_one();
-            drain(server, config.server.drain).await?;
+            drain(&gateway, server, config.server.drain, &mut stop).await?;
         }
     }
     checks.abort();
     Ok(())
 }
 
+/// Waits for running calls. Those that are left at the end are cut with the process, which no caller takes for a whole answer.
 async fn drain(
-    mut server: tokio::task::JoinHandle<std::io::Result<()>>,
+    gateway: &Gateway,
+    mut server: JoinHandle<std::io::Result<()>>,
     limit: Duration,
+    stop: &mut Stop,
 ) -> Result<(), BoxError> {
     tracing::info!(
+        calls = running(gateway),
         limit_s = limit.as_secs_f64(),
         "draining: no new connections, running calls may end"
     );
-    match tokio::time::timeout(limit, &mut server).await {
-        Ok(ended) => {
-            ended??;
+    tokio::select! {
+        ended = &mut server => {
+            over(ended)?;
             tracing::info!("drained");
         }
-        Err(_) => {
-            tracing::warn!("the drain limit was reached: the calls still running are cut");
-            server.abort();
+        () = tokio::time::sleep(limit) => {
+            tracing::warn!(calls = running(gateway), "the drain limit was reached: running calls are cut");
+        }
+        () = stop.asked() => {
+            tracing::warn!(calls = running(gateway), "asked to stop again: running calls are cut");
         }
     }
     Ok(())
+}
+
+fn over(ended: Result<std::io::Result<()>, JoinError>) -> Result<(), BoxError> {
+    Ok(ended??)
+}
+
+/// The calls that accounts are serving.
+fn running(gateway: &Gateway) -> u32 {
+    let accounts = gateway.pools().snapshot();
+    accounts.iter().map(|account| account.in_flight).sum()
 }
 
 fn routes(gateway: &Arc<Gateway>, draining: Arc<AtomicBool>) -> Router {
@@ -100,44 +118,4 @@ fn routes(gateway: &Arc<Gateway>, draining: Arc<AtomicBool>) -> Router {
         .route("/health", get(|| async { "alive\n" }))
         .route("/health/ready", get(ready))
         .fallback_service(gateway.service())
-}
-
-/// What is served, and a line that works.
-fn greet(loaded: &Loaded, address: SocketAddr) {
-    let Config {
-        providers, models, ..
-    } = &loaded.config;
-    println!("trunkline, from {}, on http://{address}", loaded.source);
-    println!("  POST /v1/chat/completions, /v1/messages; GET /v1/models, /health, /health/ready");
-    for model in models {
-        println!("  model {}", model.name);
-    }
-    let vendors: Vec<&str> = providers.iter().map(|p| p.name.as_str()).collect();
-    println!("  over {}", vendors.join(", "));
-    let example = match &loaded.demo {
-        Some(_) => "demo",
-        None => models
-            .iter()
-            .map(|model| model.name.as_str())
-            .find(|name| !name.contains('*'))
-            .unwrap_or("<model>"),
-    };
-    println!(
-        "\ncurl -N http://{address}/v1/chat/completions -H 'content-type: application/json' \\\n  \
-         -d '{{\"model\":\"{example}\",\"stream\":true,\"messages\":[{{\"role\":\"user\",\"content\":\"Hello\"}}]}}'\n"
-    );
-    tracing::info!(%address, source = loaded.source, models = models.len(), "listening");
-}
-
-async fn asked_to_stop() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        tracing::warn!("SIGTERM cannot be waited for; stop with Ctrl-C");
-        let _ = tokio::signal::ctrl_c().await;
-        return;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
 }

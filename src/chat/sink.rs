@@ -157,14 +157,14 @@ impl EventSink {
                 self.calls.len() - 1
             }
         };
-        if let Some(call) = self.calls.get_mut(at) {
-            if call.state == State::Waiting {
-                if call.id.is_empty() {
-                    call.id.push_str(id);
-                }
-                if call.name.is_empty() {
-                    call.name.push_str(name);
-                }
+        if let Some(call) = self.calls.get_mut(at)
+            && call.state == State::Waiting
+        {
+            if call.id.is_empty() {
+                call.id.push_str(id);
+            }
+            if call.name.is_empty() {
+                call.name.push_str(name);
             }
         }
         self.advance(false);
@@ -306,16 +306,16 @@ impl EventSink {
             return;
         };
         let index = self.next_index.saturating_sub(1);
-        if let Open::Call(at) = open {
-            if let Some(call) = self.calls.get_mut(at) {
-                call.state = State::Closed;
-                // Callers parse the arguments: a function without any has an empty object, not an empty text.
-                if call.kind == CallKind::Function && call.progress.is_blank() {
-                    self.events.push_back(ChatEvent::Delta {
-                        index,
-                        delta: Delta::Arguments("{}".to_owned()),
-                    });
-                }
+        if let Open::Call(at) = open
+            && let Some(call) = self.calls.get_mut(at)
+        {
+            call.state = State::Closed;
+            // Callers parse the arguments: a function without any has an empty object, not an empty text.
+            if call.kind == CallKind::Function && call.progress.is_blank() {
+                self.events.push_back(ChatEvent::Delta {
+                    index,
+                    delta: Delta::Arguments("{}".to_owned()),
+                });
             }
         }
         self.events.push_back(ChatEvent::BlockStop { index });

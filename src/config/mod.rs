@@ -37,6 +37,7 @@
 mod accounts;
 mod deployments;
 mod environment;
+mod health;
 mod interpolate;
 mod known;
 mod loops;

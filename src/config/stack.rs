@@ -8,27 +8,26 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use bytes::Bytes;
-use http::{Method, Request, Response};
-use tower::{ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
+use http::{Request, Response};
+use tower::{ServiceBuilder, util::BoxCloneSyncService};
 use tower_service::Service;
 
 use super::{
-    BalanceKind, Config, DeploymentConfig, Kind, ModelConfig, PoolConfig, ProviderConfig, Target,
+    BalanceKind, Config, DeploymentConfig, Kind, ModelConfig, PoolConfig, ProviderConfig, ProxyUrl,
+    Target, health::Check,
 };
 use crate::{
-    Body, BoxError, Error, FailoverLayer, IngressLayer, ModelRequest, PoolLayer, RetryBackoffLayer,
-    RetryBudget, SseNormalizeLayer, Upstream,
+    Body, BoxError, Error, FailoverLayer, IngressLayer, PoolLayer, RetryBackoffLayer, RetryBudget,
+    SseNormalizeLayer, Upstream,
     client::{ClientOptions, ReqwestClient},
     failover::Chains,
     pool::{LeastBusy, Pool, Pools, RoundRobin, Vendor, Weighted},
     provider::{Compatible, Provider, preset},
-    request::{Operation, Payload},
     retry::RetryPolicy,
-    upstream::{Account, Attempt, Deployment, Timeouts},
+    upstream::{Account, Deployment, Timeouts},
 };
 
 /// A running gateway's parts: the service to mount, and the pools behind it.
@@ -37,12 +36,6 @@ pub struct Gateway {
     service: GatewayService,
     upstream: Upstream<ReqwestClient>,
     checks: Vec<Check>,
-}
-
-/// An account that is asked in the background how it is.
-struct Check {
-    every: Duration,
-    deployment: Arc<Deployment>,
 }
 
 impl Gateway {
@@ -54,13 +47,14 @@ impl Gateway {
         let options = ClientOptions::new().connect_timeout(config.timeouts.connect);
         let mut upstream = Upstream::new(ReqwestClient::new(&options)?);
         let mut providers = HashMap::new();
+        let proxies = proxies(config);
+        for (index, proxy) in proxies.iter().enumerate() {
+            let client = ReqwestClient::new(&options.clone().proxy(proxy.expose()))?;
+            upstream = upstream.with_egress(egress(index), client);
+        }
         let mut checks = Vec::new();
         for provider in &config.providers {
-            for proxy in proxies(provider) {
-                let client = ReqwestClient::new(&options.clone().proxy(proxy))?;
-                upstream = upstream.with_egress(proxy, client);
-            }
-            let parts = Parts::new(provider, config)?;
+            let parts = Parts::new(provider, config, &proxies)?;
             checks.extend(parts.checks(provider));
             providers.insert(provider.name.as_str(), parts);
         }
@@ -101,31 +95,9 @@ impl Gateway {
     /// Asks every account of every provider with `health` how it is, for ever: `GET /models` with its key. Spawn it; it ends when
     /// it is dropped.
     pub async fn watch_health(&self) {
-        let each = self.checks.iter().map(|check| async {
-            loop {
-                tokio::time::sleep(check.every).await;
-                self.check(&check.deployment).await;
-            }
-        });
+        let each = self.checks.iter();
+        let each = each.map(|check| check.run(&self.pools, &self.upstream));
         futures_util::future::join_all(each).await;
-    }
-
-    async fn check(&self, deployment: &Arc<Deployment>) {
-        const PATIENCE: Duration = Duration::from_secs(10);
-        let operation = Operation::Proxy {
-            method: Method::GET,
-            path: "/models".into(),
-        };
-        let request = ModelRequest::new("", operation, Payload::opaque(Bytes::new(), None))
-            .with_timeout(PATIENCE);
-        let attempt = Attempt::new(request, deployment.clone());
-        let found = self.upstream.clone().oneshot(attempt).await.map(drop);
-        let (provider, account) = (deployment.provider.name(), &*deployment.account.name);
-        if let Err(error) = &found {
-            tracing::warn!(provider, account, kind = %error.kind(), message = error.message(), "health check failed");
-        }
-        self.pools
-            .report_health(provider, account, found.as_ref().copied());
     }
 }
 
@@ -143,7 +115,7 @@ struct Member {
 }
 
 impl Parts {
-    fn new(config: &ProviderConfig, all: &Config) -> Result<Self, Error> {
+    fn new(config: &ProviderConfig, all: &Config, proxies: &[&ProxyUrl]) -> Result<Self, Error> {
         let mut compatible = match config.kind {
             Kind::OpenAiCompatible => Compatible::openai(config.name.clone(), &config.base_url),
             Kind::AnthropicCompatible => {
@@ -159,8 +131,9 @@ impl Parts {
         let accounts = config.accounts.iter().map(|account| {
             let mut built = Account::new(account.name.as_str(), account.api_key.clone())
                 .with_limits(account.limits);
-            if let Some(proxy) = account.proxy.as_ref().or(config.proxy.as_ref()) {
-                built = built.with_egress(proxy.expose());
+            let proxy = account.proxy.as_ref().or(config.proxy.as_ref());
+            if let Some(index) = proxy.and_then(|p| proxies.iter().position(|other| *other == p)) {
+                built = built.with_egress(egress(index));
             }
             Member {
                 account: Arc::new(built),
@@ -183,21 +156,32 @@ impl Parts {
         };
         let in_use = self.accounts.iter().filter(|member| member.enabled);
         in_use
-            .map(|member| Check {
-                every: health.interval,
-                deployment: Arc::new(Deployment::new(
-                    self.provider.clone(),
-                    member.account.clone(),
-                    "",
-                )),
+            .map(|member| {
+                let provider = self.provider.clone();
+                let deployment = Deployment::new(provider, member.account.clone(), "");
+                Check::new(health.interval, Arc::new(deployment))
             })
             .collect()
     }
 }
 
-fn proxies(provider: &ProviderConfig) -> impl Iterator<Item = &str> {
-    let own = provider.accounts.iter().filter_map(|a| a.proxy.as_ref());
-    provider.proxy.iter().chain(own).map(|proxy| proxy.expose())
+/// Every proxy that is named, once.
+fn proxies(config: &Config) -> Vec<&ProxyUrl> {
+    let mut all: Vec<&ProxyUrl> = Vec::new();
+    for provider in &config.providers {
+        let own = provider.accounts.iter().filter_map(|a| a.proxy.as_ref());
+        for proxy in provider.proxy.iter().chain(own) {
+            if !all.contains(&proxy) {
+                all.push(proxy);
+            }
+        }
+    }
+    all
+}
+
+/// The name of a proxy's client. The address itself may hold a password, and names are printed.
+fn egress(index: usize) -> String {
+    format!("proxy {}", index.saturating_add(1))
 }
 
 fn build_pool(config: &PoolConfig, providers: &HashMap<&str, Parts>) -> Pool {

@@ -3,7 +3,7 @@
 //! A [`Dialect`] has two halves. The vendor half is needed to call somebody who speaks it: write a request, read the answer,
 //! whole or frame by frame. The [`Front`] half is needed to serve it: read a request, write the answer and the errors.
 //! Neither does any IO, and neither decides what an unknown frame, broken JSON or an early end means: the driver
-//! ([`EventStream`](crate::EventStream)) does, once for all.
+//! ([`EventStream`](crate::response::EventStream)) does, once for all.
 
 pub mod anthropic;
 pub mod openai_chat;

@@ -157,13 +157,14 @@ impl Error {
         match error.downcast::<Self>() {
             Ok(ours) => *ours,
             Err(stranger) => {
-                let name = stranger.to_string();
-                // tower's error types live behind features we do not enable: their texts are all there is to see.
-                let kind = match name.as_str() {
-                    "request timed out" => ErrorKind::Timeout,
-                    "service overloaded" => ErrorKind::Overloaded,
-                    _ => ErrorKind::Server,
+                let kind = if stranger.is::<tower::timeout::error::Elapsed>() {
+                    ErrorKind::Timeout
+                } else if stranger.is::<tower::load_shed::error::Overloaded>() {
+                    ErrorKind::Overloaded
+                } else {
+                    ErrorKind::Server
                 };
+                let name = stranger.to_string();
                 Self::new(kind, name).with_source(stranger)
             }
         }
@@ -246,12 +247,12 @@ impl Error {
         for text in [&mut inner.code, &mut inner.param].into_iter().flatten() {
             *text = map(text);
         }
-        if let Some(body) = &mut inner.body {
-            if let Ok(text) = std::str::from_utf8(&body.bytes) {
-                let mapped = map(text);
-                if mapped != text {
-                    body.bytes = mapped.into();
-                }
+        if let Some(body) = &mut inner.body
+            && let Ok(text) = std::str::from_utf8(&body.bytes)
+        {
+            let mapped = map(text);
+            if mapped != text {
+                body.bytes = mapped.into();
             }
         }
         self

@@ -16,9 +16,16 @@ pub struct Chains {
     fallbacks: Arc<HashMap<Arc<str>, Vec<Arc<str>>>>,
     /// The same for names with a `*`, the most specific first.
     patterns: Arc<Vec<(Pattern, Vec<Arc<str>>)>>,
-    splits: Arc<HashMap<Arc<str>, Vec<(Arc<str>, u32)>>>,
+    splits: Arc<HashMap<Arc<str>, Vec<Share>>>,
     content_filter: bool,
     rng: Arc<Rng>,
+}
+
+/// One model of a split.
+#[derive(Clone, Debug)]
+struct Share {
+    model: Arc<str>,
+    weight: u32,
 }
 
 impl Chains {
@@ -62,8 +69,11 @@ impl Chains {
         name: impl Into<Arc<str>>,
         shares: impl IntoIterator<Item = (M, u32)>,
     ) -> Self {
-        let shares = shares.into_iter().map(|(m, w)| (m.into(), w)).collect();
-        Arc::make_mut(&mut self.splits).insert(name.into(), shares);
+        let shares = shares.into_iter().map(|(model, weight)| Share {
+            model: model.into(),
+            weight,
+        });
+        Arc::make_mut(&mut self.splits).insert(name.into(), shares.collect());
         self
     }
 
@@ -124,8 +134,8 @@ impl Chains {
         name
     }
 
-    fn share(&self, name: &str, shares: &[(Arc<str>, u32)], caller: &Caller) -> Option<Arc<str>> {
-        let total: u64 = shares.iter().map(|(_, weight)| u64::from(*weight)).sum();
+    fn share(&self, name: &str, shares: &[Share], caller: &Caller) -> Option<Arc<str>> {
+        let total: u64 = shares.iter().map(|share| u64::from(share.weight)).sum();
         let draw = match &caller.id {
             // The name is part of it, lest the same callers be the guinea pigs of every split.
             Some(id) => {
@@ -140,10 +150,10 @@ impl Chains {
             None => self.rng.next(),
         };
         let mut left = draw.checked_rem(total)?;
-        shares.iter().find_map(|(model, weight)| {
-            let weight = u64::from(*weight);
+        shares.iter().find_map(|share| {
+            let weight = u64::from(share.weight);
             if left < weight {
-                return Some(model.clone());
+                return Some(share.model.clone());
             }
             left -= weight;
             None

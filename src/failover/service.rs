@@ -50,6 +50,8 @@ pub struct Failover<S> {
     chains: Chains,
 }
 
+impl_inner!(Failover);
+
 impl<S> Service<ModelRequest> for Failover<S>
 where
     S: Service<ModelRequest, Response = ModelResponse> + Clone + Send + 'static,

@@ -38,6 +38,8 @@ struct Heartbeat {
     every: Duration,
     bytes: Bytes,
     clock: Pin<Box<Sleep>>,
+    /// Something was sent since the clock was set.
+    sent: bool,
 }
 
 impl StreamBody {
@@ -68,6 +70,7 @@ impl StreamBody {
                     every,
                     bytes,
                     clock: Box::pin(sleep_until(Instant::now() + every)),
+                    sent: false,
                 }),
         }
     }
@@ -84,7 +87,7 @@ impl StreamBody {
 }
 
 impl Heartbeat {
-    /// Something was sent: the next beat is due a whole interval from now.
+    /// The next beat is due a whole interval from now.
     fn rest(&mut self) {
         if let Some(next) = Instant::now().checked_add(self.every) {
             self.clock.as_mut().reset(next);
@@ -92,6 +95,10 @@ impl Heartbeat {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
+        // Set when the stream falls silent, not with every frame: frames that come in a burst do not pay for it.
+        if std::mem::take(&mut self.sent) {
+            self.rest();
+        }
         if self.clock.as_mut().poll(cx).is_pending() {
             return Poll::Pending;
         }
@@ -143,7 +150,7 @@ impl HttpBody for StreamBody {
         match (sent, &mut this.heartbeat) {
             (Some(bytes), heartbeat) => {
                 if let Some(heartbeat) = heartbeat {
-                    heartbeat.rest();
+                    heartbeat.sent = true;
                 }
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }

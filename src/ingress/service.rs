@@ -50,6 +50,8 @@ impl<S> Ingress<S> {
     }
 }
 
+impl_inner!(Ingress);
+
 impl<S, B> Service<Request<B>> for Ingress<S>
 where
     S: Service<ModelRequest, Response = ModelResponse> + Clone + Send + 'static,
@@ -272,7 +274,8 @@ fn models(
 }
 
 fn refuse(dialect: &'static dyn Dialect, error: &Error) -> Response<Body> {
-    tracing::info!(kind = %error.kind(), param = error.param(), message = error.message(), "refused");
+    let status = error.status().as_u16();
+    tracing::info!(status, kind = %error.kind(), param = error.param(), error = error.message(), "refused");
     reply::error(dialect, error)
 }
 
@@ -348,7 +351,7 @@ impl Log {
             vendor_status = error.vendor_status().map(|s| s.as_u16()),
             total_ms = self.start.elapsed().as_millis() as u64,
             kind = %error.kind(),
-            message = error.message(),
+            error = error.message(),
             "failed"
         );
     }

@@ -47,6 +47,8 @@ pub struct SseNormalize<S> {
     inner: S,
 }
 
+impl_inner!(SseNormalize);
+
 impl<S> Service<ModelRequest> for SseNormalize<S>
 where
     S: Service<ModelRequest, Response = ModelResponse> + Clone + Send + 'static,

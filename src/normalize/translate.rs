@@ -24,7 +24,7 @@ pub(super) struct Translation {
 enum Source {
     Stream(Box<Events>, ToolNames),
     /// A whole answer told as events.
-    Whole(EventSink),
+    Whole(Box<EventSink>),
 }
 
 impl Translation {
@@ -42,7 +42,7 @@ impl Translation {
 
     pub(super) fn of_events(events: EventSink, encoder: Box<dyn EventEncoder>) -> Self {
         Self {
-            events: Source::Whole(events),
+            events: Source::Whole(Box::new(events)),
             encoder,
             ready: VecDeque::new(),
         }

@@ -3,7 +3,7 @@
 //! A cooldown is *firm* if the vendor named its end, and *soft* if it is this gateway's guess. Nobody is called before the end
 //! of a firm one; a soft one yields when there is nobody else.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, mem, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -197,12 +197,21 @@ impl Cooldowns {
         self.forget(model);
     }
 
-    /// The account was found healthy: only what vendors named still stands.
+    /// The account was found healthy. What vendors named still stands, and what a check does not come up against: limits, empty
+    /// purses, and models that fail at an account which is otherwise well.
     pub(super) fn healthy(&mut self) -> Vec<Change> {
+        self.account.failures = 0;
+        self.account.broken = 0;
+        // The account's own record comes first.
+        let mut whole = true;
         self.each(|record| {
-            record.failures = 0;
-            record.broken = 0;
-            record.forgive()
+            let whole = mem::replace(&mut whole, false);
+            let mended = record.soft.is_some_and(|cooldown| match cooldown.reason {
+                ErrorKind::Connection | ErrorKind::Timeout | ErrorKind::Authentication => true,
+                ErrorKind::RateLimited | ErrorKind::QuotaExhausted => false,
+                _ => whole,
+            });
+            mended && record.forgive()
         })
     }
 
@@ -389,6 +398,32 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_check_ends_only_what_it_can_see() {
+        let now = Instant::now();
+        for (kind, whole, mended) in [
+            (ErrorKind::Connection, false, true),
+            (ErrorKind::Timeout, false, true),
+            (ErrorKind::Authentication, false, true),
+            (ErrorKind::Server, true, true),
+            (ErrorKind::Server, false, false),
+            (ErrorKind::Overloaded, false, false),
+            (ErrorKind::RateLimited, false, false),
+            (ErrorKind::QuotaExhausted, false, false),
+        ] {
+            let mut cooldowns = Cooldowns::default();
+            let model = model();
+            for _ in 0..3 {
+                let error = Error::new(kind, "");
+                cooldowns.failed((!whole).then_some(&model), &error, &Rules::DEFAULT, now);
+            }
+            assert_eq!(cooldowns.list().count(), 1, "{kind}");
+            let changes = cooldowns.healthy();
+            assert_eq!(changes.len(), usize::from(mended), "{kind}");
+            assert_eq!(cooldowns.list().count(), usize::from(!mended), "{kind}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn names_that_callers_choose_do_not_fill_the_memory() {
         let now = Instant::now();
         let mut cooldowns = Cooldowns::default();
@@ -398,7 +433,7 @@ mod tests {
             cooldowns.failed(Some(&model), &error, &Rules::DEFAULT, now);
         }
         assert!(cooldowns.models.len() <= Cooldowns::MAX_MODELS);
-        cooldowns.healthy();
+        cooldowns.reset();
         assert!(cooldowns.models.is_empty());
     }
 }

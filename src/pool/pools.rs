@@ -91,8 +91,9 @@ impl Pools {
         true
     }
 
-    /// Tells what a check of an account found: `Ok` ends its soft cooldowns, an error counts as one of a call would, for the
-    /// account as a whole. False if there is no such account.
+    /// Tells what a check of an account found: an error counts as one of a call would, for the account as a whole; `Ok` ends the
+    /// soft cooldowns that a check would come up against, which are not those for limits, empty purses, or failures of one model.
+    /// False if there is no such account.
     pub fn report_health(&self, provider: &str, account: &str, found: Result<(), &Error>) -> bool {
         let table = self.0.table.load_full();
         let Some(state) = table.account(provider, account) else {

@@ -39,22 +39,9 @@ impl<S> PoolService<S> {
     pub const fn new(inner: S, pools: Pools) -> Self {
         Self { inner, pools }
     }
-
-    /// The service that is wrapped.
-    pub const fn get_ref(&self) -> &S {
-        &self.inner
-    }
-
-    /// The service that is wrapped.
-    pub const fn get_mut(&mut self) -> &mut S {
-        &mut self.inner
-    }
-
-    /// The service that was wrapped.
-    pub fn into_inner(self) -> S {
-        self.inner
-    }
 }
+
+impl_inner!(PoolService);
 
 impl<S> Service<ModelRequest> for PoolService<S>
 where

@@ -51,6 +51,8 @@ pub struct RetryBackoff<S> {
     policy: RetryPolicy,
 }
 
+impl_inner!(RetryBackoff);
+
 impl<S> Service<ModelRequest> for RetryBackoff<S>
 where
     S: Service<ModelRequest, Response = ModelResponse> + Clone + Send + 'static,

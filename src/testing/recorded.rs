@@ -4,6 +4,7 @@ use std::{
     borrow::Cow,
     fmt,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -26,7 +27,7 @@ pub struct Recorded {
     /// The whole body.
     pub body: Bytes,
     /// When the body was complete.
-    pub at: Instant,
+    at: Instant,
     progress: Arc<Mutex<Progress>>,
 }
 
@@ -56,6 +57,12 @@ impl Recorded {
             at: Instant::now(),
             progress: Arc::new(Mutex::new(Progress::Waiting)),
         }
+    }
+
+    /// How much later than `earlier` it was complete; zero if it was earlier itself.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Duration {
+        self.at.saturating_duration_since(earlier.at)
     }
 
     /// The path, without the query.

@@ -164,6 +164,46 @@ pub struct Limits {
     pub min_interval: Duration,
 }
 
+impl Limits {
+    /// No limits.
+    pub const fn none() -> Self {
+        Self {
+            rpm: None,
+            tpm: None,
+            concurrency: None,
+            min_interval: Duration::ZERO,
+        }
+    }
+
+    /// Requests in any minute.
+    #[must_use]
+    pub const fn rpm(mut self, requests: u64) -> Self {
+        self.rpm = Some(requests);
+        self
+    }
+
+    /// Tokens in any minute, input and output.
+    #[must_use]
+    pub const fn tpm(mut self, tokens: u64) -> Self {
+        self.tpm = Some(tokens);
+        self
+    }
+
+    /// Calls at the same time, streams to their end.
+    #[must_use]
+    pub const fn concurrency(mut self, calls: u32) -> Self {
+        self.concurrency = Some(calls);
+        self
+    }
+
+    /// The least time between the starts of two calls.
+    #[must_use]
+    pub const fn min_interval(mut self, interval: Duration) -> Self {
+        self.min_interval = interval;
+        self
+    }
+}
+
 /// How long to wait for what. The whole call's deadline is the request's own, see
 /// [`ModelRequest::with_timeout`]; connecting is the client's business.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

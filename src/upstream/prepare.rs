@@ -64,7 +64,8 @@ pub(super) fn prepare(
     *http.uri_mut() = join(provider.base_url(), &path)?;
     let (mut parts, ()) = http.into_parts();
     set_headers(&mut parts.headers, attempt, dialect, !body.is_empty());
-    if let Some(dialect) = dialect {
+    // What is passed through unread goes to the same vendor, which asks for the same headers everywhere.
+    if let Some(dialect) = dialect.or_else(|| provider.dialect(&Operation::Chat)) {
         dialect.headers(&mut parts.headers);
     }
     provider.authorize(secret, &mut parts, &body)?;

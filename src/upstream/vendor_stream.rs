@@ -33,8 +33,11 @@ pub(super) struct VendorStream {
     committed: bool,
     idle: Option<Duration>,
     deadline: Option<Instant>,
-    /// Armed once committed; moved on by every frame with data.
+    /// Armed once committed.
     clock: Option<Pin<Box<Sleep>>>,
+    /// Data came since the clock was set. It is set anew when there is nothing more to read: frames that come in a burst do not
+    /// pay for it one by one.
+    moved: bool,
 }
 
 impl VendorStream {
@@ -58,6 +61,7 @@ impl VendorStream {
             idle,
             deadline,
             clock: None,
+            moved: false,
         }
     }
 
@@ -76,7 +80,7 @@ impl VendorStream {
             }
         }
         self.committed = true;
-        self.arm();
+        self.moved = true;
         Ok(())
     }
 
@@ -231,12 +235,13 @@ impl FrameSource for VendorStream {
         }
         match self.poll_read(cx) {
             Poll::Ready(next) => {
-                if matches!(&next, Some(Ok(frame)) if frame.has_data()) {
-                    self.arm();
-                }
+                self.moved |= matches!(&next, Some(Ok(frame)) if frame.has_data());
                 Poll::Ready(next)
             }
             Poll::Pending => {
+                if std::mem::take(&mut self.moved) {
+                    self.arm();
+                }
                 let Some(clock) = &mut self.clock else {
                     return Poll::Pending;
                 };

@@ -1,7 +1,14 @@
 //! A whole gateway on a port of its own, built from a configuration as an operator would write it.
 #![allow(dead_code, reason = "each test uses its part")]
 
-use std::net::SocketAddr;
+pub mod process;
+pub mod proxy;
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use trunkline::{
     config::{Config, Gateway},
@@ -11,8 +18,9 @@ use trunkline::{
 /// A gateway that serves until it is dropped.
 pub struct Running {
     pub address: SocketAddr,
-    pub gateway: Gateway,
+    pub gateway: Arc<Gateway>,
     task: tokio::task::JoinHandle<()>,
+    checks: tokio::task::JoinHandle<()>,
 }
 
 impl Running {
@@ -23,7 +31,7 @@ impl Running {
             found.map(|(_, value)| value.clone())
         };
         let config = Config::from_yaml(text, &env).unwrap_or_else(|problems| panic!("{problems}"));
-        let gateway = Gateway::new(&config).expect("a stack");
+        let gateway = Arc::new(Gateway::new(&config).expect("a stack"));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
             .await
             .expect("a free port");
@@ -32,10 +40,13 @@ impl Running {
         let task = tokio::spawn(async move {
             let _ = axum::serve(listener, app).await;
         });
+        let checked = gateway.clone();
+        let checks = tokio::spawn(async move { checked.watch_health().await });
         Self {
             address,
             gateway,
             task,
+            checks,
         }
     }
 
@@ -53,6 +64,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.task.abort();
+        self.checks.abort();
     }
 }
 
@@ -75,19 +87,49 @@ pub fn messages(model: &str, stream: bool) -> String {
     )
 }
 
-/// Posts JSON and reads everything.
-pub async fn post(url: &str, body: impl Into<String>) -> (u16, http::HeaderMap, String) {
-    let response = reqwest::Client::new()
+/// A client for all tests of a process. It keeps no connections, which belong to the runtime of one test.
+pub fn client() -> &'static reqwest::Client {
+    static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
+        let builder = reqwest::Client::builder()
+            .no_proxy()
+            .pool_max_idle_per_host(0);
+        builder.build().expect("a client")
+    });
+    &CLIENT
+}
+
+/// A call that is ready to be sent.
+pub fn call(url: &str, body: impl Into<String>) -> reqwest::RequestBuilder {
+    client()
         .post(url)
         .header("content-type", "application/json")
         .body(body.into())
-        .send()
-        .await
-        .expect("an answer");
+}
+
+/// Posts JSON and reads everything.
+pub async fn post(url: &str, body: impl Into<String>) -> (u16, http::HeaderMap, String) {
+    whole(call(url, body)).await
+}
+
+/// Sends it and reads everything.
+pub async fn whole(call: reqwest::RequestBuilder) -> (u16, http::HeaderMap, String) {
+    let response = call.send().await.expect("an answer");
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     (
         status,
         headers,
         response.text().await.expect("a whole body"),
     )
+}
+
+/// Waits until it is so.
+pub async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), waiting)
+        .await
+        .unwrap_or_else(|_| panic!("never: {what}"));
 }

@@ -1,7 +1,7 @@
 //! Anthropic's Messages.
 //!
 //! The rules that shape this folder: every answer to a tool call stands first in the user turn after it, one per call;
-//! thinking goes back only to who signed it; each generation of models takes other settings ([`models`]); and clients need
+//! thinking goes back only to who signed it; each generation of models takes other settings; and clients need
 //! `event:` names, a `message_start` before anything else and token counts in `message_delta`.
 
 mod error;

@@ -1,0 +1,47 @@
+//! The example configuration is right, and leaves nothing out.
+
+use trunkline::config::{BalanceKind, Config, Target};
+
+const TEXT: &str = include_str!("../examples/gateway/gateway.example.yaml");
+
+fn config() -> Config {
+    Config::from_yaml(TEXT, &|_| None).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+#[test]
+fn it_needs_no_environment_and_takes_it_where_it_is() {
+    let names: Vec<String> = config().models.into_iter().map(|m| m.name).collect();
+    assert!(names.contains(&"gpt-4o".to_owned()), "{names:?}");
+    let env = |name: &str| (name == "OPENAI_KEY_A").then(|| "canary-a".to_owned());
+    let config = Config::from_yaml(TEXT, &env).unwrap();
+    assert_eq!(config.providers[0].accounts[0].api_key.expose(), "canary-a");
+    assert!(!config.plan().contains("canary"));
+}
+
+#[test]
+fn what_it_says_of_the_defaults_is_so() {
+    let (said, usual) = (config(), Config::default());
+    assert_eq!(said.server, usual.server);
+    assert_eq!(said.timeouts, usual.timeouts);
+    assert_eq!(said.retry, usual.retry);
+    let sonnet = said.models.iter().find(|m| m.name == "sonnet").unwrap();
+    let Target::Pool(pool) = &sonnet.target else {
+        panic!("a pool");
+    };
+    assert_eq!(pool.balance, BalanceKind::default());
+}
+
+#[test]
+fn it_shows_every_setting() {
+    let settings = "listen body_limit heartbeat drain connect first_token idle total max_attempts base max budget \
+        kind base_url headers health interval proxy timeouts accounts name api_key weight limits enabled \
+        rpm tpm concurrency min_interval \
+        deployments balance cooldown wait fallbacks split by provider model context_window max_output";
+    for setting in settings.split_whitespace() {
+        let shown = TEXT.lines().any(|line| {
+            let line = line.trim_start().trim_start_matches("- ");
+            line.starts_with(&format!("{setting}:"))
+        });
+        assert!(shown, "{setting}");
+    }
+}
