@@ -1,14 +1,8 @@
 //! What only the whole stack does: real sockets on both sides, scripted vendors.
 
-use std::{
-    fs,
-    io::Write,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{cell::RefCell, fs, io::Write, sync::Once, time::Duration};
 
 use serde_json::Value;
-use tracing_subscriber::fmt::MakeWriter;
 use trunkline::testing::{Answer, Script, Server, Vendor};
 
 use crate::{
@@ -103,26 +97,34 @@ fn hello() -> Script {
     Script::new().text("Hello there.").usage(10, 3)
 }
 
-/// The log of everything that happens on this thread while it lives.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+thread_local! {
+    static LOGGED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The log of everything that happens on this thread: all of a test does.
+#[derive(Clone, Copy)]
+struct Log;
 
 impl Log {
-    fn start() -> (Self, tracing::subscriber::DefaultGuard) {
-        let log = Self::default();
-        let subscriber = tracing_subscriber::fmt()
-            .with_ansi(false)
-            .with_writer(log.clone())
-            .finish();
-        (log, tracing::subscriber::set_default(subscriber))
+    fn start() -> Self {
+        static ONCE: Once = Once::new();
+        // One for all threads: one for each would miss what another thread has met first.
+        ONCE.call_once(|| {
+            tracing_subscriber::fmt()
+                .with_ansi(false)
+                .with_writer(|| Self)
+                .init();
+        });
+        LOGGED.take();
+        Self
     }
 
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    fn text(self) -> String {
+        LOGGED.with_borrow(|bytes| String::from_utf8(bytes.clone()).unwrap())
     }
 
     /// Waits for a line that says all of this.
-    async fn wait_for(&self, words: &[&str]) {
+    async fn wait_for(self, words: &[&str]) {
         for _ in 0..1_000 {
             let said = |line: &str| words.iter().all(|word| line.contains(word));
             if self.text().lines().any(said) {
@@ -136,19 +138,12 @@ impl Log {
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
+        LOGGED.with_borrow_mut(|log| log.extend_from_slice(bytes));
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
     }
 }
 
@@ -240,7 +235,7 @@ async fn case_065_an_error_under_a_200_is_an_error() {
 
 #[tokio::test]
 async fn case_081_an_early_end_is_an_error() {
-    let (log, _guard) = Log::start();
+    let log = Log::start();
     let bed = bed().await;
     let cut = Answer::data([
         r#"{"id":"c","model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":"Hi"},"finish_reason":null}],"usage":{"prompt_tokens":77,"completion_tokens":1,"total_tokens":78}}"#,
@@ -417,7 +412,7 @@ async fn case_094_usage_only_where_it_was_asked_for() {
 
 #[tokio::test]
 async fn case_103_a_caller_who_leaves_has_used_what_was_used() {
-    let (log, _guard) = Log::start();
+    let log = Log::start();
     let bed = bed().await;
     bed.gamma.push(
         hello()
@@ -576,7 +571,7 @@ async fn case_113_somebody_is_there() {
 
 #[tokio::test]
 async fn case_115_one_key_in_two_headers() {
-    let (log, _guard) = Log::start();
+    let log = Log::start();
     let bed = bed().await;
     bed.alpha
         .always(hello().openai("alpha-model", false, false));
@@ -628,7 +623,7 @@ async fn case_115_one_key_in_two_headers() {
 
 #[tokio::test]
 async fn case_117_repeats_are_logged_and_useless_ones_advised_against() {
-    let (log, _guard) = Log::start();
+    let log = Log::start();
     let bed = bed().await;
     bed.alpha.push(Answer::openai_error(
         429,
