@@ -625,7 +625,7 @@ async fn silence_is_timed_out() {
     let begun = Instant::now();
     let (status, _, body) = bed.chat("one", true).await;
     assert_eq!(status, 504, "{body}");
-    assert!(body.contains("first-token"), "{body}");
+    assert!(body.contains("first_token_timeout"), "{body}");
     assert!(
         (1900..6000).contains(&begun.elapsed().as_millis()),
         "{:?}",
@@ -634,7 +634,7 @@ async fn silence_is_timed_out() {
     bed.alpha
         .push(hello().openai("alpha-model", true, true).stall_after(3));
     let raw = raw_post(&bed, "/v1/chat/completions", &chat("one", true)).await;
-    assert!(raw.contains("idle timeout"), "{raw}");
+    assert!(raw.contains("idle_timeout"), "{raw}");
 }
 
 #[tokio::test]

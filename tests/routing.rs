@@ -216,7 +216,7 @@ models:
             assert!(!headers.contains_key("retry-after"));
             let seen = vendor.requests();
             assert_eq!(seen.len(), 2);
-            let apart = seen[1].at - seen[0].at;
+            let apart = seen[1].since(&seen[0]);
             assert!(
                 apart >= Duration::from_secs(1),
                 "not before its time: {apart:?}"

@@ -154,6 +154,7 @@ where
 /// What is left of the time before content.
 struct Clock {
     until: Option<Instant>,
+    code: &'static str,
     what: &'static str,
 }
 
@@ -171,11 +172,13 @@ impl Clock {
             (Some(first), Some(deadline)) if deadline < first => Self::total(deadline),
             (Some(first), _) => Self {
                 until: Some(first),
+                code: "first_token_timeout",
                 what: "no content came from the vendor within the first-token timeout",
             },
             (None, Some(deadline)) => Self::total(deadline),
             (None, None) => Self {
                 until: None,
+                code: "",
                 what: "",
             },
         }
@@ -184,6 +187,7 @@ impl Clock {
     const fn total(deadline: Instant) -> Self {
         Self {
             until: Some(deadline),
+            code: "total_timeout",
             what: "the call's total timeout was reached before the vendor answered",
         }
     }
@@ -191,9 +195,9 @@ impl Clock {
     async fn run<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         match self.until {
             None => work.await,
-            Some(until) => timeout_at(until, work)
-                .await
-                .unwrap_or_else(|_| Err(Error::new(ErrorKind::Timeout, self.what))),
+            Some(until) => timeout_at(until, work).await.unwrap_or_else(|_| {
+                Err(Error::new(ErrorKind::Timeout, self.what).with_code(self.code))
+            }),
         }
     }
 }
