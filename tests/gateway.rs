@@ -536,6 +536,21 @@ async fn a_chain_leads_to_another_dialect() {
 }
 
 #[tokio::test]
+async fn what_a_translation_could_not_carry_is_told() {
+    let bed = bed().await;
+    bed.gamma.always(hello().anthropic("gamma-model", false));
+    let asked =
+        r#"{"model":"claude","seed":7,"max_tokens":9,"messages":[{"role":"user","content":"x"}]}"#;
+    let (status, headers, body) = post(&bed.gateway.url("/v1/chat/completions"), asked).await;
+    assert_eq!(status, 200, "{body}");
+    assert_eq!(headers["x-trunkline-lossy"], "seed=dropped");
+    bed.alpha
+        .always(hello().openai("alpha-model", false, false));
+    let (_, headers, _) = bed.chat("one", false).await;
+    assert!(!headers.contains_key("x-trunkline-lossy"));
+}
+
+#[tokio::test]
 async fn a_fault_of_our_account_is_ours_and_shows_no_key() {
     let bed = bed().await;
     bed.alpha.always(Answer::openai_error(

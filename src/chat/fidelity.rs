@@ -34,6 +34,18 @@ pub enum Loss {
     Repaired,
 }
 
+impl Loss {
+    /// A stable name, for headers and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Dropped => "dropped",
+            Self::Changed => "changed",
+            Self::Defaulted => "defaulted",
+            Self::Repaired => "repaired",
+        }
+    }
+}
+
 impl Fidelity {
     /// An empty report.
     pub const fn new() -> Self {

@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
 use crate::{
     Body,
+    chat::Fidelity,
     dialect::Dialect,
     error::{Error, ErrorKind},
     response::Served,
@@ -17,6 +18,8 @@ const PROVIDER: HeaderName = HeaderName::from_static("x-trunkline-provider");
 const ACCOUNT: HeaderName = HeaderName::from_static("x-trunkline-account");
 const MODEL: HeaderName = HeaderName::from_static("x-trunkline-model");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-trunkline-attempts");
+/// The header that tells what a translation of the request could not carry.
+const LOSSY: HeaderName = HeaderName::from_static("x-trunkline-lossy");
 /// The header that names a call, in and out.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -98,9 +101,61 @@ pub(super) fn tell(headers: &mut HeaderMap, served: &Served) {
     headers.insert(ATTEMPTS, HeaderValue::from(served.attempts));
 }
 
+/// Adds what could not be carried, e.g. `seed=dropped, temperature=changed`; nothing if all was.
+pub(super) fn tell_losses(headers: &mut HeaderMap, fidelity: &Fidelity) {
+    const MOST: usize = 16;
+    let notes = fidelity.notes();
+    if notes.is_empty() {
+        return;
+    }
+    let mut text = String::new();
+    for note in notes.iter().take(MOST) {
+        let comma = if text.is_empty() { "" } else { ", " };
+        text.push_str(comma);
+        // A path may hold a name of the caller's, which may hold anything.
+        text.extend(note.path.chars().map(|c| {
+            if c.is_ascii_graphic() && c != ',' {
+                c
+            } else {
+                '?'
+            }
+        }));
+        text.push('=');
+        text.push_str(note.loss.as_str());
+    }
+    if notes.len() > MOST {
+        text.push_str(", ...");
+    }
+    if let Ok(value) = HeaderValue::from_str(&text) {
+        headers.insert(LOSSY, value);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn losses_are_told_in_a_line() {
+        let mut headers = HeaderMap::new();
+        tell_losses(&mut headers, &Fidelity::new());
+        assert!(headers.is_empty());
+        let mut report = Fidelity::new();
+        report.dropped("seed", "why");
+        report.changed("tools[0].n\u{e9},\n", "why");
+        tell_losses(&mut headers, &report);
+        assert_eq!(headers[LOSSY], "seed=dropped, tools[0].n???=changed");
+        for i in 0..100 {
+            report.dropped(i, "why");
+        }
+        tell_losses(&mut headers, &report);
+        assert!(
+            headers[LOSSY]
+                .to_str()
+                .unwrap()
+                .ends_with("13=dropped, ...")
+        );
+    }
 
     #[test]
     fn waits_are_rounded_up() {

@@ -209,11 +209,13 @@ where
         Ok(ModelResponse {
             reply: Reply::Stream(stream),
             served,
+            fidelity,
             ..
         }) => {
             let body = StreamBody::streaming(stream, front, every);
             let mut response = reply::stream(Body::new(body));
             reply::tell(response.headers_mut(), &served);
+            reply::tell_losses(response.headers_mut(), &fidelity);
             response
         }
         Ok(response) => tell(response),
@@ -243,6 +245,7 @@ fn tell(answer: ModelResponse) -> Response<Body> {
     };
     response.headers_mut().extend(answer.headers);
     reply::tell(response.headers_mut(), &answer.served);
+    reply::tell_losses(response.headers_mut(), &answer.fidelity);
     response
 }
 
