@@ -1,0 +1,191 @@
+//! JSON text kept as it came.
+//!
+//! Translation must not change what it does not understand: number texts, key order and unknown members survive because
+//! they are carried as [`Json`], never as a parsed tree.
+
+mod read;
+mod write;
+
+use std::{fmt, sync::Arc};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
+
+pub(crate) use self::{
+    read::{Object, Path, Value},
+    write::{ObjectWriter, object},
+};
+use crate::error::Error;
+
+/// One JSON value as text: validated, otherwise untouched. Cloning shares the text.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Json(Arc<str>);
+
+impl Json {
+    /// Checks that `text` is one JSON value and keeps it.
+    ///
+    /// # Errors
+    /// If it is not; the message says where.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let raw: &RawValue =
+            serde_json::from_str(text).map_err(|e| Error::invalid("", format!("not JSON: {e}")))?;
+        Ok(Self(raw.get().into()))
+    }
+
+    /// Serialises a value.
+    ///
+    /// # Errors
+    /// If its `Serialize` fails, e.g. for a map whose keys are not strings.
+    pub fn from_serialize<T: Serialize + ?Sized>(value: &T) -> Result<Self, Error> {
+        serde_json::to_string(value)
+            .map(|text| Self(text.into()))
+            .map_err(|e| Error::invalid("", format!("cannot be written as JSON: {e}")))
+    }
+
+    /// `null`.
+    pub fn null() -> Self {
+        Self("null".into())
+    }
+
+    /// `{}`.
+    pub fn empty_object() -> Self {
+        Self("{}".into())
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Is it an object?
+    pub fn is_object(&self) -> bool {
+        self.0.starts_with('{')
+    }
+
+    /// Reads it into any type.
+    ///
+    /// # Errors
+    /// If it has another shape.
+    pub fn deserialize<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        serde_json::from_str(&self.0).map_err(|e| Error::invalid("", e.to_string()))
+    }
+}
+
+impl From<&RawValue> for Json {
+    fn from(raw: &RawValue) -> Self {
+        Self(raw.get().into())
+    }
+}
+
+impl fmt::Debug for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for Json {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        <&RawValue>::deserialize(&mut serde_json::Deserializer::from_str(&self.0))
+            .map_err(serde::ser::Error::custom)?
+            .serialize(serializer)
+    }
+}
+
+/// Named members that nobody has a field for, in their order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Extra(Vec<(String, Json)>);
+
+impl Extra {
+    /// None.
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Adds or replaces a member.
+    pub fn insert(&mut self, name: impl Into<String>, value: Json) {
+        let name = name.into();
+        match self.0.iter_mut().find(|(n, _)| *n == name) {
+            Some((_, slot)) => *slot = value,
+            None => self.0.push((name, value)),
+        }
+    }
+
+    /// The member of that name.
+    pub fn get(&self, name: &str) -> Option<&Json> {
+        self.0.iter().find(|(n, _)| n == name).map(|(_, v)| v)
+    }
+
+    /// Removes and returns the member of that name.
+    pub fn remove(&mut self, name: &str) -> Option<Json> {
+        let at = self.0.iter().position(|(n, _)| n == name)?;
+        Some(self.0.remove(at).1)
+    }
+
+    /// All members, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Json)> {
+        self.0.iter().map(|(n, v)| (n.as_str(), v))
+    }
+
+    /// Is there none?
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_survives_untouched() {
+        let body = br#"{"a":1.0,"b":12345678901234567890, "z" : {"y":1e2,"x":[ ]}}"#;
+        let root = Value::root(body).unwrap();
+        let mut object = root.object().unwrap();
+        assert_eq!(object.take_raw("b").unwrap().get(), "12345678901234567890");
+        let extra = object.into_extra();
+        assert_eq!(extra.get("z").unwrap().as_str(), r#"{"y":1e2,"x":[ ]}"#);
+        let written = crate::json::object(|o| {
+            o.field("n", "é\"")
+                .extra(&extra)
+                .array("l", [1, 2])
+                .optional("no", None::<u8>);
+        });
+        assert_eq!(
+            written.as_str(),
+            r#"{"n":"é\"","a":1.0,"z":{"y":1e2,"x":[ ]},"l":[1,2]}"#
+        );
+        assert_eq!(crate::json::object(|_| {}).as_str(), "{}");
+    }
+
+    #[test]
+    fn errors_name_the_place() {
+        let root = Value::root(br#"{"messages":[{"content":7}]}"#).unwrap();
+        let mut object = root.object().unwrap();
+        let messages = object.require("messages").unwrap();
+        let first = messages.items().unwrap().next().unwrap();
+        let mut message = first.object().unwrap();
+        let error = message.require("content").unwrap().string().unwrap_err();
+        assert_eq!(error.param(), Some("messages[0].content"));
+        assert!(
+            error.message().contains("must be a string, not 7"),
+            "{error}"
+        );
+        let error = message.require("role").unwrap_err();
+        assert_eq!(error.param(), Some("messages[0].role"));
+        assert!(Value::root(b"{").is_err());
+    }
+
+    #[test]
+    fn escaped_keys_and_duplicates() {
+        let root = Value::root(br#"{"m\u006fdel":"a","model":"b"}"#).unwrap();
+        let mut object = root.object().unwrap();
+        assert_eq!(object.take("model").unwrap().str().unwrap(), "b");
+        assert!(object.into_extra().is_empty());
+    }
+}
