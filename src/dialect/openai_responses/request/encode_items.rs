@@ -136,7 +136,8 @@ fn spoken(
         let attribution = part
             .as_text()
             .is_some_and(|text| is_attribution(at, *j, text));
-        !matches!(part, Content::ToolResult(_)) && !(attribution && role == "developer")
+        let left_out = attribution && role == "developer";
+        !left_out && !matches!(part, Content::ToolResult(_))
     });
     let mut written = Vec::new();
     let mut plain = None;

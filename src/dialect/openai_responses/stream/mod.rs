@@ -4,12 +4,14 @@ mod decoder;
 mod encoder;
 mod items;
 mod observer;
+mod pieces;
 
 #[cfg(test)]
 mod tests;
 
 pub(super) use self::{
-    decoder::{Decoder, Reader, citation},
+    decoder::{Decoder, Reader},
     encoder::Encoder,
     observer::Watcher,
+    pieces::citation,
 };
