@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use crate::{
     budget::CallBudget,
     chat::ChatRequest,
-    dialect::Dialect,
+    dialect::{Conversation, Dialect, Front},
     error::{Error, ErrorKind},
 };
 
@@ -141,10 +141,10 @@ impl Payload {
     /// # Errors
     /// If the body is not a JSON object, `model` is not a non-empty string, or `stream` is not a boolean.
     pub fn json(dialect: &'static dyn Dialect, bytes: Bytes) -> Result<Self, Error> {
-        let messages = dialect
+        let conversation = dialect
             .front()
-            .is_some_and(|front| front.requires_messages());
-        let peek = peek(&bytes, messages)?;
+            .map_or(Conversation::Unchecked, Front::conversation);
+        let peek = peek(&bytes, conversation)?;
         Ok(Self::with_parts(Some(dialect), bytes, peek))
     }
 
@@ -298,6 +298,8 @@ struct Members<'a> {
     stream_options: Option<&'a RawValue>,
     #[serde(borrow, default)]
     messages: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    input: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -306,7 +308,7 @@ struct StreamOptions {
     include_usage: Option<bool>,
 }
 
-fn peek(bytes: &[u8], messages: bool) -> Result<Peek, Error> {
+fn peek(bytes: &[u8], conversation: Conversation) -> Result<Peek, Error> {
     let members = members(bytes)?;
     let Some(model) = members.model.filter(|raw| raw.get() != "null") else {
         return Err(Error::invalid(
@@ -319,8 +321,10 @@ fn peek(bytes: &[u8], messages: bool) -> Result<Peek, Error> {
         Ok(_) => return Err(Error::invalid("model", "`model` must not be empty")),
         Err(_) => return Err(Error::invalid("model", "`model` must be a string")),
     }
-    if messages {
-        check_messages(members.messages.map(RawValue::get))?;
+    match conversation {
+        Conversation::Messages => check_messages(members.messages.map(RawValue::get))?,
+        Conversation::Input => check_input(members.input.map(RawValue::get))?,
+        Conversation::Unchecked => {}
     }
     let stream = match members.stream.map(RawValue::get) {
         Some("true") => true,
@@ -344,17 +348,25 @@ fn check_messages(messages: Option<&str>) -> Result<(), Error> {
     match messages {
         None | Some("null") => wrong("is required: a list with at least one message"),
         Some(text) if !text.starts_with('[') => wrong("must be a list of messages"),
-        Some(text)
-            if text
-                .get(1..)
-                .unwrap_or_default()
-                .trim_start()
-                .starts_with(']') =>
-        {
-            wrong("must not be empty")
-        }
+        Some(text) if is_empty_list(text) => wrong("must not be empty"),
         Some(_) => Ok(()),
     }
+}
+
+/// The same where it may be a text, and where the vendor may have it already.
+fn check_input(input: Option<&str>) -> Result<(), Error> {
+    let wrong = |why| Err(Error::invalid("input", format!("`input` {why}")));
+    match input {
+        Some(text) if is_empty_list(text) => wrong("must not be empty"),
+        None | Some("null") => Ok(()),
+        Some(text) if text.starts_with(['"', '[']) => Ok(()),
+        Some(_) => wrong("must be a text or a list of items"),
+    }
+}
+
+fn is_empty_list(json: &str) -> bool {
+    json.strip_prefix('[')
+        .is_some_and(|rest| rest.trim_start().starts_with(']'))
 }
 
 /// The object with `model` as its first member.
@@ -413,7 +425,7 @@ fn span(bytes: &[u8], raw: &RawValue) -> Option<Range<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::openai_chat::OpenAiChat;
+    use crate::dialect::{openai_chat::OpenAiChat, openai_responses::OpenAiResponses};
 
     fn payload(body: &str) -> Result<Payload, Error> {
         Payload::json(&OpenAiChat, Bytes::copy_from_slice(body.as_bytes()))
@@ -451,6 +463,24 @@ mod tests {
             let error = payload(body).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{body}");
             assert_eq!(error.param(), Some(param), "{body}");
+        }
+    }
+
+    #[test]
+    fn an_input_is_a_text_or_a_list_or_with_the_vendor() {
+        let payload = |body: &'static str| Payload::json(&OpenAiResponses, body.into());
+        for body in [
+            r#"{"model":"m","input":"hi"}"#,
+            r#"{"model":"m","input":[{}],"messages":[]}"#,
+            r#"{"model":"m","prompt":{"id":"p"}}"#,
+        ] {
+            assert!(payload(body).is_ok(), "{body}");
+        }
+        for body in [
+            r#"{"model":"m","input":[ ]}"#,
+            r#"{"model":"m","input":{}}"#,
+        ] {
+            assert_eq!(payload(body).unwrap_err().param(), Some("input"), "{body}");
         }
     }
 

@@ -1,5 +1,5 @@
-//! The official OpenAI and Anthropic Python SDKs, unmodified, through the gateway to vendors of both dialects: text, an image, two
-//! tools at once, their results; whole and streamed.
+//! The official OpenAI and Anthropic Python SDKs, unmodified, through the gateway to vendors of three dialects: text, an image,
+//! two tools at once, their results; whole and streamed.
 //!
 //! Runs when a Python with both SDKs is there (`TRUNKLINE_PYTHON`, else `python3`), and says so when it is not. With
 //! `TRUNKLINE_REQUIRE_SDKS=1` a missing SDK is a failure.
@@ -8,11 +8,11 @@ mod support;
 
 use std::process::Command;
 
-use support::{Running, served};
+use support::{Running, served, with_responses_vendor};
 use trunkline::testing::{Answer, Recorded, Script, Vendor};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn official_sdks_are_served_over_both_dialects() {
+async fn official_sdks_are_served_over_every_dialect() {
     let python = std::env::var("TRUNKLINE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     if !has_sdks(&python) {
         let required = std::env::var("TRUNKLINE_REQUIRE_SDKS").is_ok_and(|value| value == "1");
@@ -25,10 +25,15 @@ async fn official_sdks_are_served_over_both_dialects() {
         );
         return;
     }
-    let (openai, anthropic) = (Vendor::new(), Vendor::new());
+    let (openai, anthropic, responses) = (Vendor::new(), Vendor::new(), Vendor::new());
     openai.on(|request| Some(openai_answer(request)));
     anthropic.on(|request| Some(anthropic_answer(request)));
-    let servers = [served(&openai).await, served(&anthropic).await];
+    responses.on(|request| Some(responses_answer(request)));
+    let servers = [
+        served(&openai).await,
+        served(&anthropic).await,
+        served(&responses).await,
+    ];
     let text = r#"
 providers:
   o: { kind: openai-compatible, base_url: "${O}", accounts: [vendor-key] }
@@ -42,6 +47,8 @@ models:
         &[("O", servers[0].url("/v1")), ("A", servers[1].url("/v1"))],
     )
     .await;
+    let others = ["over-openai", "over-anthropic"];
+    with_responses_vendor(&gateway, "over-responses", &servers, &others);
 
     let url = gateway.url("");
     let output = tokio::task::spawn_blocking(move || {
@@ -59,11 +66,11 @@ models:
     );
     print!("{out}");
     assert!(output.status.success(), "{out}{err}");
-    assert_eq!(out.matches("ok:").count(), 9, "{out}");
+    assert_eq!(out.matches("ok:").count(), 19, "{out}");
 
-    // Four exchanges for each of two SDKs, whole and streamed.
-    for vendor in [&openai, &anthropic] {
-        assert_eq!(vendor.requests().len(), 16);
+    // Four exchanges for each of three APIs, whole and streamed; streams of Responses are read in two ways.
+    for vendor in [&openai, &anthropic, &responses] {
+        assert_eq!(vendor.requests().len(), 28);
         for request in vendor.requests() {
             let keys = format!(
                 "{:?}{:?}",
@@ -127,6 +134,21 @@ fn openai_answer(request: &Recorded) -> Answer {
     let stream = request.field("/stream").as_deref() == Some("true");
     let usage = request.field("/stream_options/include_usage").as_deref() == Some("true");
     script(&text, image, tools, results).openai("upstream", stream, usage)
+}
+
+fn responses_answer(request: &Recorded) -> Answer {
+    let text = request.text();
+    let image = text.contains("\"input_image\"") && text.contains("data:image/png;base64,iVBOR");
+    let results = ["sunny in Paris", "sunny in Rome"]
+        .iter()
+        .all(|result| text.contains(result))
+        && text.matches("\"function_call_output\"").count() == 2
+        && text.matches("\"function_call\"").count() == 2;
+    let tools = request.string("/tools/0/name").as_deref() == Some("weather")
+        && request.field("/tools/0/parameters/required").is_some()
+        && request.field("/tools/0/strict").as_deref() == Some("false");
+    let stream = request.field("/stream").as_deref() == Some("true");
+    script(&text, image, tools, results).responses("up", stream)
 }
 
 fn anthropic_answer(request: &Recorded) -> Answer {

@@ -100,7 +100,7 @@ impl ChatResponse {
                     Some(data) => out.redacted_thinking(data),
                     None => {
                         out.thinking(&thinking.text);
-                        out.signature(thinking.signature.as_deref().unwrap_or_default());
+                        out.signature(&thinking.told_signature());
                         out.close_block();
                     }
                 },

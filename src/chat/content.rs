@@ -1,5 +1,7 @@
 //! The parts of a message.
 
+use std::borrow::Cow;
+
 use crate::Json;
 
 /// One part of a message.
@@ -192,6 +194,27 @@ pub struct Thinking {
     pub redacted: Option<String>,
     /// The dialect that made it. Only there is the signature worth anything.
     pub origin: Option<&'static str>,
+}
+
+/// How the signature of a thinking block begins that is no vendor's signature at all: it tells which dialect's reasoning the
+/// block carries, because callers of Anthropic's dialect send a block back only with a signature. The dialect's name follows, and
+/// after a further dot what that dialect's vendor wants back.
+pub(crate) const FOREIGN_SIGNATURE_PREFIX: &str = "tl1.";
+
+impl Thinking {
+    /// The signature as it travels in events, which do not say whose reasoning it is.
+    pub(crate) fn told_signature(&self) -> Cow<'_, str> {
+        let own = self.signature.as_deref().unwrap_or_default();
+        match self.origin {
+            Some("openai-responses") if !own.starts_with("tl1.openai-responses") => {
+                let dot = if own.is_empty() { "" } else { "." };
+                Cow::Owned(format!(
+                    "{FOREIGN_SIGNATURE_PREFIX}openai-responses{dot}{own}"
+                ))
+            }
+            _ => Cow::Borrowed(own),
+        }
+    }
 }
 
 /// Where a piece of text was taken from.

@@ -7,6 +7,7 @@
 
 pub mod anthropic;
 pub mod openai_chat;
+pub mod openai_responses;
 
 mod alias;
 mod classify;
@@ -19,16 +20,13 @@ use http::{HeaderMap, StatusCode, response};
 
 pub(crate) use self::classify::has_error;
 pub use self::{classify::classify, retry_after::retry_after};
+pub(crate) use crate::chat::FOREIGN_SIGNATURE_PREFIX;
 use crate::{
     chat::{ChatEvent, ChatRequest, ChatResponse, EventSink, Fidelity, Usage},
     error::Error,
     provider::{Call, Quirks},
     wire::{Frame, Framing},
 };
-
-/// How the signature of a thinking block begins that is no vendor's signature at all: it tells which dialect's reasoning the
-/// block carries, because callers of Anthropic's dialect send a block back only with a signature. The dialect's name follows.
-pub(crate) const FOREIGN_SIGNATURE_PREFIX: &str = "tl1.";
 
 /// One wire format.
 pub trait Dialect: Debug + Send + Sync + 'static {
@@ -207,6 +205,13 @@ pub trait Front: Debug + Send + Sync + 'static {
     /// The frame that reports an error inside a stream.
     fn error_frame(&self, error: &Error) -> Frame;
 
+    /// All that is sent of an error inside a stream, after `sent` frames with data of which `first` was the first. The default is
+    /// the [`error_frame`](Self::error_frame); override it where clients count frames or wait for more than one.
+    fn last_words(&self, error: &Error, first: Option<&Frame>, sent: u64) -> Bytes {
+        let _ = (first, sent);
+        self.error_frame(error).into_raw()
+    }
+
     /// What to send while the vendor is silent; none if clients of this dialect cannot bear it.
     fn heartbeat(&self) -> Option<Bytes>;
 
@@ -225,9 +230,9 @@ pub trait Front: Debug + Send + Sync + 'static {
     /// The frame that ends a stream of this dialect, given the last frame with data; none if that was it.
     fn ending(&self, last: Option<&Frame>) -> Option<Frame>;
 
-    /// Is a member `messages`, a list with something in it, part of every request?
-    fn requires_messages(&self) -> bool {
-        true
+    /// Where a request holds its conversation. It is checked before anybody is called.
+    fn conversation(&self) -> Conversation {
+        Conversation::Messages
     }
 
     /// The list of models.
@@ -235,6 +240,18 @@ pub trait Front: Debug + Send + Sync + 'static {
 
     /// One model of the list.
     fn encode_model(&self, model: &str) -> Bytes;
+}
+
+/// Where a request of a [`Front`] holds its conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Conversation {
+    /// In `messages`, a list with something in it. It must be there.
+    Messages,
+    /// In `input`, a text or a list with something in it. Vendors may hold it for the caller: it may be absent.
+    Input,
+    /// Elsewhere: nothing is checked.
+    Unchecked,
 }
 
 /// What an answer's encoder must know of the request.

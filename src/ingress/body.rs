@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::{BoxError, dialect::Front, error::Error, response::EventStream};
+use crate::{BoxError, dialect::Front, error::Error, response::EventStream, wire};
 
 /// What is still to come of an answer whose headers have gone out.
 pub(super) type Late = Pin<Box<dyn Future<Output = Result<EventStream, Error>> + Send>>;
@@ -20,6 +20,9 @@ pub(super) struct StreamBody {
     state: State,
     front: &'static dyn Front,
     heartbeat: Option<Heartbeat>,
+    /// The first frame with data, and how many there were: some dialects' errors refer to them.
+    first: Option<wire::Frame>,
+    sent: u64,
 }
 
 enum State {
@@ -64,6 +67,8 @@ impl StreamBody {
         Self {
             state,
             front,
+            first: None,
+            sent: 0,
             heartbeat: every
                 .zip(front.heartbeat())
                 .map(|(every, bytes)| Heartbeat {
@@ -77,7 +82,9 @@ impl StreamBody {
 
     /// Tells the error in the stream; what follows is a cut connection, for a clean end would pass as success.
     fn fail(&mut self, error: Error) -> Bytes {
-        let bytes = self.front.error_frame(&error).into_raw();
+        let bytes = self
+            .front
+            .last_words(&error, self.first.as_ref(), self.sent);
         self.state = State::Cutting {
             flushed: false,
             error,
@@ -127,7 +134,15 @@ impl HttpBody for StreamBody {
                 },
                 State::Streaming(stream) => match stream.poll_frame(cx) {
                     Poll::Pending => break None,
-                    Poll::Ready(Some(Ok(frame))) => break Some(frame.into_raw()),
+                    Poll::Ready(Some(Ok(frame))) => {
+                        if frame.has_data() {
+                            this.sent += 1;
+                            if this.first.is_none() {
+                                this.first = Some(frame.clone());
+                            }
+                        }
+                        break Some(frame.into_raw());
+                    }
                     Poll::Ready(Some(Err(error))) => break Some(this.fail(error)),
                     Poll::Ready(None) => {
                         this.state = State::Over;

@@ -6,7 +6,8 @@
 //! | --- | --- |
 //! | `POST /chat/completions` | OpenAI's Chat Completions |
 //! | `POST /messages` | Anthropic's Messages |
-//! | `POST /models/{model}/chat/completions`, `…/messages` | the same, the model named in the path |
+//! | `POST /responses` | OpenAI's Responses; nothing is stored, so whatever refers to a stored answer needs a vendor of the dialect |
+//! | `POST /models/{model}/chat/completions`, `…/messages`, `…/responses` | the same, the model named in the path |
 //! | `GET /models`, `GET /models/{model}` | the models of [`IngressLayer::models`], in the dialect of the asker |
 //! | `HEAD /`, `HEAD /api/hello` | nothing: some clients ask whether anybody is there |
 //! | any method, `/{model}/{*path}` | any other endpoint of the chosen account, passed through; a `/` in the model's name is written `%2F` |

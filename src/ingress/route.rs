@@ -6,7 +6,9 @@ use http::{HeaderMap, Method, Uri};
 use percent_encoding::percent_decode_str;
 
 use crate::{
-    dialect::{Dialect, anthropic::Anthropic, openai_chat::OpenAiChat},
+    dialect::{
+        Dialect, anthropic::Anthropic, openai_chat::OpenAiChat, openai_responses::OpenAiResponses,
+    },
     error::{Error, ErrorKind},
 };
 
@@ -77,6 +79,7 @@ pub(super) fn route(method: &Method, uri: &Uri) -> Result<Route, (Error, Option<
     match path {
         "/chat/completions" => return chat(&OpenAiChat, None),
         "/messages" => return chat(&Anthropic, None),
+        "/responses" => return chat(&OpenAiResponses, None),
         "/models" => return only(Method::GET, "GET", Route::Models),
         _ => {}
     }
@@ -86,6 +89,10 @@ pub(super) fn route(method: &Method, uri: &Uri) -> Result<Route, (Error, Option<
         }
         if let Some(model) = rest.strip_suffix("/messages") {
             return chat(&Anthropic, Some(decode(model).map_err(|e| (e, None))?));
+        }
+        if let Some(model) = rest.strip_suffix("/responses") {
+            let model = decode(model).map_err(|e| (e, None))?;
+            return chat(&OpenAiResponses, Some(model));
         }
         let model = decode(rest).map_err(|e| (e, None))?;
         return only(Method::GET, "GET", Route::Model(model));
@@ -181,6 +188,10 @@ mod tests {
             ("HEAD /", "Greeting"),
             ("HEAD /api/hello", "Greeting"),
             ("GET /", "404 None"),
+            ("POST /v1/responses", "openai-responses None"),
+            ("POST /models/m/responses", "openai-responses Some(\"m\")"),
+            ("GET /v1/responses/resp_1", "404 None"),
+            ("DELETE /responses", "405 Some(\"POST\")"),
             ("GET /v1/models", "Models"),
             ("GET /v1/models/a/b", "Model(\"a/b\")"),
             ("GET /v1/chat/completions", "405 Some(\"POST\")"),

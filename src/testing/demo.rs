@@ -13,7 +13,7 @@ use super::{
 
 /// The talkative vendor: it quotes the caller, and calls the tool that the caller mentions.
 ///
-/// It serves `POST …/chat/completions`, `…/messages`, `…/messages/count_tokens`, and `GET …/models`, `…/models/{id}`; streams when
+/// It serves `POST …/chat/completions`, `…/responses`, `…/messages`, `…/messages/count_tokens`, and `GET …/models`, `…/models/{id}`; streams when
 /// the body asks for it; keeps `max_tokens` (one word is one token); and refuses what a vendor would refuse: JSON that is none, no
 /// messages, a path nobody serves. The same request always gets the same answer.
 ///
@@ -35,6 +35,7 @@ pub struct Demo {
 #[derive(Clone, Copy, PartialEq)]
 enum Manner {
     OpenAi,
+    Responses,
     Anthropic,
 }
 
@@ -69,6 +70,8 @@ impl Demo {
         if request.method == Method::POST {
             if path.ends_with("/chat/completions") {
                 return self.chat(request, Manner::OpenAi);
+            } else if path.ends_with("/responses") {
+                return self.chat(request, Manner::Responses);
             } else if path.ends_with("/messages") {
                 return self.chat(request, Manner::Anthropic);
             } else if path.ends_with("/messages/count_tokens") {
@@ -116,6 +119,7 @@ impl Demo {
                 stream,
                 body["stream_options"]["include_usage"] == true,
             ),
+            Manner::Responses => script.responses(model, stream),
             Manner::Anthropic => script.anthropic(model, stream),
         };
         answer.between(self.pace)
@@ -131,7 +135,9 @@ impl Default for Demo {
 impl Manner {
     fn refuse(self, status: u16, message: &str) -> Answer {
         match (self, status) {
-            (Self::OpenAi, _) => openai::error(status, "invalid_request_error", "", message),
+            (Self::OpenAi | Self::Responses, _) => {
+                openai::error(status, "invalid_request_error", "", message)
+            }
             (Self::Anthropic, 404) => anthropic::error(404, "not_found_error", message),
             (Self::Anthropic, _) => anthropic::error(status, "invalid_request_error", message),
         }
@@ -142,9 +148,15 @@ impl Manner {
 
 /// The body of a chat request, or why a vendor would refuse it.
 fn parse(request: &Recorded) -> Result<Value, &'static str> {
-    let Some(body) = request.value().filter(Value::is_object) else {
+    let Some(mut body) = request.value().filter(Value::is_object) else {
         return Err("The body is no JSON object.");
     };
+    if request.path().trim_end_matches('/').ends_with("/responses") {
+        body["messages"] = match conversation(&body["input"]) {
+            Some(messages) => messages,
+            None => return Err("input: a text or at least one item is required"),
+        };
+    }
     if body["messages"].as_array().is_none_or(Vec::is_empty) {
         return Err("messages: at least one message is required");
     }
@@ -155,11 +167,26 @@ fn parse(request: &Recorded) -> Result<Value, &'static str> {
     Ok(body)
 }
 
+/// The items of an input as messages.
+fn conversation(input: &Value) -> Option<Value> {
+    if input.is_string() {
+        return Some(json!([{"role": "user", "content": input}]));
+    }
+    let items = input.as_array().filter(|items| !items.is_empty())?;
+    let messages = items.iter().map(|item| match item["type"].as_str() {
+        Some("function_call_output" | "custom_tool_call_output") => {
+            json!({"role": "tool", "content": item["output"]})
+        }
+        _ => item.clone(),
+    });
+    Some(messages.collect())
+}
+
 fn list(manner: Manner, models: &[String]) -> String {
     let entries: Vec<String> = models.iter().map(|model| entry(manner, model)).collect();
     let entries = entries.join(",");
     match manner {
-        Manner::OpenAi => format!(r#"{{"object":"list","data":[{entries}]}}"#),
+        Manner::OpenAi | Manner::Responses => format!(r#"{{"object":"list","data":[{entries}]}}"#),
         Manner::Anthropic => format!(
             r#"{{"data":[{entries}],"has_more":false,"first_id":{},"last_id":{}}}"#,
             models
@@ -175,7 +202,7 @@ fn list(manner: Manner, models: &[String]) -> String {
 fn entry(manner: Manner, model: &str) -> String {
     let model = quote(model);
     match manner {
-        Manner::OpenAi => {
+        Manner::OpenAi | Manner::Responses => {
             format!(r#"{{"id":{model},"object":"model","created":1750000000,"owned_by":"demo"}}"#)
         }
         Manner::Anthropic => format!(

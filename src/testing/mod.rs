@@ -52,6 +52,7 @@ mod openai;
 mod playback;
 mod recorded;
 mod reply;
+mod responses;
 mod score;
 mod script;
 mod server;

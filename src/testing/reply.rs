@@ -15,7 +15,7 @@ pub(super) fn reply(body: &Value, model: &str) -> Script {
 
 /// Four bytes to a token, over everything a model would read.
 pub(super) fn input_tokens(body: &Value) -> u64 {
-    let bytes: usize = ["system", "messages", "tools"]
+    let bytes: usize = ["system", "instructions", "messages", "tools"]
         .iter()
         .filter(|name| !body[**name].is_null())
         .map(|name| body[*name].to_string().len())
@@ -29,7 +29,7 @@ fn say(body: &Value, model: &str) -> Script {
         .and_then(|messages| messages.last())
         .unwrap_or(&Value::Null);
     let said = text_of(&last["content"]);
-    let limit = ["max_completion_tokens", "max_tokens"]
+    let limit = ["max_completion_tokens", "max_output_tokens", "max_tokens"]
         .iter()
         .find_map(|name| body[*name].as_u64())
         .and_then(|limit| usize::try_from(limit).ok())
@@ -40,11 +40,10 @@ fn say(body: &Value, model: &str) -> Script {
     }
     if let Some(tool) = wanted_tool(body, &said) {
         let name = tool_name(tool);
-        let schema = if tool["function"].is_object() {
-            &tool["function"]["parameters"]
-        } else {
-            &tool["input_schema"]
-        };
+        let schema = [&tool["function"]["parameters"], &tool["input_schema"]]
+            .into_iter()
+            .find(|schema| schema.is_object())
+            .unwrap_or(&tool["parameters"]);
         let id = format!(
             "call_demo_{}",
             body["messages"].as_array().map_or(0, Vec::len)

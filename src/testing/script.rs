@@ -1,6 +1,6 @@
 //! What a model says, before it is spelled in a dialect.
 
-use super::{Answer, anthropic, openai};
+use super::{Answer, anthropic, openai, responses};
 
 /// One turn of a model: thinking, text and tool calls in the order given, usage, and why it stopped.
 ///
@@ -125,6 +125,15 @@ impl Script {
             openai::stream(self, model, include_usage)
         } else {
             openai::whole(self, model)
+        }
+    }
+
+    /// The answer of OpenAI's Responses.
+    pub fn responses(&self, model: &str, stream: bool) -> Answer {
+        if stream {
+            responses::stream(self, model)
+        } else {
+            responses::whole(self, model)
         }
     }
 

@@ -2,7 +2,8 @@
 
 usage: run.py GATEWAY_URL
 
-Speaks both dialects to the models `over-openai` and `over-anthropic`, which scripted vendors of those dialects serve. The vendors
+Speaks Chat Completions, Responses and Messages to the models `over-openai`, `over-anthropic` and `over-responses`, which scripted
+vendors of those dialects serve. The vendors
 answer by what they are asked: see tests/sdk.rs. Prints a line for each exchange, and exits with 1 at the first that is not as it
 should be.
 """
@@ -141,12 +142,62 @@ def anthropic_sdk(model, stream):
     check("both sunny" in text_of(message) and message.stop_reason == "end_turn", f"results: {message}")
 
 
+# ---- OpenAI's SDK, Responses
+
+RESPONSES_TOOLS = [{"type": "function", "name": "weather", "description": "The weather of a city", "parameters": SCHEMA, "strict": False}]
+
+
+def responses_call(model, stream, input, **more):
+    """The whole response, streamed or not."""
+    if not stream:
+        return chat.responses.create(model=model, input=input, **more)
+    # Raw events first: this way the order is seen as it is.
+    with chat.responses.create(model=model, input=input, stream=True, **more) as events:
+        numbers = [event.sequence_number for event in events]
+    check(numbers == list(range(len(numbers))), f"sequence: {numbers}")
+    with chat.responses.stream(model=model, input=input, **more) as events:
+        kinds = [event.type for event in events]
+        answer = events.get_final_response()
+    check(kinds[0] == "response.created" and kinds[-1] == "response.completed", f"events: {kinds}")
+    return answer
+
+
+def responses_sdk(model, stream):
+    answer = responses_call(model, stream, "Say hello", instructions="Be brief.")
+    check("Hello" in answer.output_text and answer.status == "completed", f"text: {answer}")
+    check(answer.usage.input_tokens > 0 and answer.usage.output_tokens > 0, f"usage: {answer.usage}")
+    check(answer.usage.total_tokens == answer.usage.input_tokens + answer.usage.output_tokens, f"usage: {answer.usage}")
+
+    picture = [
+        {"type": "input_text", "text": "What is in the picture?"},
+        {"type": "input_image", "image_url": f"data:image/png;base64,{PIXEL}", "detail": "auto"},
+    ]
+    answer = responses_call(model, stream, [{"role": "user", "content": picture}])
+    check("one pixel" in answer.output_text, f"image: {answer}")
+
+    items = [{"role": "user", "content": QUESTION}]
+    answer = responses_call(model, stream, items, tools=RESPONSES_TOOLS, store=False)
+    calls = [item for item in answer.output if item.type == "function_call"]
+    check([call.name for call in calls] == ["weather", "weather"], f"calls: {calls}")
+    check([json.loads(call.arguments)["city"] for call in calls] == CITIES, f"arguments: {calls}")
+    check(len({call.call_id for call in calls}) == 2, f"ids: {calls}")
+
+    # As the SDK's own guide does it: the output goes back as it came.
+    items += [item.to_dict() for item in answer.output]
+    for call in calls:
+        city = json.loads(call.arguments)["city"]
+        items.append({"type": "function_call_output", "call_id": call.call_id, "output": f"sunny in {city}"})
+    answer = responses_call(model, stream, items, tools=RESPONSES_TOOLS, store=False)
+    check("both sunny" in answer.output_text, f"results: {answer}")
+
+
 # ---- errors are the SDKs' own kinds
 
 
 def errors():
     for call, kind in [
         (lambda: chat.chat.completions.create(model="nobody", messages=[{"role": "user", "content": "x"}]), openai.NotFoundError),
+        (lambda: chat.responses.create(model="nobody", input="x"), openai.NotFoundError),
         (lambda: claude.messages.create(model="nobody", max_tokens=5, messages=[{"role": "user", "content": "x"}]), anthropic.NotFoundError),
     ]:
         try:
@@ -155,13 +206,20 @@ def errors():
             check("nobody" in str(error), f"error: {error}")
         else:
             check(False, f"no {kind}")
-    check([m.id for m in chat.models.list()] == ["over-anthropic", "over-openai"], "OpenAI's list of models")
-    check([m.id for m in claude.models.list()] == ["over-anthropic", "over-openai"], "Anthropic's list of models")
+    try:
+        chat.responses.create(model="over-openai", input="x", previous_response_id="resp_1")
+    except openai.BadRequestError as error:
+        check(error.code == "previous_response_not_found", f"error: {error}")
+    else:
+        check(False, "nothing is stored here")
+    check([m.id for m in chat.models.list()] == sorted(MODELS), "OpenAI's list of models")
+    check([m.id for m in claude.models.list()] == sorted(MODELS), "Anthropic's list of models")
 
 
-for model in ["over-openai", "over-anthropic"]:
+MODELS = ["over-openai", "over-anthropic", "over-responses"]
+for model in MODELS:
     for stream in [False, True]:
-        for name, run in [("openai", openai_sdk), ("anthropic", anthropic_sdk)]:
+        for name, run in [("openai", openai_sdk), ("responses", responses_sdk), ("anthropic", anthropic_sdk)]:
             run(model, stream)
             print(f"ok: {name} SDK, {model}, {'stream' if stream else 'whole'}")
 errors()

@@ -9,17 +9,17 @@ use crate::{
     wire::Frame,
 };
 
-/// The body of an HTTP error.
-pub(super) fn body(error: &Error) -> Bytes {
-    match own_body(error) {
+/// The body of an HTTP error, in the shape that `dialect` shares with this one.
+pub(in crate::dialect) fn body(error: &Error, dialect: &str) -> Bytes {
+    match own_body(error, dialect) {
         Some(bytes) => bytes.clone(),
-        None => built(error),
+        None => built(error, dialect),
     }
 }
 
 /// The frame that reports an error inside a stream: OpenAI's clients look for a top-level `error`.
 pub(super) fn frame(error: &Error) -> Frame {
-    let kept = own_body(error).filter(|bytes| {
+    let kept = own_body(error, NAME).filter(|bytes| {
         serde_json::from_slice::<serde_json::Value>(bytes)
             .is_ok_and(|value| value.get("error").is_some_and(|e| e.is_object()))
     });
@@ -30,16 +30,16 @@ pub(super) fn frame(error: &Error) -> Frame {
         }
         Some(bytes) => match serde_json::from_slice::<serde_json::Value>(bytes) {
             Ok(value) => Frame::new(None, value.to_string()),
-            Err(_) => Frame::new(None, built(error)),
+            Err(_) => Frame::new(None, built(error, NAME)),
         },
-        None => Frame::new(None, built(error)),
+        None => Frame::new(None, built(error, NAME)),
     }
 }
 
 /// The vendor's own body, if it is in this dialect and about the call rather than about our account.
-fn own_body(error: &Error) -> Option<&Bytes> {
+fn own_body<'e>(error: &'e Error, dialect: &str) -> Option<&'e Bytes> {
     let body = error.body()?;
-    (body.dialect == NAME && !is_ours(error)).then_some(&body.bytes)
+    (body.dialect == dialect && !is_ours(error)).then_some(&body.bytes)
 }
 
 /// Is the failure one of our own accounts'? Then what the vendor said is not for callers.
@@ -52,11 +52,11 @@ fn is_ours(error: &Error) -> bool {
     }
 }
 
-fn built(error: &Error) -> Bytes {
+pub(in crate::dialect) fn built(error: &Error, dialect: &str) -> Bytes {
     // A code in another vendor's words means nothing to OpenAI's clients.
     let code = error
         .code()
-        .filter(|_| error.body().is_none_or(|body| body.dialect == NAME));
+        .filter(|_| error.body().is_none_or(|body| body.dialect == dialect));
     let (kind, code) = match error.kind() {
         ErrorKind::InvalidRequest => ("invalid_request_error", code),
         ErrorKind::NotFound => ("invalid_request_error", Some("model_not_found")),
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn the_vendors_own_words_are_kept() {
         let said = r#"{ "error": {"message":"no","type":"x","extra":[1]} }"#;
-        assert_eq!(body(&vendor(NAME, 400, said)), said);
+        assert_eq!(body(&vendor(NAME, 400, said), NAME), said);
         assert_eq!(frame(&vendor(NAME, 400, said)).data(), said.as_bytes());
         // Mistral's shape has no top-level `error`: clients would read on.
         let flat = vendor(NAME, 400, r#"{"object":"error","message":"no"}"#);
@@ -141,8 +141,8 @@ mod tests {
             r#"{"error":{"message":"Incorrect API key provided: sk-1","code":"invalid_api_key"}}"#;
         let error = vendor(NAME, 401, said);
         for bytes in [
-            body(&error),
-            body(&error.with_kind(ErrorKind::StreamBroken)),
+            body(&error, NAME),
+            body(&error.with_kind(ErrorKind::StreamBroken), NAME),
         ] {
             let text = String::from_utf8(bytes.to_vec()).unwrap();
             assert!(
@@ -176,14 +176,14 @@ mod tests {
                 r#"{"error":{"message":"model: x","type":"invalid_request_error","param":null,"code":"model_not_found"}}"#,
             ),
         ] {
-            assert_eq!(body(&vendor("anthropic", status, said)), wanted);
+            assert_eq!(body(&vendor("anthropic", status, said), NAME), wanted);
         }
         let ours = Error::invalid(
             "messages[2].content",
             "`messages[2].content` must be a string",
         );
         assert_eq!(
-            body(&ours),
+            body(&ours, NAME),
             r#"{"error":{"message":"`messages[2].content` must be a string","type":"invalid_request_error","param":"messages[2].content","code":null}}"#
         );
     }

@@ -18,15 +18,15 @@
 //! five places); what callers send is read strictly and with the path of whatever is wrong; what is written is what OpenAI
 //! itself would have sent.
 
-mod error;
+pub(super) mod error;
 mod finish;
-mod model;
-mod reasoning;
-mod request;
-mod response;
+pub(super) mod model;
+pub(super) mod reasoning;
+pub(super) mod request;
+pub(super) mod response;
 mod stream;
 mod usage;
-mod wire;
+pub(super) mod wire;
 
 use std::borrow::Cow;
 
@@ -107,7 +107,7 @@ impl Front for OpenAiChat {
     }
 
     fn encode_error(&self, error: &Error) -> Bytes {
-        error::body(error)
+        error::body(error, NAME)
     }
 
     fn error_frame(&self, error: &Error) -> Frame {

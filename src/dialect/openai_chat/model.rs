@@ -4,7 +4,7 @@ use crate::chat::Effort;
 
 /// A model, as far as its name tells.
 #[derive(Clone, Debug)]
-pub(super) struct Model {
+pub(in crate::dialect) struct Model {
     /// Lower case, without a vendor's prefix.
     name: String,
     /// Of `gpt-<major>.<minor>`.
@@ -12,7 +12,7 @@ pub(super) struct Model {
 }
 
 impl Model {
-    pub(super) fn new(name: &str) -> Self {
+    pub(in crate::dialect) fn new(name: &str) -> Self {
         let name = name.rsplit('/').next().unwrap_or(name).to_ascii_lowercase();
         let version = version(&name);
         Self { name, version }
@@ -28,27 +28,27 @@ impl Model {
     }
 
     /// One of OpenAI's hosted models.
-    pub(super) fn is_openai(&self) -> bool {
+    pub(in crate::dialect) fn is_openai(&self) -> bool {
         self.is_o_series() || self.version.is_some() || self.name.starts_with("chatgpt-")
     }
 
     /// One of OpenAI's that think.
-    pub(super) fn is_openai_reasoning(&self) -> bool {
+    pub(in crate::dialect) fn is_openai_reasoning(&self) -> bool {
         self.is_o_series() || self.at_least((5, 0)) && !self.name.contains("-chat")
     }
 
     /// Are sampling parameters fixed? From 5.1 on only while it thinks.
-    pub(super) fn fixes_sampling(&self, effort: Option<Effort>) -> bool {
+    pub(in crate::dialect) fn fixes_sampling(&self, effort: Option<Effort>) -> bool {
         self.is_openai_reasoning() && !(self.at_least((5, 1)) && effort == Some(Effort::None))
     }
 
     /// Does it know explicit cache breakpoints on parts?
-    pub(super) fn takes_breakpoints(&self) -> bool {
+    pub(in crate::dialect) fn takes_breakpoints(&self) -> bool {
         self.at_least((5, 6))
     }
 
     /// Does it refuse function tools here while it thinks as hard as `effort` says?
-    pub(super) fn refuses_tools(&self, effort: Option<Effort>) -> bool {
+    pub(in crate::dialect) fn refuses_tools(&self, effort: Option<Effort>) -> bool {
         match effort {
             Some(Effort::None) => false,
             Some(_) => self.at_least((5, 4)) && self.is_openai_reasoning(),
@@ -58,17 +58,17 @@ impl Model {
     }
 
     /// Does it refuse stop texts?
-    pub(super) fn refuses_stop(&self) -> bool {
+    pub(in crate::dialect) fn refuses_stop(&self) -> bool {
         self.name.starts_with("o3") || self.name.starts_with("o4")
     }
 
     /// A Claude model behind an OpenAI-like door.
-    pub(super) fn is_claude(&self) -> bool {
+    pub(in crate::dialect) fn is_claude(&self) -> bool {
         self.name.starts_with("claude")
     }
 
     /// The nearest level it takes; none if the name does not tell that it takes any.
-    pub(super) fn effort(&self, wanted: Effort) -> Option<Effort> {
+    pub(in crate::dialect) fn effort(&self, wanted: Effort) -> Option<Effort> {
         use Effort as E;
         let between = |low: Effort, high: Effort| Some(wanted.clamp(low, high));
         if self.is_o_series() || self.name.starts_with("gpt-oss") {
@@ -101,7 +101,7 @@ impl Model {
     }
 
     /// Is thinking switched off by `thinking: {type: disabled}`?
-    pub(super) fn has_thinking_switch(&self) -> bool {
+    pub(in crate::dialect) fn has_thinking_switch(&self) -> bool {
         ["deepseek", "glm", "kimi", "doubao"]
             .iter()
             .any(|family| self.name.starts_with(family))

@@ -6,10 +6,16 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::wire::{Message, Text};
-use crate::json::{self, Json};
+use crate::{
+    dialect::FOREIGN_SIGNATURE_PREFIX,
+    json::{self, Json},
+};
 
 /// The `format` of reasoning that Claude models made: its signatures and its encrypted data are Anthropic's.
 const CLAUDE: &str = "anthropic-claude-v1";
+
+/// The `format` of reasoning that vendors of OpenAI's Responses encrypted.
+pub(in crate::dialect) const RESPONSES: &str = "openai-responses-v1";
 
 /// A piece of reasoning.
 #[derive(Debug, PartialEq)]
@@ -98,10 +104,24 @@ pub(super) fn signed(text: &str, signature: &str, index: usize) -> Json {
 
 /// A `reasoning_details` item for reasoning that Anthropic encrypted.
 pub(super) fn encrypted(data: &str, index: usize) -> Json {
+    encrypted_as(CLAUDE, data, index)
+}
+
+/// A `reasoning_details` item for a signature in events: signed text, or what a vendor of OpenAI's Responses wants back. None for
+/// reasoning of others, which needs no more than its text.
+pub(super) fn carried(text: &str, signature: &str, index: usize) -> Option<Json> {
+    let Some(tag) = signature.strip_prefix(FOREIGN_SIGNATURE_PREFIX) else {
+        return Some(signed(text, signature, index));
+    };
+    let data = tag.strip_prefix("openai-responses.")?;
+    Some(encrypted_as(RESPONSES, data, index))
+}
+
+fn encrypted_as(format: &str, data: &str, index: usize) -> Json {
     json::object(|o| {
         o.field("type", "reasoning.encrypted")
             .field("data", data)
-            .field("format", CLAUDE)
+            .field("format", format)
             .field("index", &index);
     })
 }

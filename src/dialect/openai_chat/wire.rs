@@ -10,25 +10,25 @@ use serde_json::value::RawValue;
 
 /// A text. Numbers are taken as texts, everything else as none.
 #[derive(Debug, Default)]
-pub(super) struct Text<'a>(Option<Cow<'a, str>>);
+pub(in crate::dialect) struct Text<'a>(Option<Cow<'a, str>>);
 
 impl<'a> Text<'a> {
-    pub(super) fn into_cow(self) -> Cow<'a, str> {
+    pub(in crate::dialect) fn into_cow(self) -> Cow<'a, str> {
         self.0.unwrap_or_default()
     }
 
-    pub(super) fn as_str(&self) -> &str {
+    pub(in crate::dialect) fn as_str(&self) -> &str {
         self.0.as_deref().unwrap_or_default()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::dialect) fn is_empty(&self) -> bool {
         self.as_str().is_empty()
     }
 }
 
 /// A count. Texts and fractions are read, everything else is none.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Count(pub(super) Option<u64>);
+pub(in crate::dialect) struct Count(pub(in crate::dialect) Option<u64>);
 
 /// The content of a message: a text, or a list of parts.
 #[derive(Debug, Default)]
@@ -199,7 +199,7 @@ impl<'a> Function<'a> {
 }
 
 /// A JSON string's text.
-pub(super) fn string(json: &str) -> Cow<'_, str> {
+pub(in crate::dialect) fn string(json: &str) -> Cow<'_, str> {
     match serde_json::from_str::<Text<'_>>(json) {
         Ok(Text(Some(text))) => text,
         _ => Cow::Borrowed(""),

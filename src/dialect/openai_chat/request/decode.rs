@@ -57,7 +57,7 @@ pub(in super::super) fn decode(body: &[u8]) -> Result<ChatRequest, Error> {
 }
 
 /// Reads a member that may be absent.
-pub(super) fn read<'a, 'p, T>(
+pub(in crate::dialect) fn read<'a, 'p, T>(
     value: Option<Value<'a, 'p>>,
     read: impl FnOnce(Value<'a, 'p>) -> Result<T, Error>,
 ) -> Result<Option<T>, Error> {
@@ -65,7 +65,7 @@ pub(super) fn read<'a, 'p, T>(
 }
 
 /// `cache_control`, or OpenAI's own `prompt_cache_breakpoint`.
-pub(super) fn cache_marker(value: &Value<'_, '_>) -> Result<CacheMarker, Error> {
+pub(in crate::dialect) fn cache_marker(value: &Value<'_, '_>) -> Result<CacheMarker, Error> {
     let mut marker = value.object()?;
     Ok(CacheMarker::new(read(marker.take("ttl"), |v| v.string())?))
 }

@@ -89,7 +89,7 @@ fn part(value: &Value<'_, '_>, content: &mut Vec<Content>) -> Result<(), Error> 
 }
 
 /// Puts a cache breakpoint after a part.
-pub(super) fn mark(part: &mut Content, marker: CacheMarker) {
+pub(in crate::dialect) fn mark(part: &mut Content, marker: CacheMarker) {
     match part {
         Content::Text { cache, .. } => *cache = Some(marker),
         Content::Image(media) | Content::Document(media) | Content::Audio(media) => {
@@ -152,7 +152,7 @@ fn file(value: &Value<'_, '_>) -> Result<Media, Error> {
 }
 
 /// An address, or a data URI taken apart.
-fn source(value: &Value<'_, '_>) -> Result<Source, Error> {
+pub(in crate::dialect) fn source(value: &Value<'_, '_>) -> Result<Source, Error> {
     let url = value.string()?;
     let Some(rest) = url.strip_prefix("data:") else {
         return Ok(Source::Url(url));

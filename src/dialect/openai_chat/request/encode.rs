@@ -88,7 +88,7 @@ impl Writer<'_> {
         let empty = Reasoning::default();
         let asked = self.request.reasoning.as_ref();
         let details = self.quirks.reasoning == ReasoningField::Details;
-        let level = asked.and_then(|asked| self.level(asked));
+        let level = asked.and_then(level);
         if has_functions && !details && self.model.refuses_tools(level) {
             self.report.changed(
                 "reasoning_effort",
@@ -144,25 +144,6 @@ impl Writer<'_> {
             ),
         }
         taken
-    }
-
-    fn level(&self, asked: &Reasoning) -> Option<Effort> {
-        if asked.enabled == Some(false) {
-            return Some(Effort::None);
-        }
-        let by_budget = || {
-            asked.budget.map(|budget| match budget {
-                0 => Effort::None,
-                1..=1024 => Effort::Low,
-                1025..=2048 => Effort::Medium,
-                2049..=4096 => Effort::High,
-                4097..=8192 => Effort::XHigh,
-                _ => Effort::Max,
-            })
-        };
-        // Thinking that is on without a level is Anthropic's own default: high.
-        let by_switch = || (asked.enabled == Some(true)).then_some(Effort::High);
-        asked.effort.or_else(by_budget).or_else(by_switch)
     }
 
     /// OpenRouter's `reasoning`, which every model there takes.
@@ -356,7 +337,7 @@ impl Writer<'_> {
     }
 }
 
-fn fingerprint(text: &str) -> String {
+pub(in crate::dialect) fn fingerprint(text: &str) -> String {
     let mut out = String::new();
     for byte in Sha256::digest(text.as_bytes()).iter().take(16) {
         // Writing to a String cannot fail.
@@ -365,8 +346,28 @@ fn fingerprint(text: &str) -> String {
     out
 }
 
+/// The level that a setting comes to.
+pub(in crate::dialect) fn level(asked: &Reasoning) -> Option<Effort> {
+    if asked.enabled == Some(false) {
+        return Some(Effort::None);
+    }
+    let by_budget = || {
+        asked.budget.map(|budget| match budget {
+            0 => Effort::None,
+            1..=1024 => Effort::Low,
+            1025..=2048 => Effort::Medium,
+            2049..=4096 => Effort::High,
+            4097..=8192 => Effort::XHigh,
+            _ => Effort::Max,
+        })
+    };
+    // Thinking that is on without a level is Anthropic's own default: high.
+    let by_switch = || (asked.enabled == Some(true)).then_some(Effort::High);
+    asked.effort.or_else(by_budget).or_else(by_switch)
+}
+
 /// The session in a user id that is JSON, as Claude Code sends it.
-fn session(user: &str) -> Option<String> {
+pub(in crate::dialect) fn session(user: &str) -> Option<String> {
     let value = Value::root(user.as_bytes()).ok()?;
     let found = value.object().ok()?.take("session_id")?.string().ok();
     found.filter(|id| !id.is_empty() && id.len() <= 64)

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How Claude Code's first system block begins: it tells Anthropic who pays, and nobody else anything.
-const ATTRIBUTION: &str = "x-anthropic-billing-header:";
+pub(in crate::dialect) const ATTRIBUTION: &str = "x-anthropic-billing-header:";
 
 /// Writes the conversation.
 pub(super) fn messages(w: &mut Writer<'_>) -> Result<Vec<Json>, Error> {

@@ -123,7 +123,7 @@ fn marker(w: &mut Writer<'_>, cache: &CacheMarker) -> Option<(&'static str, Json
 }
 
 /// The text of a document that is text, under its title.
-pub(super) fn document_text(medium: &Media) -> Option<String> {
+pub(in crate::dialect) fn document_text(medium: &Media) -> Option<String> {
     let body = match &medium.source {
         Source::Text(text) => text.clone(),
         Source::Parts(parts) => {
@@ -221,7 +221,7 @@ fn typed(kind: &str, inner: &Json) -> Json {
     })
 }
 
-fn data_uri(media_type: &str, data: &str) -> String {
+pub(in crate::dialect) fn data_uri(media_type: &str, data: &str) -> String {
     format!("data:{media_type};base64,{data}")
 }
 

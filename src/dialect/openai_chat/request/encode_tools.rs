@@ -185,7 +185,7 @@ fn named(name: &str, kept: &[(&Tool, Json)]) -> Option<Json> {
 }
 
 /// Would OpenAI take the schema as strict: is every property required, and none beside them allowed?
-pub(super) fn can_be_strict(schema: &Json) -> bool {
+pub(in crate::dialect) fn can_be_strict(schema: &Json) -> bool {
     fn check(schema: &serde_json::Value) -> bool {
         let serde_json::Value::Object(members) = schema else {
             return match schema {

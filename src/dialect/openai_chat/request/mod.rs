@@ -14,3 +14,11 @@ mod encode_tools;
 mod tests;
 
 pub(super) use self::{ask::ask_for_usage, decode::decode, encode::encode};
+pub(in crate::dialect) use self::{
+    decode::{cache_marker, read},
+    decode_parts::{mark, source},
+    encode::{fingerprint, level, session},
+    encode_messages::ATTRIBUTION,
+    encode_parts::{data_uri, document_text},
+    encode_tools::can_be_strict,
+};

@@ -16,9 +16,7 @@ use crate::{
     chat::{
         CallKind, ChatResponse, Collector, Content, EventSink, Stop, StopReason, Thinking, ToolCall,
     },
-    dialect::{
-        Asked, Dialect, FOREIGN_SIGNATURE_PREFIX, anthropic::Anthropic, classify, has_error,
-    },
+    dialect::{Asked, Dialect, anthropic::Anthropic, classify, has_error},
     error::{Error, ErrorKind},
     json::{self, Extra, Json, Value},
 };
@@ -183,9 +181,10 @@ pub(super) fn detail(thinking: &Thinking, index: usize) -> Option<Json> {
     if let Some(data) = &thinking.redacted {
         return Some(reasoning::encrypted(data, index));
     }
-    let signature = thinking.signature.as_deref()?;
-    (!signature.starts_with(FOREIGN_SIGNATURE_PREFIX))
-        .then(|| reasoning::signed(&thinking.text, signature, index))
+    let signature = thinking.told_signature();
+    (!signature.is_empty())
+        .then(|| reasoning::carried(&thinking.text, &signature, index))
+        .flatten()
 }
 
 fn tool_call(call: &ToolCall) -> Json {
@@ -219,7 +218,7 @@ pub(super) fn id(id: &str, created: u64) -> Cow<'_, str> {
 }
 
 /// The model's name as the caller knows it.
-pub(super) fn model_name<'m>(asked: &'m str, said: &'m str) -> &'m str {
+pub(in crate::dialect) fn model_name<'m>(asked: &'m str, said: &'m str) -> &'m str {
     if asked.is_empty() { said } else { asked }
 }
 
@@ -232,7 +231,7 @@ pub(super) fn stop_extras(stop: &Stop) -> Json {
 }
 
 /// Why the model declined, where only the details tell.
-pub(super) fn explanation(stop: &Stop) -> Option<String> {
+pub(in crate::dialect) fn explanation(stop: &Stop) -> Option<String> {
     let details = stop.details.as_ref()?;
     let value = Value::root(details.as_str().as_bytes()).ok()?;
     let mut object = value.object().ok()?;
@@ -241,7 +240,7 @@ pub(super) fn explanation(stop: &Stop) -> Option<String> {
 }
 
 /// The list of models.
-pub(super) fn models(models: &[&str]) -> Bytes {
+pub(in crate::dialect) fn models(models: &[&str]) -> Bytes {
     let list = json::object(|o| {
         o.field("object", "list")
             .array("data", models.iter().map(|name| model(name)));
@@ -250,7 +249,7 @@ pub(super) fn models(models: &[&str]) -> Bytes {
 }
 
 /// One model of the list.
-pub(super) fn model(name: &str) -> Json {
+pub(in crate::dialect) fn model(name: &str) -> Json {
     json::object(|o| {
         o.field("id", name)
             .field("object", "model")

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::super::{NAME, finish, reasoning, response, usage};
 use crate::{
     chat::{Block, CallKind, ChatEvent, Citation, Delta, Stop, StopReason, Usage},
-    dialect::{Asked, EventEncoder, FOREIGN_SIGNATURE_PREFIX},
+    dialect::{Asked, EventEncoder},
     json::{self, Json, ObjectWriter},
     wire::Frame,
 };
@@ -213,9 +213,8 @@ impl Encoder {
     /// The block is whole: a signature goes out once, with all that it is about.
     fn close(&mut self, out: &mut VecDeque<Frame>) {
         let signature = self.signature.take();
-        let signature = signature.filter(|s| !s.starts_with(FOREIGN_SIGNATURE_PREFIX));
-        if let Some(signature) = signature {
-            let detail = reasoning::signed(&self.thinking, &signature, self.details);
+        let detail = signature.and_then(|s| reasoning::carried(&self.thinking, &s, self.details));
+        if let Some(detail) = detail {
             self.detail(&detail, out);
         }
     }

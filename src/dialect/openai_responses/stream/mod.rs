@@ -1,0 +1,17 @@
+//! Streams: events read, watched and written.
+
+mod decoder;
+mod encoder;
+mod items;
+mod observer;
+mod pieces;
+
+#[cfg(test)]
+mod tests;
+
+pub(super) use self::{
+    decoder::{Decoder, Reader},
+    encoder::Encoder,
+    observer::Watcher,
+    pieces::citation,
+};
