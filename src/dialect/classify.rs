@@ -5,7 +5,10 @@ use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::retry_after;
+use super::{
+    retry_after,
+    rpc_details::{Details, Quota},
+};
 use crate::error::{Error, ErrorKind, Scope};
 
 /// Turns a refusal, or an error inside a 200, into an [`Error`].
@@ -29,7 +32,8 @@ pub fn classify(
         message => message.to_owned(),
     };
     let mut error = Error::new(kind, message).with_status(status);
-    if let Some(code) = said.code.as_deref().or(said.kind.as_deref()) {
+    let reason = said.details.reason.as_deref();
+    if let Some(code) = reason.or(said.code.as_deref()).or(said.kind.as_deref()) {
         error = error.with_code(code);
     }
     if let Some(param) = said.param {
@@ -38,7 +42,12 @@ pub fn classify(
     if said.is_json {
         error = error.with_body(dialect, Bytes::copy_from_slice(body));
     }
-    if let Some(after) = retry_after(headers) {
+    // A day's quota does not come back after the seconds that are named beside it.
+    let named = said
+        .details
+        .retry_after
+        .filter(|_| said.details.quota != Some(Quota::Spent));
+    if let Some(after) = retry_after(headers).or(named) {
         error = error.with_retry_after(after);
     }
     match kind {
@@ -85,6 +94,8 @@ struct Said {
     kind: Option<String>,
     code: Option<String>,
     param: Option<String>,
+    /// Google's.
+    details: Details,
     is_json: bool,
 }
 
@@ -126,6 +137,7 @@ impl Said {
             code: text(&["code"])
                 .or_else(|| value.pointer("/base_resp/status_code").and_then(scalar)),
             param: text(&["param"]),
+            details: Details::read(inner),
             is_json: true,
         }
     }
@@ -203,6 +215,13 @@ const CODES: &[(&str, ErrorKind)] = &[
     ("api_error", ErrorKind::Server),
     ("server_error", ErrorKind::Server),
     ("timeout_error", ErrorKind::Server),
+    ("api_key_invalid", ErrorKind::Authentication),
+    ("api_key_expired", ErrorKind::Authentication),
+    ("api_key_service_blocked", ErrorKind::Authentication),
+    ("service_disabled", ErrorKind::Authentication),
+    // The account's region or its billing: another account may do.
+    ("failed_precondition", ErrorKind::Unsupported),
+    ("cancelled", ErrorKind::Server),
 ];
 
 /// Words that tell, where codes do not: all of a row's must be there.
@@ -213,6 +232,7 @@ const WORDS: &[(&[&str], ErrorKind)] = &[
     (&["context window", "exceed"], ErrorKind::ContextLength),
     (&["input is too long"], ErrorKind::ContextLength),
     (&["exceed context limit"], ErrorKind::ContextLength),
+    (&["input token count", "exceed"], ErrorKind::ContextLength),
     (&["insufficient balance"], ErrorKind::QuotaExhausted),
     (&["credit balance is too low"], ErrorKind::QuotaExhausted),
     (&["exceeded your current quota"], ErrorKind::QuotaExhausted),
@@ -222,12 +242,24 @@ const WORDS: &[(&[&str], ErrorKind)] = &[
 ];
 
 fn kind(status: StatusCode, said: &Said) -> ErrorKind {
-    let codes = [said.code.as_deref(), said.kind.as_deref()];
+    let codes = [
+        said.details.reason.as_deref(),
+        said.code.as_deref(),
+        said.kind.as_deref(),
+    ];
     for code in codes.into_iter().flatten() {
         let code = code.to_ascii_lowercase();
         if let Some((_, kind)) = CODES.iter().find(|(name, _)| *name == code) {
             return by_status(*kind, status);
         }
+    }
+    // Google speaks of the "current quota" whichever it is; the details tell.
+    match said.details.quota {
+        Some(Quota::Brief) if status == StatusCode::TOO_MANY_REQUESTS => {
+            return ErrorKind::RateLimited;
+        }
+        Some(Quota::Spent) => return ErrorKind::QuotaExhausted,
+        _ => {}
     }
     let words = said.message.to_ascii_lowercase();
     for (all, kind) in WORDS {

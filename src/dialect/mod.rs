@@ -6,11 +6,14 @@
 //! ([`EventStream`](crate::response::EventStream)) does, once for all.
 
 pub mod anthropic;
+pub mod gemini;
 pub mod openai_chat;
 
 mod alias;
 mod classify;
+mod pairs;
 mod retry_after;
+mod rpc_details;
 
 use std::{borrow::Cow, collections::VecDeque, fmt::Debug};
 

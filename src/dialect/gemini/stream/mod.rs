@@ -1,0 +1,10 @@
+//! Streams: each frame is a whole answer with the new parts only.
+
+mod decoder;
+mod encoder;
+mod observer;
+
+pub(super) use self::{decoder::Decoder, encoder::Encoder, observer::Watcher};
+
+#[cfg(test)]
+mod tests;
