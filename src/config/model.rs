@@ -79,6 +79,8 @@ pub enum Kind {
     OpenAiCompatible,
     /// Anthropic's dialect, with the key in `x-api-key`.
     AnthropicCompatible,
+    /// Google's Gemini, with the key in `x-goog-api-key`.
+    GeminiCompatible,
 }
 
 /// One of `providers`.
@@ -248,6 +250,17 @@ impl Kind {
         match self {
             Self::OpenAiCompatible => "openai-compatible",
             Self::AnthropicCompatible => "anthropic-compatible",
+            Self::GeminiCompatible => "gemini-compatible",
+        }
+    }
+}
+
+impl Kind {
+    /// The version segment of a base URL that has no path.
+    pub(super) const fn version(self) -> &'static str {
+        match self {
+            Self::OpenAiCompatible | Self::AnthropicCompatible => "/v1",
+            Self::GeminiCompatible => "/v1beta",
         }
     }
 }

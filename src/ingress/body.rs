@@ -11,7 +11,8 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::{BoxError, dialect::Front, error::Error, response::EventStream};
+use super::route::Form;
+use crate::{BoxError, dialect::Front, error::Error, response::EventStream, wire};
 
 /// What is still to come of an answer whose headers have gone out.
 pub(super) type Late = Pin<Box<dyn Future<Output = Result<EventStream, Error>> + Send>>;
@@ -19,6 +20,9 @@ pub(super) type Late = Pin<Box<dyn Future<Output = Result<EventStream, Error>> +
 pub(super) struct StreamBody {
     state: State,
     front: &'static dyn Front,
+    form: Form,
+    /// Was an item of the list sent?
+    begun: bool,
     heartbeat: Option<Heartbeat>,
 }
 
@@ -41,8 +45,13 @@ struct Heartbeat {
 }
 
 impl StreamBody {
-    pub(super) fn waiting(late: Late, front: &'static dyn Front, every: Option<Duration>) -> Self {
-        let mut this = Self::new(State::Waiting(late), front, every);
+    pub(super) fn waiting(
+        late: Late,
+        front: &'static dyn Front,
+        form: Form,
+        every: Option<Duration>,
+    ) -> Self {
+        let mut this = Self::new(State::Waiting(late), front, form, every);
         // The headers go out because a heartbeat is due: so it goes with them.
         if let Some(heartbeat) = &mut this.heartbeat {
             heartbeat.clock.as_mut().reset(Instant::now());
@@ -53,15 +62,18 @@ impl StreamBody {
     pub(super) fn streaming(
         stream: EventStream,
         front: &'static dyn Front,
+        form: Form,
         every: Option<Duration>,
     ) -> Self {
-        Self::new(State::Streaming(stream), front, every)
+        Self::new(State::Streaming(stream), front, form, every)
     }
 
-    fn new(state: State, front: &'static dyn Front, every: Option<Duration>) -> Self {
+    fn new(state: State, front: &'static dyn Front, form: Form, every: Option<Duration>) -> Self {
         Self {
             state,
             front,
+            form,
+            begun: false,
             heartbeat: every
                 .zip(front.heartbeat())
                 .map(|(every, bytes)| Heartbeat {
@@ -74,12 +86,29 @@ impl StreamBody {
 
     /// Tells the error in the stream; what follows is a cut connection, for a clean end would pass as success.
     fn fail(&mut self, error: Error) -> Bytes {
-        let bytes = self.front.error_frame(&error).into_raw();
+        let frame = self.front.error_frame(&error);
+        let bytes = written(self.form, &mut self.begun, frame);
         self.state = State::Cutting {
             flushed: false,
             error,
         };
         bytes
+    }
+}
+
+/// A frame as the caller reads it.
+fn written(form: Form, begun: &mut bool, frame: wire::Frame) -> Bytes {
+    match form {
+        Form::Frames => frame.into_raw(),
+        Form::List if !frame.has_data() => Bytes::new(),
+        Form::List => {
+            let before: &[u8] = if std::mem::replace(begun, true) {
+                b",\r\n"
+            } else {
+                b"["
+            };
+            [before, frame.data()].concat().into()
+        }
     }
 }
 
@@ -120,10 +149,16 @@ impl HttpBody for StreamBody {
                 },
                 State::Streaming(stream) => match stream.poll_frame(cx) {
                     Poll::Pending => break None,
-                    Poll::Ready(Some(Ok(frame))) => break Some(frame.into_raw()),
+                    Poll::Ready(Some(Ok(frame))) => {
+                        break Some(written(this.form, &mut this.begun, frame));
+                    }
                     Poll::Ready(Some(Err(error))) => break Some(this.fail(error)),
                     Poll::Ready(None) => {
                         this.state = State::Over;
+                        if this.form == Form::List {
+                            let end: &[u8] = if this.begun { b"]" } else { b"[]" };
+                            break Some(Bytes::from_static(end));
+                        }
                         return Poll::Ready(None);
                     }
                 },

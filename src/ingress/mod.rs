@@ -1,11 +1,12 @@
 //! The door: HTTP in any front dialect, turned into [`ModelRequest`](crate::ModelRequest)s, and answers turned back.
 //!
-//! What it serves, each with or without the leading `/v1`:
+//! What it serves, each with or without a leading `/v1` (or `/v1beta`, `/v1alpha`, `/v1beta1`):
 //!
 //! | request | what |
 //! | --- | --- |
 //! | `POST /chat/completions` | OpenAI's Chat Completions |
 //! | `POST /messages` | Anthropic's Messages |
+//! | `POST /models/{model}:generateContent`, `…:streamGenerateContent` | Google's Gemini; the stream is one JSON list unless `?alt=sse` is there |
 //! | `POST /models/{model}/chat/completions`, `…/messages` | the same, the model named in the path |
 //! | `GET /models`, `GET /models/{model}` | the models of [`IngressLayer::models`], in the dialect of the asker |
 //! | any method, `/{model}/{*path}` | any other endpoint of the chosen account, passed through; a `/` in the model's name is written `%2F` |
