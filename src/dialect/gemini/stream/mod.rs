@@ -5,6 +5,3 @@ mod encoder;
 mod observer;
 
 pub(super) use self::{decoder::Decoder, encoder::Encoder, observer::Watcher};
-
-#[cfg(test)]
-mod tests;
