@@ -448,4 +448,52 @@ mod tests {
             429
         );
     }
+
+    #[test]
+    fn googles_details_decide() {
+        use ErrorKind as K;
+        let google = |code: u16, status: &str, message: &str, details: &str| {
+            let body = format!(
+                r#"{{"error":{{"code":{code},"message":"{message}","status":"{status}","details":[{details}]}}}}"#
+            );
+            of(code, &body)
+        };
+        let info = |reason: &str| {
+            format!(r#"{{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"{reason}"}}"#)
+        };
+        let quota = |id: &str| {
+            format!(
+                r#"{{"@type":"type.googleapis.com/google.rpc.QuotaFailure","violations":[{{"quotaId":"{id}"}}]}},{{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"34.07s"}}"#
+            )
+        };
+        // Mapping case E37: a refused key is a 400 there; other 400s are not.
+        let dead = google(
+            400,
+            "INVALID_ARGUMENT",
+            "API key expired",
+            &info("API_KEY_INVALID"),
+        );
+        assert_eq!(dead.kind(), K::Authentication);
+        assert_eq!(dead.code(), Some("API_KEY_INVALID"));
+        let bad = google(400, "INVALID_ARGUMENT", "Unknown name", &info("FIELD"));
+        assert_eq!(bad.kind(), K::InvalidRequest);
+        // Mapping case E38: the words are the same for a minute's quota and a day's.
+        let words = "You exceeded your current quota. Please retry in 34.07s.";
+        let minute = google(
+            429,
+            "RESOURCE_EXHAUSTED",
+            words,
+            &quota("RequestsPerMinute"),
+        );
+        assert_eq!(minute.kind(), K::RateLimited);
+        assert_eq!(minute.retry_after().map(|d| d.as_millis()), Some(34_070));
+        let day = google(429, "RESOURCE_EXHAUSTED", words, &quota("RequestsPerDay"));
+        assert_eq!((day.kind(), day.retry_after()), (K::QuotaExhausted, None));
+        let long = "The input token count (2) exceeds the maximum number of tokens allowed (1).";
+        let long = google(400, "INVALID_ARGUMENT", long, "");
+        assert_eq!(long.kind(), K::ContextLength);
+        let region = google(400, "FAILED_PRECONDITION", "User location", "");
+        assert_eq!(region.kind(), K::Unsupported);
+        assert_eq!(google(499, "CANCELLED", "gone", "").kind(), K::Server);
+    }
 }

@@ -179,7 +179,9 @@ mod tests {
             },
         ] {
             let carried = carried(&thinking);
-            assert!(carried.len() % 4 == 0 && carried.bytes().all(|b| b.is_ascii_hexdigit()));
+            assert!(
+                carried.len().is_multiple_of(4) && carried.bytes().all(|b| b.is_ascii_hexdigit())
+            );
             assert_eq!(read(thinking.text.clone(), &carried), thinking);
         }
         assert_eq!(read(String::new(), "746c312e6f64").origin, Some("unknown"));

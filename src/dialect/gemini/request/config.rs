@@ -124,12 +124,10 @@ fn format(
         return;
     }
     match format {
-        None => {}
-        Some(ResponseFormat::Text) => {
-            if own {
-                out.field(MIME, "text/plain");
-            }
+        Some(ResponseFormat::Text) if own => {
+            out.field(MIME, "text/plain");
         }
+        None | Some(ResponseFormat::Text) => {}
         Some(ResponseFormat::JsonObject) => {
             out.field(MIME, "application/json");
         }
