@@ -123,6 +123,8 @@ struct Inner {
     dialect: Option<&'static dyn Dialect>,
     bytes: Bytes,
     content_type: Option<http::HeaderValue>,
+    /// Where the body does not say it.
+    model: Option<String>,
     peek: Peek,
     chat: OnceLock<Result<ChatRequest, Error>>,
 }
@@ -165,6 +167,30 @@ impl Payload {
         Self::json(dialect, this.renamed(model))
     }
 
+    /// A JSON body that says neither the model nor whether a stream is wanted: the path does. Renaming the model changes nothing
+    /// in it.
+    ///
+    /// # Errors
+    /// If the body is not a JSON object.
+    pub fn json_in_path(
+        dialect: &'static dyn Dialect,
+        bytes: Bytes,
+        model: impl Into<String>,
+        stream: bool,
+    ) -> Result<Self, Error> {
+        members(&bytes)?;
+        let peek = Peek {
+            model: None,
+            stream,
+            include_usage: true,
+        };
+        let mut this = Self::with_parts(Some(dialect), bytes, peek);
+        if let Some(inner) = Arc::get_mut(&mut this.0) {
+            inner.model = Some(model.into());
+        }
+        Ok(this)
+    }
+
     /// A typed conversation, in no dialect.
     pub fn from_chat(request: ChatRequest) -> Self {
         let peek = Peek {
@@ -193,6 +219,7 @@ impl Payload {
             dialect,
             bytes,
             content_type: None,
+            model: None,
             peek,
             chat: OnceLock::new(),
         }))
@@ -213,8 +240,11 @@ impl Payload {
         self.0.content_type.as_ref()
     }
 
-    /// The model named in the body.
+    /// The model the caller named, in the body or in the path.
     pub fn model(&self) -> Option<String> {
+        if let Some(model) = &self.0.model {
+            return Some(model.clone());
+        }
         let span = self.0.peek.model.clone()?;
         serde_json::from_slice(self.0.bytes.get(span)?).ok()
     }
@@ -239,7 +269,14 @@ impl Payload {
             .get_or_init(|| {
                 let front = self.0.dialect.and_then(|dialect| dialect.front());
                 match front {
-                    Some(front) => front.decode_request(&self.0.bytes),
+                    Some(front) => {
+                        let mut chat = front.decode_request(&self.0.bytes)?;
+                        if let Some(model) = &self.0.model {
+                            chat.model.clone_from(model);
+                            chat.stream = self.0.peek.stream;
+                        }
+                        Ok(chat)
+                    }
                     None => Err(Error::new(
                         ErrorKind::Unsupported,
                         "this body can only be passed through to a vendor of the same dialect",
@@ -497,6 +534,19 @@ mod tests {
             assert_eq!(payload.bytes(), want);
             assert_eq!(payload.model().unwrap(), "a/b");
         }
+    }
+
+    #[test]
+    fn what_the_path_says_is_no_part_of_the_body() {
+        let body = r#"{"contents":[{"parts":[{"text":"hi"}]}], "model":"models/other"}"#;
+        let dialect = &crate::dialect::gemini::Gemini;
+        let payload = Payload::json_in_path(dialect, body.into(), "m", true).unwrap();
+        assert_eq!(payload.model().as_deref(), Some("m"));
+        assert_eq!(payload.renamed("n"), body);
+        let chat = payload.chat().unwrap();
+        assert_eq!((chat.model.as_str(), chat.stream), ("m", true));
+        assert!(payload.wants_stream() && payload.wants_usage());
+        assert!(Payload::json_in_path(dialect, "[]".into(), "m", true).is_err());
     }
 
     #[test]

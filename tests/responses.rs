@@ -4,7 +4,7 @@
 mod support;
 
 use serde_json::Value;
-use support::{Running, chat, messages, post, served, with_responses_vendor};
+use support::{Running, chat, messages, post, served};
 use trunkline::testing::{Answer, Script, Server, Vendor};
 
 const CONFIG: &str = r#"
@@ -12,9 +12,11 @@ retry: { max_attempts: 2, base: 1ms, max: 5ms }
 providers:
   o: { kind: openai-compatible, base_url: "${O}", accounts: [k] }
   a: { kind: anthropic-compatible, base_url: "${A}", accounts: [k] }
+  r: { kind: responses-compatible, base_url: "${R}", accounts: [k] }
 models:
   chat: [o/up]
   claude: [a/claude-sonnet-4-5]
+  native: [r/up]
 "#;
 
 struct Bed {
@@ -32,9 +34,12 @@ async fn bed() -> Bed {
         served(&claude).await,
         served(&native).await,
     ];
-    let env = [("O", servers[0].url("/v1")), ("A", servers[1].url("/v1"))];
+    let env = [
+        ("O", servers[0].url("/v1")),
+        ("A", servers[1].url("/v1")),
+        ("R", servers[2].url("/v1")),
+    ];
     let gateway = Running::start(CONFIG, &env).await;
-    with_responses_vendor(&gateway, "native", &servers, &["chat", "claude"]);
     Bed {
         chat,
         claude,

@@ -1,14 +1,14 @@
-//! The official OpenAI and Anthropic Python SDKs, unmodified, through the gateway to vendors of three dialects: text, an image,
+//! The official OpenAI, Anthropic and Google Python SDKs, unmodified, through the gateway to vendors of four dialects: text, an image,
 //! two tools at once, their results; whole and streamed.
 //!
-//! Runs when a Python with both SDKs is there (`TRUNKLINE_PYTHON`, else `python3`), and says so when it is not. With
+//! Runs when a Python with the SDKs is there (`TRUNKLINE_PYTHON`, else `python3`), and says so when it is not. With
 //! `TRUNKLINE_REQUIRE_SDKS=1` a missing SDK is a failure.
 
 mod support;
 
 use std::process::Command;
 
-use support::{Running, served, with_responses_vendor};
+use support::{Running, served};
 use trunkline::testing::{Answer, Recorded, Script, Vendor};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -18,37 +18,46 @@ async fn official_sdks_are_served_over_every_dialect() {
         let required = std::env::var("TRUNKLINE_REQUIRE_SDKS").is_ok_and(|value| value == "1");
         assert!(
             !required,
-            "{python} cannot import openai and anthropic: pip install -r tests/sdk/requirements.txt"
+            "{python} cannot import openai, anthropic and google.genai: pip install -r tests/sdk/requirements.txt"
         );
         eprintln!(
-            "skipped: {python} cannot import openai and anthropic (pip install -r tests/sdk/requirements.txt)"
+            "skipped: {python} cannot import openai, anthropic and google.genai (pip install -r tests/sdk/requirements.txt)"
         );
         return;
     }
-    let (openai, anthropic, responses) = (Vendor::new(), Vendor::new(), Vendor::new());
+    let [openai, responses, anthropic, gemini] = std::array::from_fn(|_| Vendor::new());
     openai.on(|request| Some(openai_answer(request)));
-    anthropic.on(|request| Some(anthropic_answer(request)));
     responses.on(|request| Some(responses_answer(request)));
+    anthropic.on(|request| Some(anthropic_answer(request)));
+    gemini.on(|request| Some(gemini_answer(request)));
     let servers = [
         served(&openai).await,
-        served(&anthropic).await,
         served(&responses).await,
+        served(&anthropic).await,
+        served(&gemini).await,
     ];
     let text = r#"
 providers:
   o: { kind: openai-compatible, base_url: "${O}", accounts: [vendor-key] }
+  r: { kind: responses-compatible, base_url: "${R}", accounts: [vendor-key] }
   a: { kind: anthropic-compatible, base_url: "${A}", accounts: [vendor-key] }
+  g: { kind: gemini-compatible, base_url: "${G}", accounts: [vendor-key] }
 models:
   over-openai: [o/upstream]
+  over-responses: [r/upstream]
   over-anthropic: [a/claude-sonnet-4-5]
+  over-gemini: [g/gemini-3-flash-preview]
 "#;
     let gateway = Running::start(
         text,
-        &[("O", servers[0].url("/v1")), ("A", servers[1].url("/v1"))],
+        &[
+            ("O", servers[0].url("/v1")),
+            ("R", servers[1].url("/v1")),
+            ("A", servers[2].url("/v1")),
+            ("G", servers[3].url("/v1beta")),
+        ],
     )
     .await;
-    let others = ["over-openai", "over-anthropic"];
-    with_responses_vendor(&gateway, "over-responses", &servers, &others);
 
     let url = gateway.url("");
     let output = tokio::task::spawn_blocking(move || {
@@ -66,16 +75,17 @@ models:
     );
     print!("{out}");
     assert!(output.status.success(), "{out}{err}");
-    assert_eq!(out.matches("ok:").count(), 19, "{out}");
+    assert_eq!(out.matches("ok:").count(), 33, "{out}");
 
-    // Four exchanges for each of three APIs, whole and streamed; streams of Responses are read in two ways.
-    for vendor in [&openai, &anthropic, &responses] {
-        assert_eq!(vendor.requests().len(), 28);
+    // Four exchanges for each of four APIs, whole and streamed; streams of Responses are read in two ways.
+    for vendor in [&openai, &responses, &anthropic, &gemini] {
+        assert_eq!(vendor.requests().len(), 36);
         for request in vendor.requests() {
             let keys = format!(
-                "{:?}{:?}",
+                "{:?}{:?}{:?}",
                 request.header("authorization"),
-                request.header("x-api-key")
+                request.header("x-api-key"),
+                request.header("x-goog-api-key")
             );
             assert!(
                 keys.contains("vendor-key") && !keys.contains("caller"),
@@ -88,7 +98,7 @@ models:
 
 fn has_sdks(python: &str) -> bool {
     let import = Command::new(python)
-        .args(["-c", "import anthropic, openai"])
+        .args(["-c", "import anthropic, openai, google.genai"])
         .output();
     import.is_ok_and(|output| output.status.success())
 }
@@ -170,4 +180,25 @@ fn anthropic_answer(request: &Recorded) -> Answer {
         && request.field("/tools/0/input_schema/required").is_some();
     let stream = request.field("/stream").as_deref() == Some("true");
     script(&text, image, tools, results).anthropic("claude-sonnet-4-5", stream)
+}
+
+fn gemini_answer(request: &Recorded) -> Answer {
+    let text = request.text();
+    let image =
+        text.contains("\"inlineData\"") && text.contains("image/png") && text.contains("iVBOR");
+    let results = ["sunny in Paris", "sunny in Rome"]
+        .iter()
+        .all(|result| text.contains(result))
+        && text.matches("\"functionResponse\"").count() == 2
+        && text.matches("\"functionCall\"").count() == 2
+        // The model's own, or the one for calls of other models: without it the real vendor refuses.
+        && text.contains("\"thoughtSignature\"");
+    let function = "/tools/0/functionDeclarations/0";
+    let tools = request.string(&format!("{function}/name")).as_deref() == Some("weather")
+        // The SDK has its own spelling, which passes as it is.
+        && ["parametersJsonSchema", "parameters_json_schema"]
+            .iter()
+            .any(|name| request.field(&format!("{function}/{name}/required")).is_some());
+    let stream = request.path().ends_with(":streamGenerateContent");
+    script(&text, image, tools, results).gemini("gemini-3-flash-preview", stream)
 }

@@ -1,4 +1,4 @@
-//! The complete gateway: a file or the environment in, OpenAI's and Anthropic's dialects out, over any vendor.
+//! The complete gateway: a file or the environment in, OpenAI's, Anthropic's and Google's dialects out, over any vendor.
 //!
 //! `cargo run --example gateway` needs neither file nor key: without them it serves a demo vendor that lives in this process.
 

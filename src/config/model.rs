@@ -79,6 +79,10 @@ pub enum Kind {
     OpenAiCompatible,
     /// Anthropic's dialect, with the key in `x-api-key`.
     AnthropicCompatible,
+    /// Google's Gemini, with the key in `x-goog-api-key`.
+    GeminiCompatible,
+    /// OpenAI's Responses, with a bearer key.
+    ResponsesCompatible,
 }
 
 /// One of `providers`.
@@ -248,6 +252,18 @@ impl Kind {
         match self {
             Self::OpenAiCompatible => "openai-compatible",
             Self::AnthropicCompatible => "anthropic-compatible",
+            Self::GeminiCompatible => "gemini-compatible",
+            Self::ResponsesCompatible => "responses-compatible",
+        }
+    }
+}
+
+impl Kind {
+    /// The version segment of a base URL that has no path.
+    pub(super) const fn version(self) -> &'static str {
+        match self {
+            Self::OpenAiCompatible | Self::AnthropicCompatible | Self::ResponsesCompatible => "/v1",
+            Self::GeminiCompatible => "/v1beta",
         }
     }
 }

@@ -17,14 +17,7 @@ const KEYS: [&str; 7] = [
 ];
 
 /// Kinds that are planned.
-const LATER: [&str; 6] = [
-    "azure",
-    "bedrock",
-    "vertex",
-    "gemini-compatible",
-    "gemini",
-    "cohere",
-];
+const LATER: [&str; 4] = ["azure", "bedrock", "vertex", "cohere"];
 
 /// Headers that the HTTP client writes itself.
 const RESERVED: [HeaderName; 5] = [
@@ -95,8 +88,11 @@ fn speaks(
     known: Option<Known>,
 ) -> (Kind, String) {
     let stated = fields.read(reader, "kind", kind);
-    let address = fields.read(reader, "base_url", base_url);
     let kind = stated.or(known.map(|known| known.kind));
+    let version = kind.unwrap_or(Kind::OpenAiCompatible).version();
+    let address = fields.read(reader, "base_url", |reader, at| {
+        base_url(reader, at, version)
+    });
     let vendor = known.filter(|known| kind == Some(known.kind));
     let mut missing = Vec::new();
     if kind.is_none() && fields.get("kind").is_none() {
@@ -123,17 +119,24 @@ fn speaks(
 }
 
 fn kind(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Kind> {
-    const KINDS: [Kind; 2] = [Kind::OpenAiCompatible, Kind::AnthropicCompatible];
+    const KINDS: [Kind; 4] = [
+        Kind::OpenAiCompatible,
+        Kind::AnthropicCompatible,
+        Kind::GeminiCompatible,
+        Kind::ResponsesCompatible,
+    ];
     let text = reader.text(at)?;
     if let Some(kind) = KINDS.into_iter().find(|kind| kind.as_str() == text) {
         return Some(kind);
     }
     let written = Reader::written(at);
     let message = if LATER.contains(&text.as_str()) {
-        format!("{written} is not available yet; use openai-compatible or anthropic-compatible")
+        format!(
+            "{written} is not available yet; use openai-compatible, responses-compatible, anthropic-compatible or gemini-compatible"
+        )
     } else {
         format!(
-            "{written} is not a kind{}; known are openai-compatible and anthropic-compatible",
+            "{written} is not a kind{}; known are openai-compatible, responses-compatible, anthropic-compatible and gemini-compatible",
             did_you_mean(&text, KINDS.map(Kind::as_str))
         )
     };
@@ -141,9 +144,9 @@ fn kind(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Kind> {
     None
 }
 
-fn base_url(reader: &mut Reader<'_>, at: &At<'_>) -> Option<String> {
+fn base_url(reader: &mut Reader<'_>, at: &At<'_>, version: &str) -> Option<String> {
     let text = reader.text(at)?;
-    parse_base_url(&text)
+    parse_base_url(&text, version)
         .map_err(|why| {
             let message =
                 format!("this is not a base URL: {why}; write e.g. https://llm.example.com/v1");

@@ -121,6 +121,10 @@ impl Parts {
             Kind::AnthropicCompatible => {
                 Compatible::anthropic(config.name.clone(), &config.base_url)
             }
+            Kind::GeminiCompatible => Compatible::gemini(config.name.clone(), &config.base_url),
+            Kind::ResponsesCompatible => {
+                Compatible::responses(config.name.clone(), &config.base_url)
+            }
         }?;
         if let Some(known) = config.preset.and_then(preset) {
             compatible = compatible.quirks(known.quirks.clone());

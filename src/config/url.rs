@@ -7,11 +7,11 @@ use http::{
 
 use super::model::ProxyUrl;
 
-/// A base URL without a slash at its end. One without any path gets `/v1`, the version segment of every kind there is.
+/// A base URL without a slash at its end. One without any path gets `version`, the segment of its kind.
 ///
 /// # Errors
 /// Why it is none. The text itself is not in it, for it may hold a password.
-pub(super) fn parse_base_url(text: &str) -> Result<String, &'static str> {
+pub(super) fn parse_base_url(text: &str, version: &str) -> Result<String, &'static str> {
     let text = text.trim().trim_end_matches('/');
     let uri: Uri = text.parse().map_err(|_| "it does not parse as a URL")?;
     if !matches!(uri.scheme_str(), Some("http" | "https")) {
@@ -28,7 +28,7 @@ pub(super) fn parse_base_url(text: &str) -> Result<String, &'static str> {
         return Err("it must not have a query");
     }
     let version = if matches!(uri.path(), "" | "/") {
-        "/v1"
+        version
     } else {
         ""
     };
@@ -88,7 +88,7 @@ mod tests {
             ("https://a.example/v1/", "https://a.example/v1"),
             ("http://a:8000/openai", "http://a:8000/openai"),
         ] {
-            assert_eq!(parse_base_url(text).as_deref(), Ok(expected));
+            assert_eq!(parse_base_url(text, "/v1").as_deref(), Ok(expected));
         }
         for bad in [
             "",
@@ -100,7 +100,7 @@ mod tests {
             "http://",
             "https:///v1",
         ] {
-            let why = parse_base_url(bad).unwrap_err();
+            let why = parse_base_url(bad, "/v1").unwrap_err();
             assert!(!why.contains("canary"), "{bad}");
         }
     }

@@ -5,7 +5,10 @@ use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::retry_after;
+use super::{
+    retry_after,
+    rpc_details::{Details, Quota},
+};
 use crate::error::{Error, ErrorKind, Scope};
 
 /// Turns a refusal, or an error inside a 200, into an [`Error`].
@@ -29,7 +32,8 @@ pub fn classify(
         message => message.to_owned(),
     };
     let mut error = Error::new(kind, message).with_status(status);
-    if let Some(code) = said.code.as_deref().or(said.kind.as_deref()) {
+    let reason = said.details.reason.as_deref();
+    if let Some(code) = reason.or(said.code.as_deref()).or(said.kind.as_deref()) {
         error = error.with_code(code);
     }
     if let Some(param) = said.param {
@@ -38,7 +42,12 @@ pub fn classify(
     if said.is_json {
         error = error.with_body(dialect, Bytes::copy_from_slice(body));
     }
-    if let Some(after) = retry_after(headers) {
+    // A day's quota does not come back after the seconds that are named beside it.
+    let named = said
+        .details
+        .retry_after
+        .filter(|_| said.details.quota != Some(Quota::Spent));
+    if let Some(after) = retry_after(headers).or(named) {
         error = error.with_retry_after(after);
     }
     match kind {
@@ -85,6 +94,8 @@ struct Said {
     kind: Option<String>,
     code: Option<String>,
     param: Option<String>,
+    /// Google's.
+    details: Details,
     is_json: bool,
 }
 
@@ -126,6 +137,7 @@ impl Said {
             code: text(&["code"])
                 .or_else(|| value.pointer("/base_resp/status_code").and_then(scalar)),
             param: text(&["param"]),
+            details: Details::read(inner),
             is_json: true,
         }
     }
@@ -203,6 +215,13 @@ const CODES: &[(&str, ErrorKind)] = &[
     ("api_error", ErrorKind::Server),
     ("server_error", ErrorKind::Server),
     ("timeout_error", ErrorKind::Server),
+    ("api_key_invalid", ErrorKind::Authentication),
+    ("api_key_expired", ErrorKind::Authentication),
+    ("api_key_service_blocked", ErrorKind::Authentication),
+    ("service_disabled", ErrorKind::Authentication),
+    // The account's region or its billing: another account may do.
+    ("failed_precondition", ErrorKind::Unsupported),
+    ("cancelled", ErrorKind::Server),
 ];
 
 /// Words that tell, where codes do not: all of a row's must be there.
@@ -213,6 +232,7 @@ const WORDS: &[(&[&str], ErrorKind)] = &[
     (&["context window", "exceed"], ErrorKind::ContextLength),
     (&["input is too long"], ErrorKind::ContextLength),
     (&["exceed context limit"], ErrorKind::ContextLength),
+    (&["input token count", "exceed"], ErrorKind::ContextLength),
     (&["insufficient balance"], ErrorKind::QuotaExhausted),
     (&["credit balance is too low"], ErrorKind::QuotaExhausted),
     (&["exceeded your current quota"], ErrorKind::QuotaExhausted),
@@ -222,12 +242,24 @@ const WORDS: &[(&[&str], ErrorKind)] = &[
 ];
 
 fn kind(status: StatusCode, said: &Said) -> ErrorKind {
-    let codes = [said.code.as_deref(), said.kind.as_deref()];
+    let codes = [
+        said.details.reason.as_deref(),
+        said.code.as_deref(),
+        said.kind.as_deref(),
+    ];
     for code in codes.into_iter().flatten() {
         let code = code.to_ascii_lowercase();
         if let Some((_, kind)) = CODES.iter().find(|(name, _)| *name == code) {
             return by_status(*kind, status);
         }
+    }
+    // Google speaks of the "current quota" whichever it is; the details tell.
+    match said.details.quota {
+        Some(Quota::Brief) if status == StatusCode::TOO_MANY_REQUESTS => {
+            return ErrorKind::RateLimited;
+        }
+        Some(Quota::Spent) => return ErrorKind::QuotaExhausted,
+        _ => {}
     }
     let words = said.message.to_ascii_lowercase();
     for (all, kind) in WORDS {
@@ -415,5 +447,53 @@ mod tests {
                 .unwrap(),
             429
         );
+    }
+
+    #[test]
+    fn googles_details_decide() {
+        use ErrorKind as K;
+        let google = |code: u16, status: &str, message: &str, details: &str| {
+            let body = format!(
+                r#"{{"error":{{"code":{code},"message":"{message}","status":"{status}","details":[{details}]}}}}"#
+            );
+            of(code, &body)
+        };
+        let info = |reason: &str| {
+            format!(r#"{{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"{reason}"}}"#)
+        };
+        let quota = |id: &str| {
+            format!(
+                r#"{{"@type":"type.googleapis.com/google.rpc.QuotaFailure","violations":[{{"quotaId":"{id}"}}]}},{{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"34.07s"}}"#
+            )
+        };
+        // Mapping case E37: a refused key is a 400 there; other 400s are not.
+        let dead = google(
+            400,
+            "INVALID_ARGUMENT",
+            "API key expired",
+            &info("API_KEY_INVALID"),
+        );
+        assert_eq!(dead.kind(), K::Authentication);
+        assert_eq!(dead.code(), Some("API_KEY_INVALID"));
+        let bad = google(400, "INVALID_ARGUMENT", "Unknown name", &info("FIELD"));
+        assert_eq!(bad.kind(), K::InvalidRequest);
+        // Mapping case E38: the words are the same for a minute's quota and a day's.
+        let words = "You exceeded your current quota. Please retry in 34.07s.";
+        let minute = google(
+            429,
+            "RESOURCE_EXHAUSTED",
+            words,
+            &quota("RequestsPerMinute"),
+        );
+        assert_eq!(minute.kind(), K::RateLimited);
+        assert_eq!(minute.retry_after().map(|d| d.as_millis()), Some(34_070));
+        let day = google(429, "RESOURCE_EXHAUSTED", words, &quota("RequestsPerDay"));
+        assert_eq!((day.kind(), day.retry_after()), (K::QuotaExhausted, None));
+        let long = "The input token count (2) exceeds the maximum number of tokens allowed (1).";
+        let long = google(400, "INVALID_ARGUMENT", long, "");
+        assert_eq!(long.kind(), K::ContextLength);
+        let region = google(400, "FAILED_PRECONDITION", "User location", "");
+        assert_eq!(region.kind(), K::Unsupported);
+        assert_eq!(google(499, "CANCELLED", "gone", "").kind(), K::Server);
     }
 }

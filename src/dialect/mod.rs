@@ -6,12 +6,15 @@
 //! ([`EventStream`](crate::response::EventStream)) does, once for all.
 
 pub mod anthropic;
+pub mod gemini;
 pub mod openai_chat;
 pub mod openai_responses;
 
 mod alias;
 mod classify;
+mod pairs;
 mod retry_after;
+mod rpc_details;
 
 use std::{borrow::Cow, collections::VecDeque, fmt::Debug};
 

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::route::Form;
 use crate::{BoxError, dialect::Front, error::Error, response::EventStream, wire};
 
 /// What is still to come of an answer whose headers have gone out.
@@ -19,6 +20,9 @@ pub(super) type Late = Pin<Box<dyn Future<Output = Result<EventStream, Error>> +
 pub(super) struct StreamBody {
     state: State,
     front: &'static dyn Front,
+    form: Form,
+    /// Was an item of the list sent?
+    begun: bool,
     heartbeat: Option<Heartbeat>,
     /// The first frame with data, and how many there were: some dialects' errors refer to them.
     first: Option<wire::Frame>,
@@ -46,8 +50,13 @@ struct Heartbeat {
 }
 
 impl StreamBody {
-    pub(super) fn waiting(late: Late, front: &'static dyn Front, every: Option<Duration>) -> Self {
-        let mut this = Self::new(State::Waiting(late), front, every);
+    pub(super) fn waiting(
+        late: Late,
+        front: &'static dyn Front,
+        form: Form,
+        every: Option<Duration>,
+    ) -> Self {
+        let mut this = Self::new(State::Waiting(late), front, form, every);
         // The headers go out because a heartbeat is due: so it goes with them.
         if let Some(heartbeat) = &mut this.heartbeat {
             heartbeat.clock.as_mut().reset(Instant::now());
@@ -58,15 +67,18 @@ impl StreamBody {
     pub(super) fn streaming(
         stream: EventStream,
         front: &'static dyn Front,
+        form: Form,
         every: Option<Duration>,
     ) -> Self {
-        Self::new(State::Streaming(stream), front, every)
+        Self::new(State::Streaming(stream), front, form, every)
     }
 
-    fn new(state: State, front: &'static dyn Front, every: Option<Duration>) -> Self {
+    fn new(state: State, front: &'static dyn Front, form: Form, every: Option<Duration>) -> Self {
         Self {
             state,
             front,
+            form,
+            begun: false,
             first: None,
             sent: 0,
             heartbeat: every
@@ -82,14 +94,33 @@ impl StreamBody {
 
     /// Tells the error in the stream; what follows is a cut connection, for a clean end would pass as success.
     fn fail(&mut self, error: Error) -> Bytes {
-        let bytes = self
-            .front
-            .last_words(&error, self.first.as_ref(), self.sent);
+        let bytes = match self.form {
+            Form::Frames => self
+                .front
+                .last_words(&error, self.first.as_ref(), self.sent),
+            Form::List => written(self.form, &mut self.begun, self.front.error_frame(&error)),
+        };
         self.state = State::Cutting {
             flushed: false,
             error,
         };
         bytes
+    }
+}
+
+/// A frame as the caller reads it.
+fn written(form: Form, begun: &mut bool, frame: wire::Frame) -> Bytes {
+    match form {
+        Form::Frames => frame.into_raw(),
+        Form::List if !frame.has_data() => Bytes::new(),
+        Form::List => {
+            let before: &[u8] = if std::mem::replace(begun, true) {
+                b",\r\n"
+            } else {
+                b"["
+            };
+            [before, frame.data()].concat().into()
+        }
     }
 }
 
@@ -141,11 +172,15 @@ impl HttpBody for StreamBody {
                                 this.first = Some(frame.clone());
                             }
                         }
-                        break Some(frame.into_raw());
+                        break Some(written(this.form, &mut this.begun, frame));
                     }
                     Poll::Ready(Some(Err(error))) => break Some(this.fail(error)),
                     Poll::Ready(None) => {
                         this.state = State::Over;
+                        if this.form == Form::List {
+                            let end: &[u8] = if this.begun { b"]" } else { b"[]" };
+                            break Some(Bytes::from_static(end));
+                        }
                         return Poll::Ready(None);
                     }
                 },

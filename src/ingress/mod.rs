@@ -1,12 +1,13 @@
 //! The door: HTTP in any front dialect, turned into [`ModelRequest`](crate::ModelRequest)s, and answers turned back.
 //!
-//! What it serves, each with or without the leading `/v1`:
+//! What it serves, each with or without a leading `/v1` (or `/v1beta`, `/v1alpha`, `/v1beta1`):
 //!
 //! | request | what |
 //! | --- | --- |
 //! | `POST /chat/completions` | OpenAI's Chat Completions |
 //! | `POST /messages` | Anthropic's Messages |
 //! | `POST /responses` | OpenAI's Responses; nothing is stored, so whatever refers to a stored answer needs a vendor of the dialect |
+//! | `POST /models/{model}:generateContent`, `…:streamGenerateContent` | Google's Gemini; the stream is one JSON list unless `?alt=sse` is there |
 //! | `POST /models/{model}/chat/completions`, `…/messages`, `…/responses` | the same, the model named in the path |
 //! | `GET /models`, `GET /models/{model}` | the models of [`IngressLayer::models`], in the dialect of the asker |
 //! | `HEAD /`, `HEAD /api/hello` | nothing: some clients ask whether anybody is there |

@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 
 use super::{layer::Settings, route::Route};
 use crate::{
-    dialect::Dialect,
+    dialect::{Dialect, gemini::Gemini},
     error::{Error, ErrorKind},
     request::{Caller, ModelRequest, Operation, Payload},
 };
@@ -25,7 +25,7 @@ where
     B: HttpBody<Data = Bytes>,
 {
     let bytes = match &route {
-        Route::Chat { .. } => {
+        Route::Chat { .. } | Route::Generate { .. } => {
             check_content_type(&parts.headers)?;
             collect(parts, body, settings.body_limit).await?
         }
@@ -33,6 +33,10 @@ where
     };
     let mut request = match route {
         Route::Chat { dialect, model } => chat(dialect, bytes, model)?,
+        Route::Generate { model, stream } => {
+            let payload = Payload::json_in_path(&Gemini, bytes, &*model, stream.is_some())?;
+            ModelRequest::new(model, Operation::Chat, payload)
+        }
         Route::Proxy { model, path } => {
             let content_type = parts.headers.get(header::CONTENT_TYPE).cloned();
             let operation = Operation::Proxy {

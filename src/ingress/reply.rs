@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
+use super::route::Form;
 use crate::{
     Body,
     chat::Fidelity,
@@ -34,13 +35,14 @@ pub(super) fn json(status: StatusCode, body: Bytes) -> Response<Body> {
 }
 
 /// The head of a stream: no proxy on the way may hold it back.
-pub(super) fn stream(body: Body) -> Response<Body> {
+pub(super) fn stream(body: Body, form: Form) -> Response<Body> {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/event-stream; charset=utf-8"),
-    );
+    let kind = match form {
+        Form::Frames => "text/event-stream; charset=utf-8",
+        Form::List => "application/json; charset=utf-8",
+    };
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(
         HeaderName::from_static("x-accel-buffering"),

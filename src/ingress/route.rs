@@ -7,7 +7,8 @@ use percent_encoding::percent_decode_str;
 
 use crate::{
     dialect::{
-        Dialect, anthropic::Anthropic, openai_chat::OpenAiChat, openai_responses::OpenAiResponses,
+        Dialect, anthropic::Anthropic, gemini::Gemini, openai_chat::OpenAiChat,
+        openai_responses::OpenAiResponses,
     },
     error::{Error, ErrorKind},
 };
@@ -23,6 +24,8 @@ pub(super) enum Route {
     },
     /// A client that asks whether anybody is there.
     Greeting,
+    /// A conversation whose path says the model and whether it is streamed.
+    Generate { model: String, stream: Option<Form> },
     /// The list of models.
     Models,
     /// One model.
@@ -34,6 +37,28 @@ pub(super) enum Route {
         path: String,
     },
 }
+
+/// How a stream is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Frame by frame, as the dialect frames them.
+    Frames,
+    /// The frames' data as the items of one JSON list.
+    List,
+}
+
+/// Versions that a path may begin with.
+const VERSIONS: [&str; 4] = ["/v1", "/v1beta", "/v1alpha", "/v1beta1"];
+
+/// Google's verbs that nobody serves here yet: they are no part of a model's name.
+const VERBS: [&str; 6] = [
+    "countTokens",
+    "embedContent",
+    "batchEmbedContents",
+    "batchGenerateContent",
+    "predict",
+    "predictLongRunning",
+];
 
 /// First segments that are endpoints, and therefore no models.
 const ENDPOINTS: [&str; 14] = [
@@ -60,9 +85,10 @@ pub(super) fn route(method: &Method, uri: &Uri) -> Result<Route, (Error, Option<
     if *method == Method::HEAD && matches!(path, "" | "/api/hello") {
         return Ok(Route::Greeting);
     }
-    let path = path
-        .strip_prefix("/v1")
-        .filter(|rest| rest.starts_with('/'))
+    let path = VERSIONS
+        .iter()
+        .filter_map(|version| path.strip_prefix(version))
+        .find(|rest| rest.starts_with('/'))
         .unwrap_or(path);
     let only = |allowed: Method, name: &'static str, route: Route| {
         if *method == allowed {
@@ -93,6 +119,22 @@ pub(super) fn route(method: &Method, uri: &Uri) -> Result<Route, (Error, Option<
         if let Some(model) = rest.strip_suffix("/responses") {
             let model = decode(model).map_err(|e| (e, None))?;
             return chat(&OpenAiResponses, Some(model));
+        }
+        if let Some((model, verb)) = rest.rsplit_once(':') {
+            let stream = match verb {
+                "generateContent" => Some(None),
+                "streamGenerateContent" => Some(Some(form(uri.query()))),
+                _ => None,
+            };
+            if let Some(stream) = stream {
+                let model = plain(model).map_err(|e| (e, None))?;
+                return post(Route::Generate { model, stream });
+            }
+            if VERBS.contains(&verb) {
+                let message = format!("`{verb}` is not served here");
+                let error = Error::new(ErrorKind::NotFound, message).with_code("unknown_endpoint");
+                return Err((error, None));
+            }
         }
         let model = decode(rest).map_err(|e| (e, None))?;
         return only(Method::GET, "GET", Route::Model(model));
@@ -145,6 +187,34 @@ fn without_key(query: &str) -> String {
     kept.join("&")
 }
 
+/// How the caller wants its stream.
+fn form(query: Option<&str>) -> Form {
+    let pairs = query.unwrap_or_default().split('&');
+    match pairs
+        .filter_map(|pair| pair.split_once('='))
+        .any(|(name, value)| matches!(name, "alt" | "$alt") && value == "sse")
+    {
+        true => Form::Frames,
+        false => Form::List,
+    }
+}
+
+/// A model's name that will stand in a path again: nothing in it may lead elsewhere.
+fn plain(model: &str) -> Result<String, Error> {
+    let model = decode(model)?;
+    let leads = model.contains(['?', '&', '#', '%', ':', '\\'])
+        || model
+            .split('/')
+            .any(|segment| matches!(segment, "" | "." | ".."));
+    if leads {
+        return Err(Error::invalid(
+            "model",
+            "the model's name in the path has characters that no model's name has",
+        ));
+    }
+    Ok(model)
+}
+
 fn decode(model: &str) -> Result<String, Error> {
     percent_decode_str(model)
         .decode_utf8()
@@ -154,7 +224,19 @@ fn decode(model: &str) -> Result<String, Error> {
 
 /// The dialect to refuse in, where the route does not tell.
 pub(super) fn asker(headers: &HeaderMap, uri: &Uri) -> &'static dyn Dialect {
-    if headers.contains_key("anthropic-version") || uri.path().contains("/messages") {
+    let google = uri.path().starts_with("/v1beta")
+        || uri.path().starts_with("/v1alpha")
+        || uri.path().contains(":generateContent")
+        || uri.path().contains(":streamGenerateContent")
+        || uri
+            .path()
+            .rsplit_once(':')
+            .is_some_and(|(_, verb)| VERBS.contains(&verb))
+        || headers.contains_key("x-goog-api-key")
+        || headers.contains_key("x-goog-api-client");
+    if google {
+        &Gemini
+    } else if headers.contains_key("anthropic-version") || uri.path().contains("/messages") {
         &Anthropic
     } else {
         &OpenAiChat
@@ -168,6 +250,7 @@ mod tests {
     fn of(method: &str, uri: &str) -> String {
         match route(&method.parse().unwrap(), &uri.parse().unwrap()) {
             Ok(Route::Chat { dialect, model }) => format!("{} {model:?}", dialect.name()),
+            Ok(Route::Generate { model, stream }) => format!("{model} {stream:?}"),
             Ok(Route::Proxy { model, path }) => format!("{model} {path}"),
             Ok(route) => format!("{route:?}"),
             Err((error, allow)) => format!("{} {allow:?}", error.status().as_u16()),
@@ -192,6 +275,24 @@ mod tests {
             ("POST /models/m/responses", "openai-responses Some(\"m\")"),
             ("GET /v1/responses/resp_1", "404 None"),
             ("DELETE /responses", "405 Some(\"POST\")"),
+            (
+                "POST /v1beta/models/gemini-2.5-flash:generateContent",
+                "gemini-2.5-flash None",
+            ),
+            (
+                "POST /v1/models/a%2Fb:streamGenerateContent?alt=sse&key=k",
+                "a/b Some(Frames)",
+            ),
+            ("POST /models/m:streamGenerateContent", "m Some(List)"),
+            ("GET /v1/models/m:generateContent", "405 Some(\"POST\")"),
+            ("POST /v1beta/models/m:countTokens", "404 None"),
+            ("POST /v1beta/models/../x:generateContent", "400 None"),
+            (
+                "POST /v1beta/models/x:generateContent%3Fkey=:generateContent",
+                "400 None",
+            ),
+            ("GET /v1beta/models", "Models"),
+            ("GET /v1beta/models/llama3:8b", "Model(\"llama3:8b\")"),
             ("GET /v1/models", "Models"),
             ("GET /v1/models/a/b", "Model(\"a/b\")"),
             ("GET /v1/chat/completions", "405 Some(\"POST\")"),

@@ -21,11 +21,11 @@ use super::{
     layer::Settings,
     read::read,
     reply,
-    route::{Route, asker, route},
+    route::{Form, Route, asker, route},
 };
 use crate::{
     Body, BoxError,
-    dialect::{Dialect, Front},
+    dialect::{Dialect, Front, gemini::Gemini},
     error::{Error, ErrorKind},
     request::ModelRequest,
     response::{ModelResponse, Outcome, Reply, Served},
@@ -115,11 +115,18 @@ where
     }
     let dialect = match &route {
         Route::Chat { dialect, .. } => *dialect,
+        Route::Generate { .. } => &Gemini,
         _ => asker(&parts.headers, &parts.uri),
     };
     if let Some(response) = models(&route, dialect, settings) {
         return response;
     }
+    let form = match &route {
+        Route::Generate {
+            stream: Some(form), ..
+        } => *form,
+        _ => Form::Frames,
+    };
     let request = match read(route, &parts, body, settings).await {
         Ok(request) => request,
         Err(error) => return refuse(dialect, &error),
@@ -132,7 +139,12 @@ where
     };
     match dialect.front() {
         Some(front) if request.payload.dialect().is_some() && request.payload.wants_stream() => {
-            streamed(inner, settings, request, dialect, front, log).await
+            let caller = Caller {
+                dialect,
+                front,
+                form,
+            };
+            streamed(inner, settings, request, caller, log).await
         }
         _ => match call(inner, request, log.clone()).await {
             Ok(response) => tell(response),
@@ -161,13 +173,20 @@ where
     Ok(response)
 }
 
+/// What a caller of a stream reads.
+#[derive(Clone, Copy)]
+struct Caller {
+    dialect: &'static dyn Dialect,
+    front: &'static dyn Front,
+    form: Form,
+}
+
 /// A call whose caller wants a stream: headers go out at the first content, or when a heartbeat is due.
 async fn streamed<S>(
     inner: S,
     settings: &Settings,
     request: ModelRequest,
-    dialect: &'static dyn Dialect,
-    front: &'static dyn Front,
+    caller: Caller,
     log: Log,
 ) -> Response<Body>
 where
@@ -175,6 +194,11 @@ where
     S::Error: Into<BoxError>,
     S::Future: Send,
 {
+    let Caller {
+        dialect,
+        front,
+        form,
+    } = caller;
     let every = settings.heartbeat.filter(|_| front.heartbeat().is_some());
     let mut pending = Box::pin(call(inner, request, log.clone()));
     let result = match every {
@@ -198,8 +222,8 @@ where
                         }
                     };
                     let late: Late = Box::pin(late.in_current_span());
-                    let body = StreamBody::waiting(late, front, Some(every));
-                    return reply::stream(Body::new(body));
+                    let body = StreamBody::waiting(late, front, form, Some(every));
+                    return reply::stream(Body::new(body), form);
                 }
             }
         }
@@ -212,8 +236,8 @@ where
             fidelity,
             ..
         }) => {
-            let body = StreamBody::streaming(stream, front, every);
-            let mut response = reply::stream(Body::new(body));
+            let body = StreamBody::streaming(stream, front, form, every);
+            let mut response = reply::stream(Body::new(body), form);
             reply::tell(response.headers_mut(), &served);
             reply::tell_losses(response.headers_mut(), &fidelity);
             response
@@ -239,7 +263,10 @@ fn tell(answer: ModelResponse) -> Response<Body> {
         }
         // Somebody asked for no stream and left SseNormalizeLayer out: the frames are still the best answer there is.
         Reply::Stream(stream) => match stream.dialect().front() {
-            Some(front) => reply::stream(Body::new(StreamBody::streaming(stream, front, None))),
+            Some(front) => {
+                let body = StreamBody::streaming(stream, front, Form::Frames, None);
+                reply::stream(Body::new(body), Form::Frames)
+            }
             None => Response::new(Body::empty()),
         },
     };

@@ -7,7 +7,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri, header, request};
 use super::{Provider, Quirks, secret_header};
 use crate::{
     credential::Secret,
-    dialect::{Dialect, anthropic::Anthropic, openai_chat::OpenAiChat},
+    dialect::{
+        Dialect, anthropic::Anthropic, gemini::Gemini, openai_chat::OpenAiChat,
+        openai_responses::OpenAiResponses,
+    },
     error::Error,
     request::Operation,
 };
@@ -77,6 +80,23 @@ impl Compatible {
     pub fn anthropic(name: impl Into<Cow<'static, str>>, base_url: &str) -> Result<Self, Error> {
         Ok(Self::new(name, base_url, &Anthropic)?
             .auth(Auth::Header(HeaderName::from_static("x-api-key"))))
+    }
+
+    /// A vendor that speaks OpenAI's Responses.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn responses(name: impl Into<Cow<'static, str>>, base_url: &str) -> Result<Self, Error> {
+        Self::new(name, base_url, &OpenAiResponses)
+    }
+
+    /// A vendor that speaks Google's Gemini, with its key in `x-goog-api-key`. The base URL ends with the version, e.g. `/v1beta`.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn gemini(name: impl Into<Cow<'static, str>>, base_url: &str) -> Result<Self, Error> {
+        Ok(Self::new(name, base_url, &Gemini)?
+            .auth(Auth::Header(HeaderName::from_static("x-goog-api-key"))))
     }
 
     /// Which header carries the key.

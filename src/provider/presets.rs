@@ -37,6 +37,8 @@ pub enum PresetDialect {
     OpenAiChat,
     /// Anthropic's Messages, with the key in `x-api-key`.
     Anthropic,
+    /// Google's Gemini, with the key in `x-goog-api-key`.
+    Gemini,
 }
 
 /// All known vendors, by name.
@@ -66,6 +68,7 @@ impl Preset {
         let plain = match self.dialect {
             PresetDialect::OpenAiChat => Compatible::openai(self.name, self.base_url),
             PresetDialect::Anthropic => Compatible::anthropic(self.name, self.base_url),
+            PresetDialect::Gemini => Compatible::gemini(self.name, self.base_url),
         }?;
         Ok(plain.quirks(self.quirks.clone()))
     }
@@ -99,6 +102,17 @@ impl Preset {
         this
     }
 
+    const fn gemini(
+        name: &'static str,
+        title: &'static str,
+        base_url: &'static str,
+        key_env: &'static [&'static str],
+    ) -> Self {
+        let mut this = Self::openai(name, title, base_url, key_env, Quirks::NONE);
+        this.dialect = PresetDialect::Gemini;
+        this
+    }
+
     /// Only where a configuration names it.
     const fn by_name(mut self) -> Self {
         self.from_env = false;
@@ -120,6 +134,7 @@ const PRESETS: &[Preset] = &[
     Preset::anthropic("deepseek-anthropic", "DeepSeek, as Anthropic", "https://api.deepseek.com/anthropic/v1", &["DEEPSEEK_API_KEY"]).by_name(),
     Preset::openai("fireworks", "Fireworks AI", "https://api.fireworks.ai/inference/v1", &["FIREWORKS_API_KEY"], CONTENT),
     Preset::openai("gemini", "Google Gemini", "https://generativelanguage.googleapis.com/v1beta/openai", &["GEMINI_API_KEY", "GOOGLE_API_KEY"], GEMINI),
+    Preset::gemini("gemini-native", "Google Gemini, natively", "https://generativelanguage.googleapis.com/v1beta", &["GEMINI_API_KEY", "GOOGLE_API_KEY"]).by_name(),
     // Most machines with a GITHUB_TOKEN have it for their repositories, not for models.
     Preset::openai("github-models", "GitHub Models", "https://models.github.ai/inference", &["GITHUB_TOKEN"], Quirks::NONE).by_name(),
     Preset::openai("groq", "Groq", "https://api.groq.com/openai/v1", &["GROQ_API_KEY"], GROQ),

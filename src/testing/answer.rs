@@ -83,6 +83,11 @@ impl Answer {
         super::anthropic::error(status, r#type, message)
     }
 
+    /// An error as Google writes it, e.g. `gemini_error(503, "UNAVAILABLE", "The model is overloaded.")`.
+    pub fn gemini_error(code: u16, status: &str, message: &str) -> Self {
+        super::gemini::error(code, status, message)
+    }
+
     /// The connection closes in good order (FIN) before a byte of the answer.
     ///
     /// In service form: an [`io::Error`] of kind `UnexpectedEof`.

@@ -6,14 +6,15 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::{
-    Answer, Recorded, anthropic, openai,
+    Answer, Recorded, anthropic, gemini, openai,
     reply::{input_tokens, reply},
     script::quote,
 };
 
 /// The talkative vendor: it quotes the caller, and calls the tool that the caller mentions.
 ///
-/// It serves `POST …/chat/completions`, `…/responses`, `…/messages`, `…/messages/count_tokens`, and `GET …/models`, `…/models/{id}`; streams when
+/// It serves `POST …/chat/completions`, `…/responses`, `…/messages`, `…/messages/count_tokens`, `…/models/{id}:generateContent`,
+/// `…:streamGenerateContent`, and `GET …/models`, `…/models/{id}`; streams when
 /// the body asks for it; keeps `max_tokens` (one word is one token); and refuses what a vendor would refuse: JSON that is none, no
 /// messages, a path nobody serves. The same request always gets the same answer.
 ///
@@ -37,6 +38,7 @@ enum Manner {
     OpenAi,
     Responses,
     Anthropic,
+    Gemini,
 }
 
 impl Demo {
@@ -82,9 +84,14 @@ impl Demo {
                     ),
                     Err(why) => Manner::Anthropic.refuse(400, why),
                 };
+            } else if let Some((model, verb)) = generate(path) {
+                return self.generate(request, model, verb == "streamGenerateContent");
             }
         }
-        let manner = if request.headers.contains_key("anthropic-version") {
+        let manner = if path.contains("/v1beta/") || request.headers.contains_key("x-goog-api-key")
+        {
+            Manner::Gemini
+        } else if request.headers.contains_key("anthropic-version") {
             Manner::Anthropic
         } else {
             Manner::OpenAi
@@ -105,6 +112,33 @@ impl Demo {
         )
     }
 
+    fn generate(&self, request: &Recorded, model: &str, stream: bool) -> Answer {
+        use crate::{chat::Fidelity, dialect, provider::Quirks};
+
+        // One brain for all dialects: the question is put to it in OpenAI's words.
+        let body = request.text();
+        let asked = dialect::Dialect::front(&dialect::gemini::Gemini)
+            .ok_or_else(String::new)
+            .and_then(|front| {
+                let read = front.decode_request(body.as_bytes());
+                read.map_err(|e| e.message().to_owned())
+            })
+            .and_then(|chat| {
+                let target = dialect::Target::new(model, &Quirks::NONE);
+                let openai = &dialect::openai_chat::OpenAiChat;
+                let body =
+                    dialect::Dialect::encode_request(openai, &chat, &target, &mut Fidelity::new());
+                body.map_err(|e| e.message().to_owned())
+            });
+        match asked {
+            Ok(body) => {
+                let body = serde_json::from_slice(&body).unwrap_or_default();
+                reply(&body, model).gemini(model, stream).between(self.pace)
+            }
+            Err(why) => Manner::Gemini.refuse(400, &why),
+        }
+    }
+
     fn chat(&self, request: &Recorded, manner: Manner) -> Answer {
         let body = match parse(request) {
             Ok(body) => body,
@@ -121,6 +155,7 @@ impl Demo {
             ),
             Manner::Responses => script.responses(model, stream),
             Manner::Anthropic => script.anthropic(model, stream),
+            Manner::Gemini => script.gemini(model, stream),
         };
         answer.between(self.pace)
     }
@@ -138,10 +173,18 @@ impl Manner {
             (Self::OpenAi | Self::Responses, _) => {
                 openai::error(status, "invalid_request_error", "", message)
             }
+            (Self::Gemini, 404) => gemini::error(404, "NOT_FOUND", message),
+            (Self::Gemini, _) => gemini::error(status, "INVALID_ARGUMENT", message),
             (Self::Anthropic, 404) => anthropic::error(404, "not_found_error", message),
             (Self::Anthropic, _) => anthropic::error(status, "invalid_request_error", message),
         }
     }
+}
+
+/// Model and verb of a path like `…/models/{model}:{verb}`.
+fn generate(path: &str) -> Option<(&str, &str)> {
+    let (model, verb) = path.rsplit_once("/models/")?.1.rsplit_once(':')?;
+    matches!(verb, "generateContent" | "streamGenerateContent").then_some((model, verb))
 }
 
 // A missing member of a `Value` reads as null, so indexing by name cannot fail here.
@@ -187,6 +230,7 @@ fn list(manner: Manner, models: &[String]) -> String {
     let entries = entries.join(",");
     match manner {
         Manner::OpenAi | Manner::Responses => format!(r#"{{"object":"list","data":[{entries}]}}"#),
+        Manner::Gemini => format!(r#"{{"models":[{entries}]}}"#),
         Manner::Anthropic => format!(
             r#"{{"data":[{entries}],"has_more":false,"first_id":{},"last_id":{}}}"#,
             models
@@ -200,9 +244,16 @@ fn list(manner: Manner, models: &[String]) -> String {
 }
 
 fn entry(manner: Manner, model: &str) -> String {
+    if manner == Manner::Gemini {
+        let name = quote(&format!("models/{model}"));
+        return format!(
+            r#"{{"name":{name},"displayName":{},"supportedGenerationMethods":["generateContent"]}}"#,
+            quote(model)
+        );
+    }
     let model = quote(model);
     match manner {
-        Manner::OpenAi | Manner::Responses => {
+        Manner::OpenAi | Manner::Responses | Manner::Gemini => {
             format!(r#"{{"id":{model},"object":"model","created":1750000000,"owned_by":"demo"}}"#)
         }
         Manner::Anthropic => format!(

@@ -48,6 +48,7 @@
 mod answer;
 mod anthropic;
 mod demo;
+mod gemini;
 mod openai;
 mod playback;
 mod recorded;

@@ -1,6 +1,6 @@
 //! What a model says, before it is spelled in a dialect.
 
-use super::{Answer, anthropic, openai, responses};
+use super::{Answer, anthropic, gemini, openai, responses};
 
 /// One turn of a model: thinking, text and tool calls in the order given, usage, and why it stopped.
 ///
@@ -143,6 +143,15 @@ impl Script {
             anthropic::stream(self, model)
         } else {
             anthropic::whole(self, model)
+        }
+    }
+
+    /// The answer of Google's `generateContent`, or of `streamGenerateContent?alt=sse`.
+    pub fn gemini(&self, model: &str, stream: bool) -> Answer {
+        if stream {
+            gemini::stream(self, model)
+        } else {
+            gemini::whole(self, model)
         }
     }
 

@@ -2,17 +2,20 @@
 
 usage: run.py GATEWAY_URL
 
-Speaks Chat Completions, Responses and Messages to the models `over-openai`, `over-anthropic` and `over-responses`, which scripted
-vendors of those dialects serve. The vendors
+Speaks every dialect to the models `over-openai`, `over-responses`, `over-anthropic` and `over-gemini`, which scripted vendors of those
+dialects serve. The vendors
 answer by what they are asked: see tests/sdk.rs. Prints a line for each exchange, and exits with 1 at the first that is not as it
 should be.
 """
 
+import base64
 import json
 import sys
 
 import anthropic
 import openai
+from google import genai
+from google.genai import errors as google_errors, types
 
 GATEWAY = sys.argv[1]
 PIXEL = (
@@ -24,6 +27,7 @@ SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "require
 
 chat = openai.OpenAI(base_url=f"{GATEWAY}/v1", api_key="caller", max_retries=0, timeout=20)
 claude = anthropic.Anthropic(base_url=GATEWAY, api_key="caller", max_retries=0, timeout=20)
+google = genai.Client(api_key="caller", http_options=types.HttpOptions(base_url=GATEWAY, timeout=20000))
 
 
 def check(condition, what):
@@ -191,6 +195,58 @@ def responses_sdk(model, stream):
     check("both sunny" in answer.output_text, f"results: {answer}")
 
 
+# ---- Google's SDK
+
+GOOGLE_TOOLS = types.GenerateContentConfig(
+    system_instruction="Be brief.",
+    tools=[
+        types.Tool(
+            function_declarations=[
+                types.FunctionDeclaration(name="weather", description="The weather of a city", parameters_json_schema=SCHEMA)
+            ]
+        )
+    ],
+)
+
+
+def google_call(model, stream, contents, config=None):
+    """One answer as (parts, finish reason, usage)."""
+    if not stream:
+        chunks = [google.models.generate_content(model=model, contents=contents, config=config)]
+    else:
+        chunks = list(google.models.generate_content_stream(model=model, contents=contents, config=config))
+    parts = [part for chunk in chunks for part in chunk.candidates[0].content.parts or []]
+    return parts, chunks[-1].candidates[0].finish_reason, chunks[-1].usage_metadata
+
+
+def google_sdk(model, stream):
+    parts, finish, usage = google_call(model, stream, "Say hello")
+    text = "".join(part.text or "" for part in parts)
+    check("Hello" in text and finish == types.FinishReason.STOP, f"text: {parts} {finish}")
+    check(usage.prompt_token_count > 0 and usage.candidates_token_count > 0, f"usage: {usage}")
+    check(usage.total_token_count == usage.prompt_token_count + usage.candidates_token_count, f"usage: {usage}")
+
+    picture = types.Part.from_bytes(data=base64.b64decode(PIXEL), mime_type="image/png")
+    parts, _, _ = google_call(model, stream, ["What is in the picture?", picture])
+    check("one pixel" in "".join(part.text or "" for part in parts), f"image: {parts}")
+
+    contents = [types.Content(role="user", parts=[types.Part(text=QUESTION)])]
+    parts, finish, _ = google_call(model, stream, contents, GOOGLE_TOOLS)
+    calls = [part.function_call for part in parts if part.function_call]
+    check([call.name for call in calls] == ["weather", "weather"], f"calls: {calls}")
+    check([call.args["city"] for call in calls] == CITIES, f"arguments: {calls}")
+    check(finish == types.FinishReason.STOP, f"finish: {finish}")
+
+    contents.append(types.Content(role="model", parts=parts))
+    answers = [
+        types.FunctionResponse(id=call.id, name=call.name, response={"result": f"sunny in {call.args['city']}"})
+        for call in calls
+    ]
+    contents.append(types.Content(role="user", parts=[types.Part(function_response=answer) for answer in answers]))
+    parts, _, _ = google_call(model, stream, contents, GOOGLE_TOOLS)
+    check("both sunny" in "".join(part.text or "" for part in parts), f"results: {parts}")
+
+
 # ---- errors are the SDKs' own kinds
 
 
@@ -207,19 +263,28 @@ def errors():
         else:
             check(False, f"no {kind}")
     try:
+        google.models.generate_content(model="nobody", contents="x")
+    except google_errors.ClientError as error:
+        check(error.code == 404 and "nobody" in str(error), f"error: {error}")
+    else:
+        check(False, "no ClientError")
+    try:
         chat.responses.create(model="over-openai", input="x", previous_response_id="resp_1")
     except openai.BadRequestError as error:
         check(error.code == "previous_response_not_found", f"error: {error}")
     else:
         check(False, "nothing is stored here")
-    check([m.id for m in chat.models.list()] == sorted(MODELS), "OpenAI's list of models")
-    check([m.id for m in claude.models.list()] == sorted(MODELS), "Anthropic's list of models")
+    names = sorted(MODELS)
+    check([m.id for m in chat.models.list()] == names, "OpenAI's list of models")
+    check([m.id for m in claude.models.list()] == names, "Anthropic's list of models")
+    check([m.name for m in google.models.list()] == [f"models/{name}" for name in names], "Google's list of models")
 
 
-MODELS = ["over-openai", "over-anthropic", "over-responses"]
+MODELS = ["over-openai", "over-responses", "over-anthropic", "over-gemini"]
+SDKS = [("openai", openai_sdk), ("responses", responses_sdk), ("anthropic", anthropic_sdk), ("google", google_sdk)]
 for model in MODELS:
     for stream in [False, True]:
-        for name, run in [("openai", openai_sdk), ("responses", responses_sdk), ("anthropic", anthropic_sdk)]:
+        for name, run in SDKS:
             run(model, stream)
             print(f"ok: {name} SDK, {model}, {'stream' if stream else 'whole'}")
 errors()

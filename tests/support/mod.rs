@@ -133,34 +133,3 @@ pub async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
         .await
         .unwrap_or_else(|_| panic!("never: {what}"));
 }
-
-/// Adds a pool `model` over a vendor of OpenAI's Responses, the last of the servers. Configurations have no kind for it: the other
-/// models are told again, over an OpenAI-like vendor and an Anthropic-like one, the first two servers.
-pub fn with_responses_vendor(
-    gateway: &Running,
-    model: &'static str,
-    servers: &[Server; 3],
-    others: &[&'static str; 2],
-) {
-    use std::sync::Arc;
-    use trunkline::{
-        Secret,
-        dialect::openai_responses::OpenAiResponses,
-        pool::{Pool, Pools, Vendor},
-        provider::{Compatible, Provider},
-        upstream::Account,
-    };
-    let urls = servers.each_ref().map(|server| server.url("/v1"));
-    let pool = |provider: Arc<dyn Provider>, model: &'static str| {
-        let account = Arc::new(Account::new("one", Secret::new("vendor-key")));
-        Pool::new().vendor(Vendor::new(provider, model).account(account, 1))
-    };
-    let openai = Compatible::openai("o", &urls[0]).expect("a URL");
-    let anthropic = Compatible::anthropic("a", &urls[1]).expect("a URL");
-    let responses = Compatible::new("r", &urls[2], &OpenAiResponses).expect("a URL");
-    let pools = Pools::new()
-        .pool(others[0], pool(Arc::new(openai), "up"))
-        .pool(others[1], pool(Arc::new(anthropic), "claude-sonnet-4-5"))
-        .pool(model, pool(Arc::new(responses), "up"));
-    gateway.gateway.pools().replace(&pools);
-}

@@ -126,6 +126,30 @@ fn encrypted_as(format: &str, data: &str, index: usize) -> Json {
     })
 }
 
+/// A signature of Gemini's, on a call or on a whole message, as Google's own OpenAI-compatible endpoint spells it.
+pub(super) fn gemini_extra(signature: &str) -> Json {
+    let google = json::object(|o| {
+        o.field("thought_signature", signature);
+    });
+    json::object(|o| {
+        o.field("google", &google);
+    })
+}
+
+/// Reads what [`gemini_extra`] writes.
+pub(super) fn gemini_signature(extra: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Extra {
+        google: Google,
+    }
+    #[derive(Deserialize)]
+    struct Google {
+        thought_signature: String,
+    }
+    let extra: Extra = serde_json::from_str(extra).ok()?;
+    Some(extra.google.thought_signature).filter(|s| !s.is_empty())
+}
+
 /// The `type` of a part kept as it came.
 pub(super) fn kind(part: &Json) -> String {
     #[derive(Deserialize)]

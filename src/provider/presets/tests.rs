@@ -77,6 +77,7 @@ fn the_key_goes_where_the_dialect_has_it() {
         ("openai", "authorization", "Bearer k-12345"),
         ("anthropic", "x-api-key", "k-12345"),
         ("zai-anthropic", "x-api-key", "k-12345"),
+        ("gemini-native", "x-goog-api-key", "k-12345"),
     ] {
         let (mut parts, ()) = Request::new(()).into_parts();
         let provider = preset(name).unwrap().provider().unwrap();
@@ -193,5 +194,6 @@ fn dialect_name(preset: &Preset) -> &'static str {
     match preset.dialect {
         PresetDialect::OpenAiChat => "openai-chat",
         PresetDialect::Anthropic => "anthropic",
+        PresetDialect::Gemini => "gemini",
     }
 }

@@ -4,7 +4,6 @@ mod blocks;
 mod choice;
 mod decode;
 mod encode;
-mod pairs;
 mod parts;
 mod reasoning;
 mod settings;

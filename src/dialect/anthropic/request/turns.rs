@@ -6,12 +6,11 @@ use super::{
         models::Abilities,
         wire::{Block, Turn, TurnRole},
     },
-    pairs::Pairs,
     parts::{self, At, breakpoint},
 };
 use crate::{
     chat::{Content, Fidelity, Message, Role, ToolResult},
-    dialect::alias::alias,
+    dialect::{alias::alias, pairs::Pairs},
     error::{Error, ErrorKind},
 };
 

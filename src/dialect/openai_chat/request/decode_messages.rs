@@ -9,10 +9,10 @@ use super::{
 use crate::{
     chat::{CallKind, Content, Message, Role, Thinking, ToolCall, ToolResult},
     dialect::{
-        FOREIGN_SIGNATURE_PREFIX,
+        FOREIGN_SIGNATURE_PREFIX, gemini,
         openai_chat::{
             NAME,
-            reasoning::{Thought, of_parts},
+            reasoning::{Thought, gemini_signature, of_parts},
         },
     },
     error::Error,
@@ -104,8 +104,14 @@ impl Reader {
         }
         if let Some(calls) = o.take("tool_calls") {
             for call in calls.items()? {
+                if let Some(extra) = call.object()?.peek("extra_content") {
+                    content.extend(gemini_signature(extra.get()).map(signed));
+                }
                 content.push(Content::ToolCall(tool_call(&call)?));
             }
+        }
+        if let Some(extra) = o.take("extra_content") {
+            content.extend(gemini_signature(extra.text()).map(signed));
         }
         if let Some(call) = o.take("function_call") {
             let mut call = call.object()?;
@@ -212,6 +218,11 @@ fn tool_call(value: &Value<'_, '_>) -> Result<ToolCall, Error> {
     };
     call.cache = read(o.take("cache_control"), |v| cache_marker(&v))?;
     Ok(call)
+}
+
+/// A signature of Gemini's: of the call that follows, or of the text before.
+fn signed(signature: String) -> Content {
+    Content::Thinking(gemini::signature::of_next_part(signature))
 }
 
 /// A text; some clients send the object itself.

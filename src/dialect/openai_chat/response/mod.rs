@@ -16,7 +16,7 @@ use crate::{
     chat::{
         CallKind, ChatResponse, Collector, Content, EventSink, Stop, StopReason, Thinking, ToolCall,
     },
-    dialect::{Asked, Dialect, anthropic::Anthropic, classify, has_error},
+    dialect::{Asked, Dialect, anthropic::Anthropic, classify, gemini, has_error},
     error::{Error, ErrorKind},
     json::{self, Extra, Json, Value},
 };
@@ -121,6 +121,8 @@ fn message(response: &ChatResponse) -> Json {
     let (mut details, mut annotations) = (Vec::new(), Vec::new());
     let (mut calls, mut images, mut audio) = (Vec::new(), Vec::new(), None);
     let mut chars = 0_u64;
+    // Gemini's, of what comes next.
+    let mut signature = None;
     for part in &response.content {
         match part {
             Content::Text {
@@ -143,8 +145,10 @@ fn message(response: &ChatResponse) -> Json {
                     thoughts.get_or_insert_default().push_str(&thinking.text);
                 }
                 details.extend(detail(thinking, details.len()));
+                let own = gemini::signature::own(thinking).filter(|own| !own.is_empty());
+                signature = own.or(signature);
             }
-            Content::ToolCall(call) => calls.push(tool_call(call)),
+            Content::ToolCall(call) => calls.push(tool_call(call, signature.take())),
             Content::Other { dialect, json } if *dialect == NAME => match part_slot(json) {
                 Some(Slot::Detail) => details.push(json.clone()),
                 Some(Slot::Image) => images.push(json.clone()),
@@ -172,7 +176,8 @@ fn message(response: &ChatResponse) -> Json {
                 o.array(name, list);
             }
         }
-        o.optional("audio", audio);
+        o.optional("audio", audio)
+            .optional("extra_content", signature.map(reasoning::gemini_extra));
     })
 }
 
@@ -181,13 +186,17 @@ pub(super) fn detail(thinking: &Thinking, index: usize) -> Option<Json> {
     if let Some(data) = &thinking.redacted {
         return Some(reasoning::encrypted(data, index));
     }
+    // Gemini's own go with the calls they belong to.
+    if gemini::signature::own(thinking).is_some() {
+        return None;
+    }
     let signature = thinking.told_signature();
     (!signature.is_empty())
         .then(|| reasoning::carried(&thinking.text, &signature, index))
         .flatten()
 }
 
-fn tool_call(call: &ToolCall) -> Json {
+fn tool_call(call: &ToolCall, signature: Option<&str>) -> Json {
     json::object(|o| {
         o.field("id", &call.id);
         match call.kind {
@@ -204,7 +213,8 @@ fn tool_call(call: &ToolCall) -> Json {
                     o.field("name", &call.name).field("input", &call.arguments);
                 }),
             ),
-        };
+        }
+        .optional("extra_content", signature.map(reasoning::gemini_extra));
     })
 }
 

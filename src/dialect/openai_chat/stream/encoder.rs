@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::super::{NAME, finish, reasoning, response, usage};
 use crate::{
     chat::{Block, CallKind, ChatEvent, Citation, Delta, Stop, StopReason, Usage},
-    dialect::{Asked, EventEncoder},
+    dialect::{Asked, EventEncoder, gemini},
     json::{self, Json, ObjectWriter},
     wire::Frame,
 };
@@ -28,6 +28,8 @@ pub(in super::super) struct Encoder {
     /// The text of the thinking block, which its signature is about.
     thinking: String,
     signature: Option<String>,
+    /// A signature of Gemini's for what comes next.
+    gemini: Option<String>,
     /// Characters of text so far, and where the open block began.
     chars: u64,
     block_start: u64,
@@ -56,6 +58,7 @@ impl Encoder {
             details: 0,
             thinking: String::new(),
             signature: None,
+            gemini: None,
             chars: 0,
             block_start: 0,
             spoke: false,
@@ -142,6 +145,7 @@ impl Encoder {
                 let (member, text) = call_members(kind);
                 let index = self.calls;
                 self.calls += 1;
+                let extra = self.gemini.take().map(|s| reasoning::gemini_extra(&s));
                 let call = json::object(|o| {
                     o.field("index", &index)
                         .field("id", &id)
@@ -151,7 +155,8 @@ impl Encoder {
                             &json::object(|o| {
                                 o.field("name", &name).field(text, "");
                             }),
-                        );
+                        )
+                        .optional("extra_content", extra);
                 });
                 self.delta(out, |o| {
                     o.array("tool_calls", [call]);
@@ -213,6 +218,12 @@ impl Encoder {
     /// The block is whole: a signature goes out once, with all that it is about.
     fn close(&mut self, out: &mut VecDeque<Frame>) {
         let signature = self.signature.take();
+        let own = signature.as_deref().and_then(gemini::signature::untagged);
+        self.gemini = own
+            .filter(|own| !own.is_empty())
+            .map(str::to_owned)
+            .or(self.gemini.take());
+        let signature = signature.filter(|s| gemini::signature::untagged(s).is_none());
         let detail = signature.and_then(|s| reasoning::carried(&self.thinking, &s, self.details));
         if let Some(detail) = detail {
             self.detail(&detail, out);
@@ -253,6 +264,10 @@ impl Encoder {
             && let Some(explanation) = response::explanation(stop)
         {
             self.member("refusal", &explanation, out);
+        }
+        // Nothing to call came after it: it is the message's.
+        if let Some(signature) = self.gemini.take() {
+            self.member("extra_content", &reasoning::gemini_extra(&signature), out);
         }
         self.chunk(b"{}", None, Some(stop), out);
     }

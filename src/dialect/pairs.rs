@@ -5,37 +5,34 @@ use std::{
     collections::{HashMap, HashSet, VecDeque},
 };
 
-use super::parts::At;
-use crate::{
-    chat::{Content, Fidelity, Message, Role},
-    dialect::alias::alias,
-};
+use super::alias::alias;
+use crate::chat::{Content, Fidelity, Message, Role};
 
 /// The most characters of a tool call's id.
 const MAX_ID: usize = 64;
 
 /// Which result answers which call.
-pub(super) struct Pairs<'a> {
+pub(in crate::dialect) struct Pairs<'a> {
     /// In order of the messages.
     calls: Vec<Call<'a>>,
     /// Results without a call, by message and part.
-    pub(super) orphans: HashSet<(usize, usize)>,
+    pub(in crate::dialect) orphans: HashSet<(usize, usize)>,
 }
 
 /// One call in the history.
-pub(super) struct Call<'a> {
-    message: usize,
-    part: usize,
-    pub(super) id: &'a str,
+pub(in crate::dialect) struct Call<'a> {
+    pub(in crate::dialect) message: usize,
+    pub(in crate::dialect) part: usize,
+    pub(in crate::dialect) id: &'a str,
     /// The id on the wire: legal, and given once.
-    pub(super) wire: Cow<'a, str>,
+    pub(in crate::dialect) wire: Cow<'a, str>,
     /// The message and part of the result.
-    pub(super) result: Option<(usize, usize)>,
+    pub(in crate::dialect) result: Option<(usize, usize)>,
 }
 
 impl<'a> Pairs<'a> {
     /// A result belongs to the latest call of its id before it. Some vendors number the calls of each turn anew.
-    pub(super) fn find(messages: &'a [Message], report: &mut Fidelity) -> Self {
+    pub(in crate::dialect) fn find(messages: &'a [Message], report: &mut Fidelity) -> Self {
         let mut this = Self {
             calls: Vec::new(),
             orphans: HashSet::new(),
@@ -75,13 +72,13 @@ impl<'a> Pairs<'a> {
     }
 
     /// The calls in messages `first` to `last`.
-    pub(super) fn of_messages(&self, first: usize, last: usize) -> &[Call<'a>] {
+    pub(in crate::dialect) fn of_messages(&self, first: usize, last: usize) -> &[Call<'a>] {
         let start = self.calls.partition_point(|call| call.message < first);
         let end = self.calls.partition_point(|call| call.message <= last);
         self.calls.get(start..end).unwrap_or_default()
     }
 
-    pub(super) fn wire_id(&self, message: usize, part: usize) -> Option<Cow<'a, str>> {
+    pub(in crate::dialect) fn wire_id(&self, message: usize, part: usize) -> Option<Cow<'a, str>> {
         let at = self
             .calls
             .binary_search_by_key(&(message, part), |call| (call.message, call.part));
@@ -127,7 +124,7 @@ fn give(
     };
     if let Some((message, part)) = call.result.replace(place) {
         report.repaired(
-            At { message, part },
+            format_args!("messages[{message}].content[{part}]"),
             format!(
                 "the call `{}` has two results: the last one counts",
                 call.id

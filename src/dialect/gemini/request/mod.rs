@@ -1,0 +1,15 @@
+//! Requests: read from callers, written for vendors.
+
+mod config;
+mod decode;
+mod decode_config;
+mod decode_parts;
+mod encode;
+mod media;
+mod tools;
+mod turns;
+
+pub(super) use self::{decode::decode, encode::encode};
+
+#[cfg(test)]
+mod tests;

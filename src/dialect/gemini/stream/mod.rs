@@ -1,0 +1,7 @@
+//! Streams: each frame is a whole answer with the new parts only.
+
+mod decoder;
+mod encoder;
+mod observer;
+
+pub(super) use self::{decoder::Decoder, encoder::Encoder, observer::Watcher};
