@@ -174,7 +174,7 @@ pub struct PoolConfig {
     pub deployments: Vec<DeploymentConfig>,
     /// How to choose.
     pub balance: BalanceKind,
-    /// How long a failing account is left alone, unless the vendor says how long; 60 seconds.
+    /// How long a failing account is left alone at first, unless the vendor says how long; 60 seconds.
     pub cooldown: Duration,
     /// How long a request may wait for the soonest account; not at all.
     pub wait: Duration,

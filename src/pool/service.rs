@@ -91,7 +91,7 @@ where
             account = &*lease.state.account,
             model = &*lease.model,
             number,
-            probe = lease.probe,
+            probe = lease.forced || lease.probe().is_some(),
             "account picked"
         );
         let attempt = Attempt::new(request.clone(), deployment.clone()).with_number(number);

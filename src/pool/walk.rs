@@ -29,7 +29,7 @@ pub(super) struct Walk<'a> {
     /// Only deployments with a larger window than this.
     above: Option<u64>,
     /// An account with a soft cooldown was tried: one is enough.
-    probed: bool,
+    forced: bool,
 }
 
 /// A line of the pool that this call may use.
@@ -83,7 +83,7 @@ impl<'a> Walk<'a> {
             stops,
             tokens,
             above: None,
-            probed: false,
+            forced: false,
         }
     }
 
@@ -104,10 +104,10 @@ impl<'a> Walk<'a> {
                     survey.add(index, standing, load);
                 }
             }
-            let (index, probe) = if let Some(index) = self.choose(&survey.free) {
+            let (index, forced) = if let Some(index) = self.choose(&survey.free) {
                 (index, false)
             } else if !survey.worth_waiting(patience)
-                && !self.probed
+                && !self.forced
                 && let Some(index) = self.last_standing(&survey)
             {
                 (index, true)
@@ -115,7 +115,7 @@ impl<'a> Walk<'a> {
                 return Err(self.outage(&survey));
             };
             // Somebody else may have been faster: then look again.
-            if let Some(picked) = self.take(index, probe, now) {
+            if let Some(picked) = self.take(index, forced, now) {
                 return Ok(picked);
             }
         }
@@ -196,20 +196,21 @@ impl<'a> Walk<'a> {
         Some(*index)
     }
 
-    fn take(&mut self, index: usize, probe: bool, now: Instant) -> Option<Picked> {
+    fn take(&mut self, index: usize, forced: bool, now: Instant) -> Option<Picked> {
         let stop = self.stops.get(index)?;
         let line = self.found.route.lines.get(stop.line)?;
-        let start = line.state.start(&self.ask(line, stop), probe, now)?;
+        let start = line.state.start(&self.ask(line, stop), forced, now)?;
         let deployment = stop.deployment.clone();
         let lease = Lease {
             state: line.state.clone(),
             model: deployment.model.clone(),
             rules: self.found.route.pool.rules,
             start: Some(start),
-            probe,
+            forced,
+            rng: self.shared.rng.clone(),
             freed: self.shared.freed.clone(),
         };
-        self.probed |= probe;
+        self.forced |= forced;
         for stop in &mut self.stops {
             // The same account may stand in the pool twice: it would say the same.
             let line = self.found.route.lines.get(stop.line);
