@@ -193,6 +193,8 @@ pub enum BalanceKind {
     RoundRobin,
     /// Whoever has the fewest calls running.
     LeastBusy,
+    /// A session stays where it is.
+    Sticky,
 }
 
 /// A model at a provider.
@@ -259,6 +261,7 @@ impl BalanceKind {
             Self::Weighted => "weighted",
             Self::RoundRobin => "round-robin",
             Self::LeastBusy => "least-busy",
+            Self::Sticky => "sticky",
         }
     }
 }

@@ -92,7 +92,16 @@ pub(super) enum Standing {
     /// Not before `until`; none if a call has to end first.
     Out {
         until: Option<Instant>,
+        /// Is there a cooldown, or nothing but limits?
+        cooling: bool,
     },
+}
+
+impl Standing {
+    /// Is it well, but at a limit?
+    pub(super) const fn is_busy(&self) -> bool {
+        matches!(self, Self::Out { cooling: false, .. })
+    }
 }
 
 /// What an account is asked for.
@@ -319,9 +328,13 @@ impl Inner {
             .filter(|until| *until > now)
             .max();
         let busy = limits.concurrency.is_some_and(|max| self.in_flight >= max);
+        let cooling = held.firm.is_some() || held.soft.is_some() || held.probed;
         match (until, held.soft) {
-            (Some(until), _) => Standing::Out { until: Some(until) },
-            (None, _) if busy => Standing::Out { until: None },
+            (Some(_), _) => Standing::Out { until, cooling },
+            (None, _) if busy => Standing::Out {
+                until: None,
+                cooling,
+            },
             (None, Some(until)) => Standing::Soft { until },
             // Whoever finds out may be back at any moment.
             (None, None) if held.probed => Standing::Soft { until: now },

@@ -101,6 +101,12 @@
 //! ten minutes or the pool's cooldown, whichever is longer. What fails while the breaker is open, such as calls that were under
 //! way, counts as the same outage. [`Pools::snapshot`] shows the breakers; [`Pools::reset`] closes them.
 //!
+//! # Who goes with whom
+//!
+//! [`Sticky`] keeps the calls of a session at one account. The session is what the call says it is
+//! ([`ModelRequest::affinity`](crate::ModelRequest::affinity)), else the body's `prompt_cache_key`, else how the conversation begins: the
+//! first 1 KiB of its system prompt, and of its messages up to the first of the user. Each caller has sessions of its own.
+//!
 //! All of this lives in one process: two gateways on the same account share its limits without knowing of each other.
 
 mod account;
@@ -111,6 +117,7 @@ mod layer;
 mod lease;
 mod pools;
 mod service;
+mod session;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -120,10 +127,11 @@ mod window;
 
 pub use self::{
     account::{AccountStatus, BreakerStatus, CooldownStatus},
-    balance::{Balance, Candidate, LeastBusy, Rng, RoundRobin, Weighted},
+    balance::{Balance, Candidate, LeastBusy, Rng, RoundRobin, Sticky, Weighted},
     breaker::BreakerState,
     layer::PoolLayer,
     pools::Pools,
     service::PoolService,
+    session::Session,
     vendor::{Pool, Vendor},
 };

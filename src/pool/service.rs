@@ -181,7 +181,7 @@ fn find<'a>(
         .with_code("model_not_found")
         .with_param("model")
     })?;
-    Ok(Walk::new(shared, found, &request.payload))
+    Ok(Walk::new(shared, found, request))
 }
 
 /// The call's budget allows no attempt, and none was made here.

@@ -2,11 +2,15 @@
 
 mod least_busy;
 mod round_robin;
+mod sticky;
 mod weighted;
 
 use std::fmt::Debug;
 
-pub use self::{least_busy::LeastBusy, round_robin::RoundRobin, weighted::Weighted};
+pub use self::{
+    least_busy::LeastBusy, round_robin::RoundRobin, sticky::Sticky, weighted::Weighted,
+};
+use super::session::Session;
 pub use crate::rng::Rng;
 
 /// Picks one of several accounts that could all take the call. Object-safe; keeps whatever state it needs itself.
@@ -32,6 +36,18 @@ pub trait Balance: Debug + Send + Sync + 'static {
     /// pick to pick: tell them apart by [`vendor`](Candidate::vendor) and [`place`](Candidate::place). Those of weight 0 are
     /// only shown when there is nobody else.
     fn pick(&self, candidates: &[Candidate<'_>], rng: &Rng) -> usize;
+
+    /// Does it keep sessions together? Then [`pick_for`](Self::pick_for) is asked for calls that belong to one. Telling a call's
+    /// session costs a look at its body.
+    fn keeps_sessions(&self) -> bool {
+        false
+    }
+
+    /// As [`pick`](Self::pick), for a call of a session. Those of weight 0 are always shown.
+    fn pick_for(&self, session: &Session<'_>, candidates: &[Candidate<'_>], rng: &Rng) -> usize {
+        let _ = session;
+        self.pick(candidates, rng)
+    }
 }
 
 // Pools hold balances as trait objects.

@@ -5,6 +5,7 @@ mod cooldowns;
 mod leases;
 mod limits;
 mod selection;
+mod sessions;
 mod waiting;
 
 use std::{
