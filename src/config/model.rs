@@ -193,6 +193,8 @@ pub enum BalanceKind {
     RoundRobin,
     /// Whoever has the fewest calls running.
     LeastBusy,
+    /// Whoever answers soonest.
+    Fastest,
     /// A session stays where it is.
     Sticky,
 }
@@ -261,6 +263,7 @@ impl BalanceKind {
             Self::Weighted => "weighted",
             Self::RoundRobin => "round-robin",
             Self::LeastBusy => "least-busy",
+            Self::Fastest => "fastest",
             Self::Sticky => "sticky",
         }
     }

@@ -14,7 +14,7 @@ const POOL: [&str; 5] = ["deployments", "balance", "cooldown", "wait", "fallback
 const SPLIT: [&str; 2] = ["split", "by"];
 
 /// Balances that are planned.
-const LATER: [&str; 3] = ["fastest", "cheapest", "headroom"];
+const LATER: [&str; 2] = ["cheapest", "headroom"];
 
 /// Reads the models, and what they name of each other.
 struct Models<'a, 'n> {
@@ -215,10 +215,11 @@ impl Models<'_, '_> {
 }
 
 fn balance(reader: &mut Reader<'_>, at: &At<'_>) -> Option<BalanceKind> {
-    const KINDS: [BalanceKind; 4] = [
+    const KINDS: [BalanceKind; 5] = [
         BalanceKind::Weighted,
         BalanceKind::RoundRobin,
         BalanceKind::LeastBusy,
+        BalanceKind::Fastest,
         BalanceKind::Sticky,
     ];
     let text = reader.text(at)?;

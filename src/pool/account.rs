@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::{
     breaker::{BreakerState, Probe},
     cooldown::{Change, Cooldowns, Rules, later},
+    history::History,
     window::Window,
 };
 use crate::{
@@ -79,6 +80,7 @@ struct Inner {
     requests: Window,
     tokens: Window,
     cooldowns: Cooldowns,
+    history: History,
 }
 
 /// Can an account take a call for some model now?
@@ -220,9 +222,25 @@ impl AccountState {
         self.log(change, now);
     }
 
-    pub(super) fn succeeded(&self, model: &Arc<str>, probe: Option<Probe>, forced: bool) {
-        let changes = self.lock().cooldowns.succeeded(model, probe, forced);
-        self.log(changes, Instant::now());
+    /// The first content is there.
+    pub(super) fn succeeded(&self, model: &Arc<str>, start: &Start, forced: bool) {
+        let now = Instant::now();
+        let changes = {
+            let mut inner = self.lock();
+            inner.took(model, start, now);
+            inner.cooldowns.succeeded(model, start.probe, forced)
+        };
+        self.log(changes, now);
+    }
+
+    /// The first content was not there even now.
+    pub(super) fn timed_out(&self, model: &Arc<str>, start: &Start) {
+        self.lock().took(model, start, Instant::now());
+    }
+
+    /// How long the first content is to be expected to take.
+    pub(super) fn expected(&self, model: &str) -> Option<Duration> {
+        self.lock().history.expected(model, Instant::now())
     }
 
     pub(super) fn completed(&self, model: &Arc<str>, probe: Option<Probe>, forced: bool) {
@@ -340,6 +358,11 @@ impl Inner {
             (None, None) if held.probed => Standing::Soft { until: now },
             (None, None) => Standing::Free,
         }
+    }
+
+    fn took(&mut self, model: &Arc<str>, start: &Start, now: Instant) {
+        let after = now.saturating_duration_since(start.at);
+        self.history.first_content(model, after, now);
     }
 
     fn load(&mut self, now: Instant) -> Load {

@@ -9,7 +9,11 @@ use super::{
     breaker::Probe,
     cooldown::Rules,
 };
-use crate::{error::Error, response::Outcome, rng::Rng};
+use crate::{
+    error::{Error, ErrorKind},
+    response::Outcome,
+    rng::Rng,
+};
 
 /// A call's place at an account, given back exactly once: however the call ends, and at the latest when this is dropped.
 #[derive(Debug)]
@@ -38,11 +42,18 @@ impl Lease {
 
     /// The account answered. The answer may still be running.
     pub(super) fn succeeded(&self) {
-        self.state.succeeded(&self.model, self.probe(), self.forced);
+        if let Some(start) = &self.start {
+            self.state.succeeded(&self.model, start, self.forced);
+        }
     }
 
     /// The account failed before it answered, which costs no tokens.
     pub(super) fn failed(mut self, error: &Error) {
+        if let Some(start) = &self.start
+            && error.kind() == ErrorKind::Timeout
+        {
+            self.state.timed_out(&self.model, start);
+        }
         self.state
             .failed(Some(&self.model), error, &self.rules, &self.rng);
         self.give_back(Cost::Tokens(0));

@@ -113,6 +113,7 @@ mod account;
 mod balance;
 mod breaker;
 mod cooldown;
+mod history;
 mod layer;
 mod lease;
 mod pools;
@@ -127,7 +128,7 @@ mod window;
 
 pub use self::{
     account::{AccountStatus, BreakerStatus, CooldownStatus},
-    balance::{Balance, Candidate, LeastBusy, Rng, RoundRobin, Sticky, Weighted},
+    balance::{Balance, Candidate, Fastest, LeastBusy, Rng, RoundRobin, Sticky, Weighted},
     breaker::BreakerState,
     layer::PoolLayer,
     pools::Pools,

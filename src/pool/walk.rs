@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{
     Candidate,
     account::{Ask, Load, Standing},
-    balance::least,
+    balance::{Past, least},
     lease::Lease,
     pools::Shared,
     session::{Session, session},
@@ -342,6 +342,7 @@ fn candidate<'a>(stop: &'a Stop, line: &'a Line, load: &Load) -> Candidate<'a> {
         context_window: line.context_window(),
         requests_last_minute: load.requests,
         tokens_last_minute: load.tokens,
+        past: Past(Some(&line.state)),
     }
 }
 

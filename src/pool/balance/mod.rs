@@ -1,16 +1,21 @@
 //! Which of the accounts that are free takes the next call.
 
+mod fastest;
 mod least_busy;
 mod round_robin;
 mod sticky;
 mod weighted;
 
-use std::fmt::Debug;
+use std::{
+    fmt::{self, Debug},
+    time::Duration,
+};
 
 pub use self::{
-    least_busy::LeastBusy, round_robin::RoundRobin, sticky::Sticky, weighted::Weighted,
+    fastest::Fastest, least_busy::LeastBusy, round_robin::RoundRobin, sticky::Sticky,
+    weighted::Weighted,
 };
-use super::session::Session;
+use super::{account::AccountState, session::Session};
 pub use crate::rng::Rng;
 
 /// Picks one of several accounts that could all take the call. Object-safe; keeps whatever state it needs itself.
@@ -79,6 +84,25 @@ pub struct Candidate<'a> {
     pub requests_last_minute: u64,
     /// Tokens of the last minute, running calls by estimate.
     pub tokens_last_minute: u64,
+    pub(super) past: Past<'a>,
+}
+
+/// Where more is known of a candidate. Looked up when somebody asks.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Past<'a>(pub(super) Option<&'a AccountState>);
+
+impl Debug for Past<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Past")
+    }
+}
+
+impl Candidate<'_> {
+    /// How long the first content of this model there is to be expected to take, where answers come whole the answer; none if
+    /// nothing came yet.
+    pub fn first_content(&self) -> Option<Duration> {
+        self.past.0?.expected(self.model)
+    }
 }
 
 /// The index of the least item, ties broken at random, so that equals share the load from the first call on.

@@ -2,6 +2,7 @@
 
 mod breakers;
 mod cooldowns;
+mod fastest;
 mod leases;
 mod limits;
 mod selection;
