@@ -195,6 +195,8 @@ pub enum BalanceKind {
     LeastBusy,
     /// Whoever answers soonest.
     Fastest,
+    /// Whoever has most left of its limits.
+    Headroom,
     /// A session stays where it is.
     Sticky,
 }
@@ -264,6 +266,7 @@ impl BalanceKind {
             Self::RoundRobin => "round-robin",
             Self::LeastBusy => "least-busy",
             Self::Fastest => "fastest",
+            Self::Headroom => "headroom",
             Self::Sticky => "sticky",
         }
     }

@@ -14,7 +14,7 @@ const POOL: [&str; 5] = ["deployments", "balance", "cooldown", "wait", "fallback
 const SPLIT: [&str; 2] = ["split", "by"];
 
 /// Balances that are planned.
-const LATER: [&str; 2] = ["cheapest", "headroom"];
+const LATER: [&str; 1] = ["cheapest"];
 
 /// Reads the models, and what they name of each other.
 struct Models<'a, 'n> {
@@ -215,11 +215,12 @@ impl Models<'_, '_> {
 }
 
 fn balance(reader: &mut Reader<'_>, at: &At<'_>) -> Option<BalanceKind> {
-    const KINDS: [BalanceKind; 5] = [
+    const KINDS: [BalanceKind; 6] = [
         BalanceKind::Weighted,
         BalanceKind::RoundRobin,
         BalanceKind::LeastBusy,
         BalanceKind::Fastest,
+        BalanceKind::Headroom,
         BalanceKind::Sticky,
     ];
     let text = reader.text(at)?;

@@ -10,6 +10,7 @@ pub mod openai_chat;
 
 mod alias;
 mod classify;
+mod rate_windows;
 mod retry_after;
 
 use std::{borrow::Cow, collections::VecDeque, fmt::Debug};
@@ -18,7 +19,11 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, response};
 
 pub(crate) use self::classify::has_error;
-pub use self::{classify::classify, retry_after::retry_after};
+pub use self::{
+    classify::classify,
+    rate_windows::{RateWindow, RateWindows, Resource},
+    retry_after::retry_after,
+};
 use crate::{
     chat::{ChatEvent, ChatRequest, ChatResponse, EventSink, Fidelity, Usage},
     error::Error,

@@ -10,10 +10,11 @@ use tokio::time::Instant;
 use super::{
     breaker::{BreakerState, Probe},
     cooldown::{Change, Cooldowns, Rules, later},
-    history::History,
+    history::{History, share},
     window::Window,
 };
 use crate::{
+    dialect::RateWindows,
     error::{Error, ErrorKind},
     rng::Rng,
     upstream::Limits,
@@ -223,14 +224,51 @@ impl AccountState {
     }
 
     /// The first content is there.
-    pub(super) fn succeeded(&self, model: &Arc<str>, start: &Start, forced: bool) {
+    pub(super) fn succeeded(
+        &self,
+        model: &Arc<str>,
+        start: &Start,
+        windows: &RateWindows,
+        forced: bool,
+    ) {
         let now = Instant::now();
-        let changes = {
+        let (changes, spent) = {
             let mut inner = self.lock();
             inner.took(model, start, now);
-            inner.cooldowns.succeeded(model, start.probe, forced)
+            let changes = inner.cooldowns.succeeded(model, start.probe, forced);
+            (changes, inner.told(model, windows, true, now))
         };
-        self.log(changes, now);
+        self.log(changes.into_iter().chain(spent), now);
+    }
+
+    /// What a failure told of the vendor's limits. Where it says itself when to come back, that counts.
+    pub(super) fn told(&self, model: &Arc<str>, error: &Error) {
+        let now = Instant::now();
+        let firm = error.retry_after().is_none();
+        let spent = self.lock().told(model, error.windows(), firm, now);
+        self.log(spent, now);
+    }
+
+    /// The share left of the scarcest limit, the vendor's and our own.
+    pub(super) fn share_left(&self, model: &str, limits: &Limits) -> f64 {
+        let now = Instant::now();
+        let mut inner = self.lock();
+        let load = inner.load(now);
+        let left = |used: u64, limit: Option<u64>| {
+            let limit = limit?;
+            share(limit.saturating_sub(used), limit)
+        };
+        [
+            left(load.requests, limits.rpm),
+            left(load.tokens, limits.tpm),
+            left(load.in_flight.into(), limits.concurrency.map(u64::from)),
+        ]
+        .into_iter()
+        .flatten()
+        .fold(
+            inner.history.share_left(model, load.in_flight, now),
+            f64::min,
+        )
     }
 
     /// The first content was not there even now.
@@ -363,6 +401,22 @@ impl Inner {
     fn took(&mut self, model: &Arc<str>, start: &Start, now: Instant) {
         let after = now.saturating_duration_since(start.at);
         self.history.first_content(model, after, now);
+    }
+
+    /// A window that has nothing left is not sent into before its reset, if `firm`.
+    fn told(
+        &mut self,
+        model: &Arc<str>,
+        windows: &RateWindows,
+        firm: bool,
+        now: Instant,
+    ) -> Option<Change> {
+        if windows.is_empty() {
+            return None;
+        }
+        self.history.told(model, windows, now);
+        let until = windows.spent_until().filter(|until| firm && *until > now)?;
+        self.cooldowns.spent(model, until, now)
     }
 
     fn load(&mut self, now: Instant) -> Load {

@@ -4,6 +4,9 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
+use super::cooldown::later;
+use crate::dialect::{RateWindow, RateWindows, Resource};
+
 /// What is known of the models of one account.
 #[derive(Debug, Default)]
 pub(super) struct History {
@@ -13,6 +16,8 @@ pub(super) struct History {
 #[derive(Debug)]
 struct Past {
     first_content: Option<PeakEwma>,
+    /// Windows of the vendor, and when they were told of.
+    windows: Vec<(Resource, RateWindow, Instant)>,
     /// When something was told last.
     at: Instant,
 }
@@ -38,6 +43,36 @@ impl History {
         Some(ewma.value(now))
     }
 
+    /// The vendor told of its limits.
+    pub(super) fn told(&mut self, model: &Arc<str>, windows: &RateWindows, now: Instant) {
+        let past = self.past(model, now);
+        for (resource, window) in windows.iter() {
+            match past.windows.iter_mut().find(|known| known.0 == resource) {
+                Some(known) => *known = (resource, window, now),
+                None => past.windows.push((resource, window, now)),
+            }
+        }
+    }
+
+    /// The share left of the scarcest of the vendor's windows; 1 if nothing is known. Calls in flight are taken for ones it has not
+    /// counted yet.
+    pub(super) fn share_left(&self, model: &str, in_flight: u32, now: Instant) -> f64 {
+        // What vendors have, where they do not say when it begins anew.
+        const MINUTE: Duration = Duration::from_secs(60);
+        let past = self.models.get(model);
+        past.into_iter()
+            .flat_map(|past| &past.windows)
+            .filter(|(_, window, told)| window.reset.unwrap_or_else(|| later(*told, MINUTE)) > now)
+            .filter_map(|(resource, window, _)| {
+                let pending = match resource {
+                    Resource::Requests => in_flight.into(),
+                    _ => 0,
+                };
+                share(window.remaining.saturating_sub(pending), window.limit?)
+            })
+            .fold(1.0, f64::min)
+    }
+
     fn past(&mut self, model: &Arc<str>, now: Instant) -> &mut Past {
         if self.models.len() >= Self::MAX_MODELS && !self.models.contains_key(model) {
             self.models
@@ -48,11 +83,17 @@ impl History {
         }
         let past = self.models.entry(model.clone()).or_insert(Past {
             first_content: None,
+            windows: Vec::new(),
             at: now,
         });
         past.at = now;
         past
     }
+}
+
+/// `part` of `whole`; none of nothing.
+pub(super) fn share(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| (part as f64 / whole as f64).min(1.0))
 }
 
 /// An average that follows a rise at once and a fall slowly.

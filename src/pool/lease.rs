@@ -10,6 +10,7 @@ use super::{
     cooldown::Rules,
 };
 use crate::{
+    dialect::RateWindows,
     error::{Error, ErrorKind},
     response::Outcome,
     rng::Rng,
@@ -41,9 +42,10 @@ impl Lease {
     }
 
     /// The account answered. The answer may still be running.
-    pub(super) fn succeeded(&self) {
+    pub(super) fn succeeded(&self, windows: &RateWindows) {
         if let Some(start) = &self.start {
-            self.state.succeeded(&self.model, start, self.forced);
+            self.state
+                .succeeded(&self.model, start, windows, self.forced);
         }
     }
 
@@ -54,6 +56,7 @@ impl Lease {
         {
             self.state.timed_out(&self.model, start);
         }
+        self.state.told(&self.model, error);
         self.state
             .failed(Some(&self.model), error, &self.rules, &self.rng);
         self.give_back(Cost::Tokens(0));

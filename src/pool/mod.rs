@@ -82,6 +82,7 @@
 //! | --- | --- | --- |
 //! | rate limit with a reset | the account, or that model there | until the reset: *firm* |
 //! | rate limit without | the same | [`Pool::cooldown`] |
+//! | an answer told that nothing is left | that model there | until the reset: *firm* |
 //! | out of quota | the account | until the reset if named: *firm*; else ten minutes |
 //! | key refused | the account | ten minutes |
 //! | [`Pool::failures`] in a row | that model there | the [breaker](#the-breaker) says |
@@ -128,7 +129,9 @@ mod window;
 
 pub use self::{
     account::{AccountStatus, BreakerStatus, CooldownStatus},
-    balance::{Balance, Candidate, Fastest, LeastBusy, Rng, RoundRobin, Sticky, Weighted},
+    balance::{
+        Balance, Candidate, Fastest, Headroom, LeastBusy, Rng, RoundRobin, Sticky, Weighted,
+    },
     breaker::BreakerState,
     layer::PoolLayer,
     pools::Pools,

@@ -97,7 +97,7 @@ where
         let attempt = Attempt::new(request.clone(), deployment.clone()).with_number(number);
         let error = match inner.call(attempt).await {
             Ok(mut response) => {
-                lease.succeeded();
+                lease.succeeded(&response.windows);
                 response.reply = response.reply.on_end(move |outcome| lease.ended(&outcome));
                 return Ok(response);
             }

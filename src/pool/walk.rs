@@ -342,7 +342,7 @@ fn candidate<'a>(stop: &'a Stop, line: &'a Line, load: &Load) -> Candidate<'a> {
         context_window: line.context_window(),
         requests_last_minute: load.requests,
         tokens_last_minute: load.tokens,
-        past: Past(Some(&line.state)),
+        past: Past(Some((&line.state, &stop.deployment.account.limits))),
     }
 }
 

@@ -182,7 +182,7 @@ fn pools_lead_somewhere() {
     );
     wrong(
         &with_models("  a: { deployments: [acme], balance: cheapest }"),
-        "`cheapest` is not available yet; use one of weighted, round-robin, least-busy, fastest, sticky",
+        "`cheapest` is not available yet; use one of weighted, round-robin, least-busy, fastest, headroom, sticky",
     );
     wrong(
         &with_models("  a: { deployments: [acme], balance: least_busy }"),

@@ -1,6 +1,7 @@
 //! Which of the accounts that are free takes the next call.
 
 mod fastest;
+mod headroom;
 mod least_busy;
 mod round_robin;
 mod sticky;
@@ -12,11 +13,12 @@ use std::{
 };
 
 pub use self::{
-    fastest::Fastest, least_busy::LeastBusy, round_robin::RoundRobin, sticky::Sticky,
-    weighted::Weighted,
+    fastest::Fastest, headroom::Headroom, least_busy::LeastBusy, round_robin::RoundRobin,
+    sticky::Sticky, weighted::Weighted,
 };
 use super::{account::AccountState, session::Session};
 pub use crate::rng::Rng;
+use crate::upstream::Limits;
 
 /// Picks one of several accounts that could all take the call. Object-safe; keeps whatever state it needs itself.
 ///
@@ -89,7 +91,7 @@ pub struct Candidate<'a> {
 
 /// Where more is known of a candidate. Looked up when somebody asks.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Past<'a>(pub(super) Option<&'a AccountState>);
+pub(super) struct Past<'a>(pub(super) Option<(&'a AccountState, &'a Limits)>);
 
 impl Debug for Past<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -101,7 +103,15 @@ impl Candidate<'_> {
     /// How long the first content of this model there is to be expected to take, where answers come whole the answer; none if
     /// nothing came yet.
     pub fn first_content(&self) -> Option<Duration> {
-        self.past.0?.expected(self.model)
+        let (state, _) = self.past.0?;
+        state.expected(self.model)
+    }
+
+    /// The share left of its scarcest limit, from 0 to 1: of the vendor's windows, as the last answers told, and of the account's
+    /// own [limits](crate::upstream::Limits). 1 if there is none.
+    pub fn headroom(&self) -> f64 {
+        let state = self.past.0;
+        state.map_or(1.0, |(state, limits)| state.share_left(self.model, limits))
     }
 }
 
