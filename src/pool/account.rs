@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     dialect::RateWindows,
-    error::{Error, ErrorKind},
+    error::{Blame, Error, ErrorKind},
     rng::Rng,
     upstream::Limits,
 };
@@ -241,10 +241,15 @@ impl AccountState {
         self.log(changes.into_iter().chain(spent), now);
     }
 
-    /// What a failure told of the vendor's limits. Where it says itself when to come back, that counts.
+    /// What a failure told of the vendor's limits. Where it is about a limit and says itself when to come back, that counts.
     pub(super) fn told(&self, model: &Arc<str>, error: &Error) {
         let now = Instant::now();
-        let firm = error.retry_after().is_none();
+        let about_limits = matches!(
+            error.policy().blame,
+            Blame::AccountRate | Blame::AccountQuota
+        );
+        let named = error.retry_after().is_some_and(|after| !after.is_zero());
+        let firm = !(about_limits && named);
         let spent = self.lock().told(model, error.windows(), firm, now);
         self.log(spent, now);
     }
