@@ -33,6 +33,9 @@ pub struct ModelRequest {
     pub headers: Arc<HeaderMap>,
     /// Who asks.
     pub caller: Caller,
+    /// Names the session the call belongs to, for pools that keep sessions at one account
+    /// ([`Sticky`](crate::pool::Sticky)). None: they look at the body.
+    pub affinity: Option<Arc<str>>,
     /// What this call may spend: time and attempts, shared by all layers and all clones.
     pub budget: CallBudget,
     /// The user's own data. No layer of this crate reads or writes it.
@@ -48,6 +51,7 @@ impl ModelRequest {
             payload,
             headers: Arc::default(),
             caller: Caller::default(),
+            affinity: None,
             budget: CallBudget::new(),
             extensions: Extensions::new(),
         }

@@ -9,7 +9,7 @@ pub use crate::stream::{EventStream, Events, Outcome};
 use crate::{
     Body,
     chat::{ChatResponse, Collector, Fidelity, Usage},
-    dialect::Dialect,
+    dialect::{Dialect, RateWindows},
     error::{Error, ErrorKind},
 };
 
@@ -23,6 +23,8 @@ pub struct ModelResponse {
     pub status: StatusCode,
     /// The vendor's headers that may be passed on.
     pub headers: HeaderMap,
+    /// What the vendor told of its limits.
+    pub windows: RateWindows,
     /// What the translation of the request could not carry. Exact where nothing was translated.
     pub fidelity: Fidelity,
     /// The answer.
@@ -36,6 +38,7 @@ impl ModelResponse {
             served,
             status: StatusCode::OK,
             headers: HeaderMap::new(),
+            windows: RateWindows::default(),
             fidelity: Fidelity::new(),
             reply,
         }

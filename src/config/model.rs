@@ -178,7 +178,7 @@ pub struct PoolConfig {
     pub deployments: Vec<DeploymentConfig>,
     /// How to choose.
     pub balance: BalanceKind,
-    /// How long a failing account is left alone, unless the vendor says how long; 60 seconds.
+    /// How long a failing account is left alone at first, unless the vendor says how long; 60 seconds.
     pub cooldown: Duration,
     /// How long a request may wait for the soonest account; not at all.
     pub wait: Duration,
@@ -197,6 +197,12 @@ pub enum BalanceKind {
     RoundRobin,
     /// Whoever has the fewest calls running.
     LeastBusy,
+    /// Whoever answers soonest.
+    Fastest,
+    /// Whoever has most left of its limits.
+    Headroom,
+    /// A session stays where it is.
+    Sticky,
 }
 
 /// A model at a provider.
@@ -275,6 +281,9 @@ impl BalanceKind {
             Self::Weighted => "weighted",
             Self::RoundRobin => "round-robin",
             Self::LeastBusy => "least-busy",
+            Self::Fastest => "fastest",
+            Self::Headroom => "headroom",
+            Self::Sticky => "sticky",
         }
     }
 }

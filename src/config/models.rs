@@ -14,7 +14,7 @@ const POOL: [&str; 5] = ["deployments", "balance", "cooldown", "wait", "fallback
 const SPLIT: [&str; 2] = ["split", "by"];
 
 /// Balances that are planned.
-const LATER: [&str; 4] = ["fastest", "cheapest", "headroom", "sticky"];
+const LATER: [&str; 1] = ["cheapest"];
 
 /// Reads the models, and what they name of each other.
 struct Models<'a, 'n> {
@@ -215,23 +215,26 @@ impl Models<'_, '_> {
 }
 
 fn balance(reader: &mut Reader<'_>, at: &At<'_>) -> Option<BalanceKind> {
-    const KINDS: [BalanceKind; 3] = [
+    const KINDS: [BalanceKind; 6] = [
         BalanceKind::Weighted,
         BalanceKind::RoundRobin,
         BalanceKind::LeastBusy,
+        BalanceKind::Fastest,
+        BalanceKind::Headroom,
+        BalanceKind::Sticky,
     ];
     let text = reader.text(at)?;
     if let Some(kind) = KINDS.into_iter().find(|kind| kind.as_str() == text) {
         return Some(kind);
     }
     let written = Reader::written(at);
+    let names = KINDS.map(BalanceKind::as_str);
+    let known = names.join(", ");
     let message = if LATER.contains(&text.as_str()) {
-        format!("{written} is not available yet; use weighted, round-robin or least-busy")
+        format!("{written} is not available yet; use one of {known}")
     } else {
-        format!(
-            "{written} is no way to balance{}; known are weighted, round-robin and least-busy",
-            did_you_mean(&text, KINDS.map(BalanceKind::as_str))
-        )
+        let hint = did_you_mean(&text, names);
+        format!("{written} is no way to balance{hint}; known are {known}")
     };
     reader.problem(at, message);
     None

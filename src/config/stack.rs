@@ -24,7 +24,7 @@ use crate::{
     SseNormalizeLayer, Upstream,
     client::{ClientOptions, ReqwestClient},
     failover::Chains,
-    pool::{LeastBusy, Pool, Pools, RoundRobin, Vendor, Weighted},
+    pool::{Fastest, Headroom, LeastBusy, Pool, Pools, RoundRobin, Sticky, Vendor, Weighted},
     provider::{Compatible, Provider, preset},
     retry::RetryPolicy,
     upstream::{Account, Deployment, Timeouts},
@@ -194,6 +194,9 @@ fn build_pool(config: &PoolConfig, providers: &HashMap<&str, Parts>) -> Pool {
         BalanceKind::Weighted => pool.balance(Weighted::new()),
         BalanceKind::RoundRobin => pool.balance(RoundRobin::new()),
         BalanceKind::LeastBusy => pool.balance(LeastBusy::new()),
+        BalanceKind::Fastest => pool.balance(Fastest::new()),
+        BalanceKind::Headroom => pool.balance(Headroom::new()),
+        BalanceKind::Sticky => pool.balance(Sticky::new()),
     };
     for deployment in &config.deployments {
         // The configuration was checked: the provider is there.

@@ -13,6 +13,7 @@ pub mod openai_responses;
 mod alias;
 mod classify;
 mod pairs;
+mod rate_windows;
 mod retry_after;
 mod rpc_details;
 
@@ -22,7 +23,11 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, response};
 
 pub(crate) use self::classify::has_error;
-pub use self::{classify::classify, retry_after::retry_after};
+pub use self::{
+    classify::classify,
+    rate_windows::{RateWindow, RateWindows, Resource},
+    retry_after::retry_after,
+};
 pub(crate) use crate::chat::FOREIGN_SIGNATURE_PREFIX;
 use crate::{
     chat::{ChatEvent, ChatRequest, ChatResponse, EventSink, Fidelity, Usage},

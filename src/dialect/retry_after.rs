@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use http::HeaderMap;
 
 /// Longer waits than this are taken for nonsense.
-const MOST: Duration = Duration::from_secs(7 * 24 * 3600);
+pub(super) const MOST: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// How long to wait by the headers of a refusal: `retry-after-ms`, `retry-after` (seconds or a date), else the latest reset of a
 /// window that is said to be empty (`x-ratelimit-*`, `anthropic-ratelimit-*`).
@@ -53,7 +53,7 @@ fn resets(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// `6m0s`, `12ms`, seconds, seconds since 1970, an HTTP date or an RFC 3339 time.
-fn reset(text: &str) -> Option<Duration> {
+pub(super) fn reset(text: &str) -> Option<Duration> {
     const THIS_CENTURY: f64 = 1e9;
     let text = text.trim();
     if let Ok(number) = text.parse::<f64>() {

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::StatusCode;
 
 pub use self::policy::{Again, Blame, NextAccount, Policy};
-use crate::{BoxError, response::Served};
+use crate::{BoxError, dialect::RateWindows, response::Served};
 
 /// What went wrong with a call, in terms that a policy can act on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -110,6 +110,7 @@ struct Inner {
     code: Option<String>,
     param: Option<String>,
     retry_after: Option<Duration>,
+    windows: RateWindows,
     scope: Scope,
     unsent: bool,
     body: Option<VendorBody>,
@@ -137,6 +138,7 @@ impl Error {
             code: None,
             param: None,
             retry_after: None,
+            windows: RateWindows::default(),
             scope: Scope::default(),
             unsent: false,
             body: None,
@@ -195,6 +197,13 @@ impl Error {
     #[must_use]
     pub fn with_retry_after(mut self, after: Duration) -> Self {
         self.0.retry_after = Some(after);
+        self
+    }
+
+    /// What the vendor told of its limits.
+    #[must_use]
+    pub fn with_windows(mut self, windows: RateWindows) -> Self {
+        self.0.windows = windows;
         self
     }
 
@@ -291,6 +300,11 @@ impl Error {
     /// When the same call may succeed.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
+    }
+
+    /// What the vendor told of its limits.
+    pub fn windows(&self) -> &RateWindows {
+        &self.0.windows
     }
 
     /// How much of the account a limit covers.

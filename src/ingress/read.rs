@@ -51,6 +51,7 @@ where
     };
     request.headers = Arc::new(passed_on(&parts.headers));
     request.caller = caller(parts);
+    request.affinity = affinity(&parts.headers);
     if let Some(timeout) = settings.timeout {
         request = request.with_timeout(timeout);
     }
@@ -158,6 +159,23 @@ fn is_passed_on(name: &HeaderName) -> bool {
     )
 }
 
+/// The session, by the first header that names one.
+fn affinity(headers: &HeaderMap) -> Option<Arc<str>> {
+    // Anybody's, Fireworks' and its clients', Claude Code's, Codex'.
+    const NAMES: [&str; 4] = [
+        "x-session-id",
+        "x-session-affinity",
+        "x-claude-code-session-id",
+        "session-id",
+    ];
+    NAMES
+        .into_iter()
+        .filter_map(|name| headers.get(name)?.to_str().ok())
+        .map(str::trim)
+        .find(|session| !session.is_empty())
+        .map(Arc::from)
+}
+
 /// The caller, by the first key found. Anthropic's own header comes first, as at Anthropic.
 fn caller(parts: &Parts) -> Caller {
     let header = |name: HeaderName| parts.headers.get(name).map(HeaderValue::as_bytes);
@@ -217,6 +235,19 @@ mod tests {
             caller(&parts(&[("authorization", "Bearer ")], "/")),
             Caller::default()
         );
+    }
+
+    #[test]
+    fn a_session_is_named_by_any_of_its_headers() {
+        let of = |headers: &[(&str, &str)]| affinity(&parts(headers, "/").headers);
+        assert_eq!(
+            of(&[("x-claude-code-session-id", "s")]).as_deref(),
+            Some("s")
+        );
+        let both = [("session-id", "codex"), ("x-session-id", "mine")];
+        assert_eq!(of(&both).as_deref(), Some("mine"));
+        assert_eq!(of(&[("x-session-id", " ")]), None);
+        assert_eq!(of(&[]), None);
     }
 
     #[test]

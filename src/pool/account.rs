@@ -8,11 +8,15 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
+    breaker::{BreakerState, Probe},
     cooldown::{Change, Cooldowns, Rules, later},
+    history::{History, share},
     window::Window,
 };
 use crate::{
-    error::{Error, ErrorKind},
+    dialect::RateWindows,
+    error::{Blame, Error, ErrorKind},
+    rng::Rng,
     upstream::Limits,
 };
 
@@ -28,6 +32,8 @@ pub struct AccountStatus {
     pub in_flight: u32,
     /// Why it is left alone, if it is.
     pub cooldowns: Vec<CooldownStatus>,
+    /// The breakers that count failures. One that is not listed is closed, and the last call there went well.
+    pub breakers: Vec<BreakerStatus>,
     /// Calls begun in the last minute.
     pub requests_last_minute: u64,
     /// Tokens of the last minute, running calls by estimate.
@@ -48,6 +54,18 @@ pub struct CooldownStatus {
     pub firm: bool,
 }
 
+/// The breaker of an account, or of one model of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BreakerStatus {
+    /// The model's name at the vendor; none if it is the whole account.
+    pub model: Option<Arc<str>>,
+    /// Where it stands. When an open one is half-open is told among the [cooldowns](AccountStatus::cooldowns).
+    pub state: BreakerState,
+    /// Failures in a row.
+    pub failures: u32,
+}
+
 /// The state of one account.
 #[derive(Debug)]
 pub(super) struct AccountState {
@@ -63,6 +81,7 @@ struct Inner {
     requests: Window,
     tokens: Window,
     cooldowns: Cooldowns,
+    history: History,
 }
 
 /// Can an account take a call for some model now?
@@ -76,7 +95,16 @@ pub(super) enum Standing {
     /// Not before `until`; none if a call has to end first.
     Out {
         until: Option<Instant>,
+        /// Is there a cooldown, or nothing but limits?
+        cooling: bool,
     },
+}
+
+impl Standing {
+    /// Is it well, but at a limit?
+    pub(super) const fn is_busy(&self) -> bool {
+        matches!(self, Self::Out { cooling: false, .. })
+    }
 }
 
 /// What an account is asked for.
@@ -102,6 +130,7 @@ pub(super) struct Start {
     at: Instant,
     tokens: u64,
     before: Option<Instant>,
+    probe: Option<Probe>,
 }
 
 /// What a call turned out to cost.
@@ -116,6 +145,11 @@ pub(super) enum Cost {
 impl Start {
     pub(super) const fn tokens(&self) -> u64 {
         self.tokens
+    }
+
+    /// Is this the call by which a half-open breaker finds out?
+    pub(super) const fn probe(&self) -> Option<Probe> {
+        self.probe
     }
 }
 
@@ -138,14 +172,18 @@ impl AccountState {
         (standing, load)
     }
 
-    /// Takes a place for one call, at once or not at all, so that calls at the same time never overshoot a limit together.
-    pub(super) fn start(&self, ask: &Ask<'_>, probe: bool, now: Instant) -> Option<Start> {
+    /// Takes a place for one call, at once or not at all, so that calls at the same time never overshoot a limit together. One that
+    /// is `forced` minds no soft cooldown.
+    pub(super) fn start(&self, ask: &Ask<'_>, forced: bool, now: Instant) -> Option<Start> {
         let mut inner = self.lock();
         match inner.standing(ask, now) {
             Standing::Free => {}
-            Standing::Soft { .. } if probe => {}
+            Standing::Soft { .. } if forced => {}
             Standing::Soft { .. } | Standing::Out { .. } => return None,
         }
+        let probe = (!forced)
+            .then(|| inner.cooldowns.begin(ask.model))
+            .flatten();
         inner.in_flight = inner.in_flight.saturating_add(1);
         inner.requests.add(1, now);
         inner.tokens.add(ask.tokens, now);
@@ -153,44 +191,103 @@ impl AccountState {
             at: now,
             tokens: ask.tokens,
             before: inner.last_start.replace(now),
+            probe,
         })
     }
 
     /// The call was never sent.
-    pub(super) fn undo(&self, start: &Start) {
+    pub(super) fn undo(&self, model: &str, start: &Start) {
         let mut inner = self.lock();
         inner.requests.take_back(1, start.at);
         if inner.last_start == Some(start.at) {
             inner.last_start = start.before;
         }
-        inner.finish(start, Cost::Tokens(0));
+        inner.finish(model, start, Cost::Tokens(0));
     }
 
     /// The call is over.
-    pub(super) fn finish(&self, start: &Start, cost: Cost) {
-        self.lock().finish(start, cost);
+    pub(super) fn finish(&self, model: &str, start: &Start, cost: Cost) {
+        self.lock().finish(model, start, cost);
     }
 
     /// A call, or a check of the whole account where no model is named, failed.
-    pub(super) fn failed(&self, model: Option<&Arc<str>>, error: &Error, rules: &Rules) {
+    pub(super) fn failed(&self, model: Option<&Arc<str>>, error: &Error, rules: &Rules, rng: &Rng) {
         let now = Instant::now();
-        let change = self.lock().cooldowns.failed(model, error, rules, now);
+        let change = self.lock().cooldowns.failed(model, error, rules, rng, now);
         self.log(change, now);
     }
 
-    pub(super) fn broke(&self, model: &Arc<str>, reason: ErrorKind, rules: &Rules) {
+    pub(super) fn broke(&self, model: &Arc<str>, reason: ErrorKind, rules: &Rules, rng: &Rng) {
         let now = Instant::now();
-        let change = self.lock().cooldowns.broke(model, reason, rules, now);
+        let change = self.lock().cooldowns.broke(model, reason, rules, rng, now);
         self.log(change, now);
     }
 
-    pub(super) fn succeeded(&self, model: &Arc<str>, probe: bool) {
-        let changes = self.lock().cooldowns.succeeded(model, probe);
-        self.log(changes, Instant::now());
+    /// The first content is there.
+    pub(super) fn succeeded(
+        &self,
+        model: &Arc<str>,
+        start: &Start,
+        windows: &RateWindows,
+        forced: bool,
+    ) {
+        let now = Instant::now();
+        let (changes, spent) = {
+            let mut inner = self.lock();
+            inner.took(model, start, now);
+            let changes = inner.cooldowns.succeeded(model, start.probe, forced);
+            (changes, inner.told(model, windows, true, now))
+        };
+        self.log(changes.into_iter().chain(spent), now);
     }
 
-    pub(super) fn completed(&self, model: &Arc<str>) {
-        self.lock().cooldowns.completed(model);
+    /// What a failure told of the vendor's limits. Where it is about a limit and says itself when to come back, that counts.
+    pub(super) fn told(&self, model: &Arc<str>, error: &Error) {
+        let now = Instant::now();
+        let about_limits = matches!(
+            error.policy().blame,
+            Blame::AccountRate | Blame::AccountQuota
+        );
+        let named = error.retry_after().is_some_and(|after| !after.is_zero());
+        let firm = !(about_limits && named);
+        let spent = self.lock().told(model, error.windows(), firm, now);
+        self.log(spent, now);
+    }
+
+    /// The share left of the scarcest limit, the vendor's and our own.
+    pub(super) fn share_left(&self, model: &str, limits: &Limits) -> f64 {
+        let now = Instant::now();
+        let mut inner = self.lock();
+        let load = inner.load(now);
+        let left = |used: u64, limit: Option<u64>| {
+            let limit = limit?;
+            share(limit.saturating_sub(used), limit)
+        };
+        [
+            left(load.requests, limits.rpm),
+            left(load.tokens, limits.tpm),
+            left(load.in_flight.into(), limits.concurrency.map(u64::from)),
+        ]
+        .into_iter()
+        .flatten()
+        .fold(
+            inner.history.share_left(model, load.in_flight, now),
+            f64::min,
+        )
+    }
+
+    /// The first content was not there even now.
+    pub(super) fn timed_out(&self, model: &Arc<str>, start: &Start) {
+        self.lock().took(model, start, Instant::now());
+    }
+
+    /// How long the first content is to be expected to take.
+    pub(super) fn expected(&self, model: &str) -> Option<Duration> {
+        self.lock().history.expected(model, Instant::now())
+    }
+
+    pub(super) fn completed(&self, model: &Arc<str>, probe: Option<Probe>, forced: bool) {
+        self.lock().cooldowns.completed(model, probe, forced);
     }
 
     pub(super) fn healthy(&self) {
@@ -220,11 +317,22 @@ impl AccountState {
                 })
                 .collect();
             cooldowns.sort_by(|a, b| (&a.model, a.remaining).cmp(&(&b.model, b.remaining)));
+            let mut breakers: Vec<_> = inner
+                .cooldowns
+                .breakers()
+                .map(|(model, state, failures)| BreakerStatus {
+                    model: model.cloned(),
+                    state,
+                    failures,
+                })
+                .collect();
+            breakers.sort_by(|a, b| a.model.cmp(&b.model));
             let status = AccountStatus {
                 provider: self.provider.clone(),
                 account: self.account.clone(),
                 in_flight: load.in_flight,
                 cooldowns,
+                breakers,
                 requests_last_minute: load.requests,
                 tokens_last_minute: load.tokens,
             };
@@ -274,20 +382,46 @@ impl Inner {
         let tokens = limits
             .tpm
             .and_then(|tpm| self.tokens.room_at(ask.tokens, tpm, now));
-        let (firm, soft) = self.cooldowns.until(ask.model);
-        let after_now = |until: &Instant| *until > now;
-        let until = [interval, requests, tokens, firm]
+        let held = self.cooldowns.held(ask.model, now);
+        let until = [interval, requests, tokens, held.firm]
             .into_iter()
             .flatten()
-            .filter(after_now)
+            .filter(|until| *until > now)
             .max();
         let busy = limits.concurrency.is_some_and(|max| self.in_flight >= max);
-        match (until, soft.filter(after_now)) {
-            (Some(until), _) => Standing::Out { until: Some(until) },
-            (None, _) if busy => Standing::Out { until: None },
+        let cooling = held.firm.is_some() || held.soft.is_some() || held.probed;
+        match (until, held.soft) {
+            (Some(_), _) => Standing::Out { until, cooling },
+            (None, _) if busy => Standing::Out {
+                until: None,
+                cooling,
+            },
             (None, Some(until)) => Standing::Soft { until },
+            // Whoever finds out may be back at any moment.
+            (None, None) if held.probed => Standing::Soft { until: now },
             (None, None) => Standing::Free,
         }
+    }
+
+    fn took(&mut self, model: &Arc<str>, start: &Start, now: Instant) {
+        let after = now.saturating_duration_since(start.at);
+        self.history.first_content(model, after, now);
+    }
+
+    /// A window that has nothing left is not sent into before its reset, if `firm`.
+    fn told(
+        &mut self,
+        model: &Arc<str>,
+        windows: &RateWindows,
+        firm: bool,
+        now: Instant,
+    ) -> Option<Change> {
+        if windows.is_empty() {
+            return None;
+        }
+        self.history.told(model, windows, now);
+        let until = windows.spent_until().filter(|until| firm && *until > now)?;
+        self.cooldowns.spent(model, until, now)
     }
 
     fn load(&mut self, now: Instant) -> Load {
@@ -298,7 +432,10 @@ impl Inner {
         }
     }
 
-    fn finish(&mut self, start: &Start, cost: Cost) {
+    fn finish(&mut self, model: &str, start: &Start, cost: Cost) {
+        if let Some(probe) = start.probe {
+            self.cooldowns.release(model, probe);
+        }
         self.in_flight = self.in_flight.saturating_sub(1);
         let Cost::Tokens(real) = cost else {
             return;

@@ -7,12 +7,16 @@ use std::{collections::HashMap, mem, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use crate::error::{Blame, Error, ErrorKind, Scope};
+use super::breaker::{Breaker, BreakerState, Probe};
+use crate::{
+    error::{Blame, Error, ErrorKind, Scope},
+    rng::Rng,
+};
 
 /// What the pool of a call says about cooldowns.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rules {
-    /// How long a soft one lasts; zero is never.
+    /// How long a soft one lasts, and the first opening of a breaker; zero is never.
     pub(super) cooldown: Duration,
     /// How many failures in a row open the breaker; zero is never.
     pub(super) failures: u32,
@@ -83,6 +87,8 @@ impl Verdict {
 pub(super) struct Cooldowns {
     account: Record,
     models: HashMap<Arc<str>, Record>,
+    /// So many calls were sent to find out about half-open breakers.
+    probes: u64,
 }
 
 /// What is held against an account, or against a model of it.
@@ -90,16 +96,24 @@ pub(super) struct Cooldowns {
 struct Record {
     firm: Option<Cooldown>,
     soft: Option<Cooldown>,
-    /// Calls in a row that failed before content.
-    failures: u32,
-    /// Streams in a row that broke after content. Apart, because each of them began well.
-    broken: u32,
+    breaker: Breaker,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cooldown {
     pub(super) until: Instant,
     pub(super) reason: ErrorKind,
+}
+
+/// What stands between an account and a call.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Held {
+    /// The end of the firm cooldown.
+    pub(super) firm: Option<Instant>,
+    /// The end of the soft one.
+    pub(super) soft: Option<Instant>,
+    /// A breaker is half-open, and another call is finding out.
+    pub(super) probed: bool,
 }
 
 /// An account, or a model of it, went out or came back: worth one line in the log.
@@ -122,14 +136,39 @@ impl Cooldowns {
     /// More models than any account has: beyond it, records of mere strikes are forgotten. Callers may choose names.
     const MAX_MODELS: usize = 1024;
 
-    /// The ends of the firm and of the soft cooldown that stand between this account and a call for `model`.
-    pub(super) fn until(&self, model: &str) -> (Option<Instant>, Option<Instant>) {
+    /// What stands between this account and a call for `model` at `now`.
+    pub(super) fn held(&self, model: &str, now: Instant) -> Held {
         let own = self.models.get(model);
-        let end = |of: fn(&Record) -> Option<Cooldown>| {
-            let ends = [Some(&self.account), own].into_iter().flatten();
-            ends.filter_map(of).map(|cooldown| cooldown.until).max()
-        };
-        (end(|record| record.firm), end(|record| record.soft))
+        let mut held = Held::default();
+        for record in std::iter::once(&self.account).chain(own) {
+            let end =
+                |cooldown: Option<Cooldown>| cooldown.map(|c| c.until).filter(|until| *until > now);
+            held.firm = held.firm.max(end(record.firm));
+            held.soft = held.soft.max(end(record.soft));
+            held.probed |= record.breaker.is_probed();
+        }
+        held
+    }
+
+    /// A call for `model` begins. If a breaker is half-open, this is the one that finds out.
+    pub(super) fn begin(&mut self, model: &str) -> Option<Probe> {
+        let is_half_open = |record: &Record| record.breaker_state() == BreakerState::HalfOpen;
+        if !is_half_open(&self.account) && !self.models.get(model).is_some_and(is_half_open) {
+            return None;
+        }
+        self.probes = self.probes.wrapping_add(1);
+        let probe = Probe(self.probes);
+        for record in self.both(model).filter(|record| is_half_open(record)) {
+            record.breaker.begin(probe);
+        }
+        Some(probe)
+    }
+
+    /// The call that was to find out is over.
+    pub(super) fn release(&mut self, model: &str, probe: Probe) {
+        for record in self.both(model) {
+            record.breaker.release(probe);
+        }
     }
 
     /// A call failed.
@@ -138,15 +177,17 @@ impl Cooldowns {
         model: Which<'_>,
         error: &Error,
         rules: &Rules,
+        rng: &Rng,
         now: Instant,
     ) -> Option<Change> {
         match Verdict::of(error, rules) {
             Verdict::Nothing => None,
             Verdict::Strike => {
                 let record = self.record(model);
-                record.failures = record.failures.saturating_add(1);
-                let after = error.retry_after().unwrap_or_default();
-                self.judge(model, error.kind(), after, rules, now)
+                record.breaker.failed();
+                let opens = record.breaker.judge(record.is_cooling(now), rules, rng)?;
+                let after = opens.max(error.retry_after().unwrap_or_default());
+                self.cool(model, error.kind(), after, false, now)
             }
             Verdict::Out { scope, after, firm } => {
                 let model = model.filter(|_| scope == Scope::Model);
@@ -161,20 +202,39 @@ impl Cooldowns {
         model: &Arc<str>,
         reason: ErrorKind,
         rules: &Rules,
+        rng: &Rng,
         now: Instant,
     ) -> Option<Change> {
         let record = self.record(Some(model));
-        record.broken = record.broken.saturating_add(1);
-        self.judge(Some(model), reason, Duration::ZERO, rules, now)
+        record.breaker.broke();
+        let opens = record.breaker.judge(record.is_cooling(now), rules, rng)?;
+        self.cool(Some(model), reason, opens, false, now)
     }
 
-    /// A call began well. A `probe`, one that was sent in spite of a soft cooldown, ends that too.
-    pub(super) fn succeeded(&mut self, model: &Arc<str>, probe: bool) -> Vec<Change> {
+    /// The vendor told that nothing is left for this model before `until`.
+    pub(super) fn spent(
+        &mut self,
+        model: &Arc<str>,
+        until: Instant,
+        now: Instant,
+    ) -> Option<Change> {
+        let after = until.saturating_duration_since(now);
+        self.cool(Some(model), ErrorKind::RateLimited, after, true, now)
+    }
+
+    /// A call began well. One that was `forced`, sent in spite of a soft cooldown, ends that too.
+    pub(super) fn succeeded(
+        &mut self,
+        model: &Arc<str>,
+        probe: Option<Probe>,
+        forced: bool,
+    ) -> Vec<Change> {
         for record in self.both(model) {
-            record.failures = 0;
+            let finds_out = forced || record.breaker.is_probe(probe);
+            record.breaker.began(finds_out);
         }
         let mut changes = Vec::new();
-        if probe {
+        if forced {
             changes.extend(
                 self.account
                     .forgive()
@@ -190,18 +250,20 @@ impl Cooldowns {
     }
 
     /// An answer came whole.
-    pub(super) fn completed(&mut self, model: &Arc<str>) {
+    pub(super) fn completed(&mut self, model: &Arc<str>, probe: Option<Probe>, forced: bool) {
         for record in self.both(model) {
-            record.broken = 0;
+            let forced = forced && record.soft.is_none();
+            let finds_out = forced || record.breaker.is_probe(probe);
+            record.breaker.completed(finds_out);
         }
         self.forget(model);
     }
 
     /// The account was found healthy. What vendors named still stands, and what a check does not come up against: limits, empty
-    /// purses, and models that fail at an account which is otherwise well.
+    /// purses, and models that fail at an account which is otherwise well. The account's own breaker closes; those of models are
+    /// half-open at most, for a check asks no model.
     pub(super) fn healthy(&mut self) -> Vec<Change> {
-        self.account.failures = 0;
-        self.account.broken = 0;
+        self.account.breaker.close();
         // The account's own record comes first.
         let mut whole = true;
         self.each(|record| {
@@ -253,22 +315,16 @@ impl Cooldowns {
             })
     }
 
-    /// Opens the breaker if there were enough failures.
-    fn judge(
-        &mut self,
-        model: Which<'_>,
-        reason: ErrorKind,
-        named: Duration,
-        rules: &Rules,
-        now: Instant,
-    ) -> Option<Change> {
-        let record = self.record(model);
-        let strikes = record.failures.saturating_add(record.broken);
-        // The count stays: after the cooldown one more failure is enough, until a success says otherwise.
-        if rules.failures == 0 || strikes < rules.failures || rules.cooldown.is_zero() {
-            return None;
-        }
-        self.cool(model, reason, rules.cooldown.max(named), false, now)
+    /// Every breaker that is not closed without a failure.
+    pub(super) fn breakers(&self) -> impl Iterator<Item = (Which<'_>, BreakerState, u32)> {
+        let models = self
+            .models
+            .iter()
+            .map(|(model, record)| (Some(model), record));
+        std::iter::once((None, &self.account))
+            .chain(models)
+            .filter(|(_, record)| !record.breaker.is_clean())
+            .map(|(model, record)| (model, record.breaker_state(), record.breaker.strikes()))
     }
 
     fn cool(
@@ -342,7 +398,16 @@ impl Record {
     }
 
     const fn is_clean(&self) -> bool {
-        !self.is_out() && self.failures == 0 && self.broken == 0
+        !self.is_out() && self.breaker.is_clean()
+    }
+
+    /// Does the soft cooldown still run?
+    fn is_cooling(&self, now: Instant) -> bool {
+        self.soft.is_some_and(|cooldown| cooldown.until > now)
+    }
+
+    const fn breaker_state(&self) -> BreakerState {
+        self.breaker.state(self.soft.is_some())
     }
 
     /// Ends the soft cooldown; true if nothing else stands.
@@ -369,10 +434,11 @@ mod tests {
     async fn a_change_of_state_is_told_once() {
         let now = Instant::now();
         let mut cooldowns = Cooldowns::default();
+        let rng = Rng::seeded(1);
         let mut fail = |kind, seconds, at| {
             let after = Duration::from_secs(seconds);
             let error = Error::new(kind, "").with_retry_after(after);
-            cooldowns.failed(Some(&model()), &error, &Rules::DEFAULT, at)
+            cooldowns.failed(Some(&model()), &error, &Rules::DEFAULT, &rng, at)
         };
         let out = fail(ErrorKind::RateLimited, 10, now);
         assert!(matches!(
@@ -414,7 +480,8 @@ mod tests {
             let model = model();
             for _ in 0..3 {
                 let error = Error::new(kind, "");
-                cooldowns.failed((!whole).then_some(&model), &error, &Rules::DEFAULT, now);
+                let of = (!whole).then_some(&model);
+                cooldowns.failed(of, &error, &Rules::DEFAULT, &Rng::seeded(1), now);
             }
             assert_eq!(cooldowns.list().count(), 1, "{kind}");
             let changes = cooldowns.healthy();
@@ -430,7 +497,7 @@ mod tests {
         for index in 0..10_000 {
             let model: Arc<str> = format!("m{index}").into();
             let error = Error::new(ErrorKind::Server, "");
-            cooldowns.failed(Some(&model), &error, &Rules::DEFAULT, now);
+            cooldowns.failed(Some(&model), &error, &Rules::DEFAULT, &Rng::seeded(1), now);
         }
         assert!(cooldowns.models.len() <= Cooldowns::MAX_MODELS);
         cooldowns.reset();

@@ -6,9 +6,15 @@ use tokio::sync::Notify;
 
 use super::{
     account::{AccountState, Cost, Start},
+    breaker::Probe,
     cooldown::Rules,
 };
-use crate::{error::Error, response::Outcome};
+use crate::{
+    dialect::RateWindows,
+    error::{Error, ErrorKind},
+    response::Outcome,
+    rng::Rng,
+};
 
 /// A call's place at an account, given back exactly once: however the call ends, and at the latest when this is dropped.
 #[derive(Debug)]
@@ -20,7 +26,8 @@ pub(super) struct Lease {
     /// None once it was given back.
     pub(super) start: Option<Start>,
     /// Was it taken in spite of a soft cooldown?
-    pub(super) probe: bool,
+    pub(super) forced: bool,
+    pub(super) rng: Arc<Rng>,
     /// Who waits for a place.
     pub(super) freed: Arc<Notify>,
 }
@@ -29,28 +36,41 @@ impl Lease {
     /// Nothing was sent.
     pub(super) fn unused(mut self) {
         if let Some(start) = self.start.take() {
-            self.state.undo(&start);
+            self.state.undo(&self.model, &start);
             self.freed.notify_waiters();
         }
     }
 
     /// The account answered. The answer may still be running.
-    pub(super) fn succeeded(&self) {
-        self.state.succeeded(&self.model, self.probe);
+    pub(super) fn succeeded(&self, windows: &RateWindows) {
+        if let Some(start) = &self.start {
+            self.state
+                .succeeded(&self.model, start, windows, self.forced);
+        }
     }
 
     /// The account failed before it answered, which costs no tokens.
     pub(super) fn failed(mut self, error: &Error) {
-        self.state.failed(Some(&self.model), error, &self.rules);
+        if let Some(start) = &self.start
+            && error.kind() == ErrorKind::Timeout
+        {
+            self.state.timed_out(&self.model, start);
+        }
+        self.state.told(&self.model, error);
+        self.state
+            .failed(Some(&self.model), error, &self.rules, &self.rng);
         self.give_back(Cost::Tokens(0));
     }
 
     /// The answer is over.
     pub(super) fn ended(mut self, outcome: &Outcome) {
         match outcome {
-            Outcome::Completed { .. } => self.state.completed(&self.model),
+            Outcome::Completed { .. } => {
+                self.state.completed(&self.model, self.probe(), self.forced);
+            }
             Outcome::Broken { error, .. } => {
-                self.state.broke(&self.model, error.kind(), &self.rules);
+                self.state
+                    .broke(&self.model, error.kind(), &self.rules, &self.rng);
             }
             Outcome::Cancelled { .. } => {}
         }
@@ -64,13 +84,18 @@ impl Lease {
         self.give_back(cost);
     }
 
+    /// Set if a half-open breaker finds out by this call.
+    pub(super) fn probe(&self) -> Option<Probe> {
+        self.start.as_ref().and_then(Start::probe)
+    }
+
     fn estimate(&self) -> u64 {
         self.start.as_ref().map_or(0, Start::tokens)
     }
 
     fn give_back(&mut self, cost: Cost) {
         if let Some(start) = self.start.take() {
-            self.state.finish(&start, cost);
+            self.state.finish(&self.model, &start, cost);
             self.freed.notify_waiters();
         }
     }

@@ -82,9 +82,10 @@
 //! | --- | --- | --- |
 //! | rate limit with a reset | the account, or that model there | until the reset: *firm* |
 //! | rate limit without | the same | [`Pool::cooldown`] |
+//! | an answer told that nothing is left | that model there | until the reset: *firm* |
 //! | out of quota | the account | until the reset if named: *firm*; else ten minutes |
 //! | key refused | the account | ten minutes |
-//! | [`Pool::failures`] in a row | that model there | [`Pool::cooldown`] |
+//! | [`Pool::failures`] in a row | that model there | the [breaker](#the-breaker) says |
 //! | the caller's own mistake, or nobody's | nobody | |
 //!
 //! Nobody is called before the end of a firm cooldown. The others are guesses: when only such accounts remain, the one that
@@ -92,15 +93,33 @@
 //! replaced by an earlier one. If nobody can be called, the call waits up to [`Pool::wait`], then fails with
 //! [`ErrorKind::Exhausted`](crate::ErrorKind::Exhausted) and the time of the first return.
 //!
+//! # The breaker
+//!
+//! Each model of an account has a breaker, and so has the account, for its health checks. [`Pool::failures`] in a row open it for
+//! [`Pool::cooldown`]; a broken connection here and there does nothing. When that time is over it is half-open: one call goes
+//! through, and until that has its first content (where streams broke: its end) the account looks out to all others. If it goes
+//! well the breaker closes. If it fails the breaker opens again for twice as long, less up to a quarter by lot, and at most for
+//! ten minutes or the pool's cooldown, whichever is longer. What fails while the breaker is open, such as calls that were under
+//! way, counts as the same outage. [`Pools::snapshot`] shows the breakers; [`Pools::reset`] closes them.
+//!
+//! # Who goes with whom
+//!
+//! [`Sticky`] keeps the calls of a session at one account. The session is what the call says it is
+//! ([`ModelRequest::affinity`](crate::ModelRequest::affinity)), else the body's `prompt_cache_key`, else how the conversation begins: the
+//! first 1 KiB of its system prompt, and of its messages up to the first of the user. Each caller has sessions of its own.
+//!
 //! All of this lives in one process: two gateways on the same account share its limits without knowing of each other.
 
 mod account;
 mod balance;
+mod breaker;
 mod cooldown;
+mod history;
 mod layer;
 mod lease;
 mod pools;
 mod service;
+mod session;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -109,10 +128,14 @@ mod walk;
 mod window;
 
 pub use self::{
-    account::{AccountStatus, CooldownStatus},
-    balance::{Balance, Candidate, LeastBusy, Rng, RoundRobin, Weighted},
+    account::{AccountStatus, BreakerStatus, CooldownStatus},
+    balance::{
+        Balance, Candidate, Fastest, Headroom, LeastBusy, Rng, RoundRobin, Sticky, Weighted,
+    },
+    breaker::BreakerState,
     layer::PoolLayer,
     pools::Pools,
     service::PoolService,
+    session::Session,
     vendor::{Pool, Vendor},
 };

@@ -14,7 +14,7 @@ pub struct Pools(Arc<Shared>);
 
 pub(super) struct Shared {
     table: ArcSwap<Table>,
-    pub(super) rng: Rng,
+    pub(super) rng: Arc<Rng>,
     /// Told whenever an account may have become free.
     pub(super) freed: Arc<Notify>,
 }
@@ -33,7 +33,7 @@ impl Pools {
     fn with_rng(rng: Rng) -> Self {
         Self(Arc::new(Shared {
             table: ArcSwap::default(),
-            rng,
+            rng: Arc::new(rng),
             freed: Arc::default(),
         }))
     }
@@ -80,7 +80,7 @@ impl Pools {
         self.snapshot().into_iter().any(in_service)
     }
 
-    /// Ends all cooldowns of an account, the vendor's own included, and forgets its failures. False if there is no such account.
+    /// Ends all cooldowns of an account, the vendor's own included, closes its breakers and forgets its failures. False if there is no such account.
     pub fn reset(&self, provider: &str, account: &str) -> bool {
         let table = self.0.table.load_full();
         let Some(state) = table.account(provider, account) else {
@@ -92,7 +92,8 @@ impl Pools {
     }
 
     /// Tells what a check of an account found: an error counts as one of a call would, for the account as a whole; `Ok` ends the
-    /// soft cooldowns that a check would come up against, which are not those for limits, empty purses, or failures of one model.
+    /// soft cooldowns that a check would come up against, which are not those for limits, empty purses, or failures of one model,
+    /// and closes the account's own breaker.
     /// False if there is no such account.
     pub fn report_health(&self, provider: &str, account: &str, found: Result<(), &Error>) -> bool {
         let table = self.0.table.load_full();
@@ -112,7 +113,7 @@ impl Pools {
                     // Zero is never, and so the most patient.
                     .max_by_key(|rules| (rules.failures.wrapping_sub(1), rules.cooldown))
                     .unwrap_or(Rules::DEFAULT);
-                state.failed(None, error, &rules);
+                state.failed(None, error, &rules, &self.0.rng);
             }
         }
         true

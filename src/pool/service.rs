@@ -91,13 +91,13 @@ where
             account = &*lease.state.account,
             model = &*lease.model,
             number,
-            probe = lease.probe,
+            probe = lease.forced || lease.probe().is_some(),
             "account picked"
         );
         let attempt = Attempt::new(request.clone(), deployment.clone()).with_number(number);
         let error = match inner.call(attempt).await {
             Ok(mut response) => {
-                lease.succeeded();
+                lease.succeeded(&response.windows);
                 response.reply = response.reply.on_end(move |outcome| lease.ended(&outcome));
                 return Ok(response);
             }
@@ -181,7 +181,7 @@ fn find<'a>(
         .with_code("model_not_found")
         .with_param("model")
     })?;
-    Ok(Walk::new(shared, found, &request.payload))
+    Ok(Walk::new(shared, found, request))
 }
 
 /// The call's budget allows no attempt, and none was made here.

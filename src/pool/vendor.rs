@@ -44,7 +44,8 @@ impl Pool {
         self
     }
 
-    /// How long an account is left alone after failures, where the vendor does not say. 30 s unless set; zero is never.
+    /// How long an account is left alone after failures, where the vendor does not say; longer each time if they go on. 30 s
+    /// unless set; zero is never.
     pub const fn cooldown(mut self, cooldown: Duration) -> Self {
         self.rules.cooldown = cooldown;
         self

@@ -7,15 +7,16 @@ use tokio::time::Instant;
 use super::{
     Candidate,
     account::{Ask, Load, Standing},
-    balance::least,
+    balance::{Past, least},
     lease::Lease,
     pools::Shared,
+    session::{Session, session},
     table::{Found, Line},
 };
 use crate::{
     chat::Content,
     error::{Error, ErrorKind, NextAccount},
-    request::Payload,
+    request::{ModelRequest, Payload},
     upstream::Deployment,
 };
 
@@ -28,8 +29,10 @@ pub(super) struct Walk<'a> {
     tokens: u64,
     /// Only deployments with a larger window than this.
     above: Option<u64>,
+    /// The call's session, if the balance keeps them.
+    session: Option<u64>,
     /// An account with a soft cooldown was tried: one is enough.
-    probed: bool,
+    forced: bool,
 }
 
 /// A line of the pool that this call may use.
@@ -57,8 +60,8 @@ pub(super) struct Outage {
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(shared: &'a Shared, found: Found<'a>, payload: &Payload) -> Self {
-        let tokens = estimate(payload);
+    pub(super) fn new(shared: &'a Shared, found: Found<'a>, request: &ModelRequest) -> Self {
+        let tokens = estimate(&request.payload);
         let lines = &found.route.lines;
         let fits = |line: &Line| line.context_window().is_none_or(|window| window >= tokens);
         // If all windows are too small, the largest may still do: it is only an estimate.
@@ -77,13 +80,15 @@ impl<'a> Walk<'a> {
                 tried: false,
             })
             .collect();
+        let keeps_sessions = found.route.pool.balance.keeps_sessions();
         Self {
             shared,
-            found,
             stops,
             tokens,
+            session: keeps_sessions.then(|| session(request)).flatten(),
+            found,
             above: None,
-            probed: false,
+            forced: false,
         }
     }
 
@@ -102,12 +107,22 @@ impl<'a> Walk<'a> {
                 if let Some(line) = self.open(stop) {
                     let (standing, load) = line.state.standing(&self.ask(line, stop), now);
                     survey.add(index, standing, load);
+                    if self.session.is_some() && standing.is_busy() {
+                        survey.full.push((index, load));
+                    }
+                } else if self.session.is_some()
+                    && let Some(line) = self.tried(stop)
+                {
+                    let (standing, load) = line.state.standing(&self.ask(line, stop), now);
+                    if standing.is_busy() || standing == Standing::Free {
+                        survey.full.push((index, load));
+                    }
                 }
             }
-            let (index, probe) = if let Some(index) = self.choose(&survey.free) {
+            let (index, forced) = if let Some(index) = self.choose(&survey) {
                 (index, false)
             } else if !survey.worth_waiting(patience)
-                && !self.probed
+                && !self.forced
                 && let Some(index) = self.last_standing(&survey)
             {
                 (index, true)
@@ -115,7 +130,7 @@ impl<'a> Walk<'a> {
                 return Err(self.outage(&survey));
             };
             // Somebody else may have been faster: then look again.
-            if let Some(picked) = self.take(index, probe, now) {
+            if let Some(picked) = self.take(index, forced, now) {
                 return Ok(picked);
             }
         }
@@ -151,6 +166,13 @@ impl<'a> Walk<'a> {
         (!stop.tried && larger).then_some(line)
     }
 
+    /// The line of a stop that this call has tried.
+    fn tried(&self, stop: &Stop) -> Option<&Line> {
+        stop.tried
+            .then(|| self.found.route.lines.get(stop.line))
+            .flatten()
+    }
+
     fn ask<'s>(&self, line: &Line, stop: &'s Stop) -> Ask<'s> {
         Ask {
             model: &stop.deployment.model,
@@ -163,7 +185,8 @@ impl<'a> Walk<'a> {
     }
 
     /// The balance's choice among the free; spares only if there is nobody else.
-    fn choose(&self, free: &[(usize, Load)]) -> Option<usize> {
+    fn choose(&self, survey: &Survey) -> Option<usize> {
+        let free = &survey.free;
         let line = |index: usize| {
             let stop = self.stops.get(index)?;
             Some((stop, self.found.route.lines.get(stop.line)?))
@@ -172,7 +195,7 @@ impl<'a> Walk<'a> {
         let spares_only = free.iter().all(|(index, _)| is_spare(*index));
         let (indices, candidates): (Vec<_>, Vec<_>) = free
             .iter()
-            .filter(|(index, _)| spares_only || !is_spare(*index))
+            .filter(|(index, _)| spares_only || self.session.is_some() || !is_spare(*index))
             .filter_map(|(index, load)| {
                 let (stop, line) = line(*index)?;
                 Some((*index, candidate(stop, line, load)))
@@ -183,7 +206,22 @@ impl<'a> Walk<'a> {
             [] => None,
             // The balance is asked nevertheless: it may count.
             [first, ..] => {
-                let picked = balance.pick(&candidates, &self.shared.rng);
+                let rng = &self.shared.rng;
+                let picked = match self.session {
+                    None => balance.pick(&candidates, rng),
+                    Some(key) => {
+                        let busy: Vec<_> = survey
+                            .full
+                            .iter()
+                            .filter_map(|(index, load)| {
+                                let (stop, line) = line(*index)?;
+                                Some(candidate(stop, line, load))
+                            })
+                            .collect();
+                        let session = Session { key, busy: &busy };
+                        balance.pick_for(&session, &candidates, rng)
+                    }
+                };
                 Some(*indices.get(picked).unwrap_or(first))
             }
         }
@@ -196,20 +234,21 @@ impl<'a> Walk<'a> {
         Some(*index)
     }
 
-    fn take(&mut self, index: usize, probe: bool, now: Instant) -> Option<Picked> {
+    fn take(&mut self, index: usize, forced: bool, now: Instant) -> Option<Picked> {
         let stop = self.stops.get(index)?;
         let line = self.found.route.lines.get(stop.line)?;
-        let start = line.state.start(&self.ask(line, stop), probe, now)?;
+        let start = line.state.start(&self.ask(line, stop), forced, now)?;
         let deployment = stop.deployment.clone();
         let lease = Lease {
             state: line.state.clone(),
             model: deployment.model.clone(),
             rules: self.found.route.pool.rules,
             start: Some(start),
-            probe,
+            forced,
+            rng: self.shared.rng.clone(),
             freed: self.shared.freed.clone(),
         };
-        self.probed |= probe;
+        self.forced |= forced;
         for stop in &mut self.stops {
             // The same account may stand in the pool twice: it would say the same.
             let line = self.found.route.lines.get(stop.line);
@@ -268,6 +307,8 @@ struct Survey {
     soft: Vec<(usize, Instant)>,
     out: Vec<Instant>,
     busy: bool,
+    /// Those that are well but cannot take this call. Only known if the balance keeps sessions.
+    full: Vec<(usize, Load)>,
 }
 
 impl Survey {
@@ -275,8 +316,10 @@ impl Survey {
         match standing {
             Standing::Free => self.free.push((index, load)),
             Standing::Soft { until } => self.soft.push((index, until)),
-            Standing::Out { until: Some(until) } => self.out.push(until),
-            Standing::Out { until: None } => self.busy = true,
+            Standing::Out {
+                until: Some(until), ..
+            } => self.out.push(until),
+            Standing::Out { until: None, .. } => self.busy = true,
         }
     }
 
@@ -299,6 +342,7 @@ fn candidate<'a>(stop: &'a Stop, line: &'a Line, load: &Load) -> Candidate<'a> {
         context_window: line.context_window(),
         requests_last_minute: load.requests,
         tokens_last_minute: load.tokens,
+        past: Past(Some((&line.state, &stop.deployment.account.limits))),
     }
 }
 

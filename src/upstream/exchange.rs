@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     Body, BoxError, Secret,
-    dialect::{self, Dialect},
+    dialect::{self, Dialect, RateWindows},
     error::{Error, ErrorKind},
     provider::Provider,
     response::{Complete, EventStream, ModelResponse, Reply, Served},
@@ -118,37 +118,51 @@ where
         .await?;
     let (parts, body) = response.into_parts();
     let body = Body::new(body);
-    let provider = &*attempt.deployment.provider;
-    if !parts.status.is_success() {
-        return Err(refusal(provider, &parts, body, &clock).await);
-    }
-    let (headers, reply) = match dialect {
-        None => (passed_headers(&parts.headers), Reply::Opaque(body)),
-        Some(dialect) => {
-            check_encoding(&parts.headers)?;
-            let reply = if is_event_stream(&parts.headers) {
-                let idle = attempt.deployment.timeouts.idle;
-                let deadline = attempt.request.budget.deadline();
-                let mut stream = VendorStream::new(dialect, body, idle, deadline, max_body);
-                clock.run(stream.commit()).await?;
-                Reply::Stream(EventStream::new(dialect, stream))
-            } else {
-                let bytes = clock.run(read(body, max_body)).await?;
-                let translated = attempt
-                    .request
-                    .payload
-                    .dialect()
-                    .is_none_or(|front| front.name() != dialect.name());
-                whole(dialect, provider, &parts, bytes, translated)?
-            };
-            (HeaderMap::new(), reply)
-        }
-    };
+    let windows = RateWindows::of(&parts.headers);
+    let (headers, reply) = reply(attempt, dialect, &parts, body, &clock, max_body)
+        .await
+        .map_err(|error| error.with_windows(windows))?;
     let mut response = ModelResponse::new(served.clone(), reply);
     response.status = parts.status;
     response.headers = headers;
+    response.windows = windows;
     response.fidelity = fidelity;
     Ok(response)
+}
+
+/// The answer, once it is known to be one, and the headers to pass on with it.
+async fn reply(
+    attempt: &Attempt,
+    dialect: Option<&'static dyn Dialect>,
+    parts: &response::Parts,
+    body: Body,
+    clock: &Clock,
+    max_body: usize,
+) -> Result<(HeaderMap, Reply), Error> {
+    let provider = &*attempt.deployment.provider;
+    if !parts.status.is_success() {
+        return Err(refusal(provider, parts, body, clock).await);
+    }
+    let Some(dialect) = dialect else {
+        return Ok((passed_headers(&parts.headers), Reply::Opaque(body)));
+    };
+    check_encoding(&parts.headers)?;
+    let reply = if is_event_stream(&parts.headers) {
+        let idle = attempt.deployment.timeouts.idle;
+        let deadline = attempt.request.budget.deadline();
+        let mut stream = VendorStream::new(dialect, body, idle, deadline, max_body);
+        clock.run(stream.commit()).await?;
+        Reply::Stream(EventStream::new(dialect, stream))
+    } else {
+        let bytes = clock.run(read(body, max_body)).await?;
+        let translated = attempt
+            .request
+            .payload
+            .dialect()
+            .is_none_or(|front| front.name() != dialect.name());
+        whole(dialect, provider, parts, bytes, translated)?
+    };
+    Ok((HeaderMap::new(), reply))
 }
 
 /// What is left of the time before content.

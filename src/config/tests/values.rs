@@ -181,8 +181,8 @@ fn pools_lead_somewhere() {
         "all weights are 0",
     );
     wrong(
-        &with_models("  a: { deployments: [acme], balance: sticky }"),
-        "`sticky` is not available yet; use weighted, round-robin or least-busy",
+        &with_models("  a: { deployments: [acme], balance: cheapest }"),
+        "`cheapest` is not available yet; use one of weighted, round-robin, least-busy, fastest, headroom, sticky",
     );
     wrong(
         &with_models("  a: { deployments: [acme], balance: least_busy }"),

@@ -1,13 +1,24 @@
 //! Which of the accounts that are free takes the next call.
 
+mod fastest;
+mod headroom;
 mod least_busy;
 mod round_robin;
+mod sticky;
 mod weighted;
 
-use std::fmt::Debug;
+use std::{
+    fmt::{self, Debug},
+    time::Duration,
+};
 
-pub use self::{least_busy::LeastBusy, round_robin::RoundRobin, weighted::Weighted};
+pub use self::{
+    fastest::Fastest, headroom::Headroom, least_busy::LeastBusy, round_robin::RoundRobin,
+    sticky::Sticky, weighted::Weighted,
+};
+use super::{account::AccountState, session::Session};
 pub use crate::rng::Rng;
+use crate::upstream::Limits;
 
 /// Picks one of several accounts that could all take the call. Object-safe; keeps whatever state it needs itself.
 ///
@@ -32,6 +43,18 @@ pub trait Balance: Debug + Send + Sync + 'static {
     /// pick to pick: tell them apart by [`vendor`](Candidate::vendor) and [`place`](Candidate::place). Those of weight 0 are
     /// only shown when there is nobody else.
     fn pick(&self, candidates: &[Candidate<'_>], rng: &Rng) -> usize;
+
+    /// Does it keep sessions together? Then [`pick_for`](Self::pick_for) is asked for calls that belong to one. Telling a call's
+    /// session costs a look at its body.
+    fn keeps_sessions(&self) -> bool {
+        false
+    }
+
+    /// As [`pick`](Self::pick), for a call of a session. Those of weight 0 are always shown.
+    fn pick_for(&self, session: &Session<'_>, candidates: &[Candidate<'_>], rng: &Rng) -> usize {
+        let _ = session;
+        self.pick(candidates, rng)
+    }
 }
 
 // Pools hold balances as trait objects.
@@ -63,6 +86,33 @@ pub struct Candidate<'a> {
     pub requests_last_minute: u64,
     /// Tokens of the last minute, running calls by estimate.
     pub tokens_last_minute: u64,
+    pub(super) past: Past<'a>,
+}
+
+/// Where more is known of a candidate. Looked up when somebody asks.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Past<'a>(pub(super) Option<(&'a AccountState, &'a Limits)>);
+
+impl Debug for Past<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Past")
+    }
+}
+
+impl Candidate<'_> {
+    /// How long the first content of this model there is to be expected to take, where answers come whole the answer; none if
+    /// nothing came yet.
+    pub fn first_content(&self) -> Option<Duration> {
+        let (state, _) = self.past.0?;
+        state.expected(self.model)
+    }
+
+    /// The share left of its scarcest limit, from 0 to 1: of the vendor's windows, as the last answers told, and of the account's
+    /// own [limits](crate::upstream::Limits). 1 if there is none.
+    pub fn headroom(&self) -> f64 {
+        let state = self.past.0;
+        state.map_or(1.0, |(state, limits)| state.share_left(self.model, limits))
+    }
 }
 
 /// The index of the least item, ties broken at random, so that equals share the load from the first call on.

@@ -1,9 +1,13 @@
 //! Each rule as a short story, with scripted vendors and a stopped clock.
 
+mod breakers;
 mod cooldowns;
+mod fastest;
+mod headroom;
 mod leases;
 mod limits;
 mod selection;
+mod sessions;
 mod waiting;
 
 use std::{
@@ -23,7 +27,7 @@ use super::*;
 use crate::{
     Secret,
     chat::Usage,
-    dialect::openai_chat::OpenAiChat,
+    dialect::{RateWindow, RateWindows, Resource, openai_chat::OpenAiChat},
     error::{Error, ErrorKind},
     provider::{Compatible, Provider},
     request::{ModelRequest, Operation, Payload},
@@ -90,6 +94,8 @@ enum Act {
     Serve,
     /// Serves so many tokens.
     Usage(u64),
+    /// Serves, and tells of the vendor's limits.
+    Tell(RateWindows),
     /// Begins well, then breaks.
     Break,
     Fail(Error),
@@ -179,8 +185,12 @@ impl Service<Attempt> for Vendors {
         });
         let act = (self.script)(&attempt);
         Box::pin(async move {
+            let windows = match &act {
+                Act::Tell(windows) => *windows,
+                _ => RateWindows::new(),
+            };
             let (tokens, breaks) = match act {
-                Act::Serve => (None, false),
+                Act::Serve | Act::Tell(_) => (None, false),
                 Act::Usage(tokens) => (Some(tokens), false),
                 Act::Break => (None, true),
                 Act::Fail(error) => return Err(error.into()),
@@ -200,7 +210,9 @@ impl Service<Attempt> for Vendors {
             }
             let stream = EventStream::new(&OpenAiChat, Script { frames, tokens });
             let served = attempt.deployment.served(attempt.number);
-            Ok(ModelResponse::new(served, Reply::Stream(stream)))
+            let mut response = ModelResponse::new(served, Reply::Stream(stream));
+            response.windows = windows;
+            Ok(response)
         })
     }
 }
