@@ -50,6 +50,7 @@ pub mod failover;
 pub mod ingress;
 mod json;
 pub mod normalize;
+mod operation;
 mod pattern;
 pub mod pool;
 pub mod provider;
@@ -57,6 +58,7 @@ pub mod request;
 pub mod response;
 pub mod retry;
 mod rng;
+mod served;
 mod stream;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]

@@ -8,10 +8,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Extensions, HeaderMap, Method};
+use http::{Extensions, HeaderMap};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+pub use crate::operation::Operation;
 use crate::{
     budget::CallBudget,
     chat::ChatRequest,
@@ -77,21 +78,6 @@ impl ModelRequest {
         self.budget = self.budget.with_timeout(timeout);
         self
     }
-}
-
-/// What is asked of a model.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Operation {
-    /// Continue a conversation.
-    Chat,
-    /// Any endpoint of the chosen account, passed through as it is.
-    Proxy {
-        /// The method.
-        method: Method,
-        /// The path below the vendor's base URL, with its query, e.g. `/embeddings`.
-        path: Arc<str>,
-    },
 }
 
 /// Who asks: told apart by the key they sent, of which only a fingerprint is kept.

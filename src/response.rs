@@ -5,12 +5,15 @@ use std::{fmt, sync::Arc};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-pub use crate::stream::{EventStream, Events, Outcome};
 use crate::{
     Body,
     chat::{ChatResponse, Collector, Fidelity, Usage},
     dialect::{Dialect, RateWindows},
     error::{Error, ErrorKind},
+};
+pub use crate::{
+    served::Served,
+    stream::{EventStream, Events, Outcome},
 };
 
 /// An answer, and who gave it.
@@ -63,37 +66,6 @@ impl ModelResponse {
                 ErrorKind::Unsupported,
                 "this answer is not a conversation's: it was passed through unread",
             )),
-        }
-    }
-}
-
-/// Who served a call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Served {
-    /// The vendor's name here.
-    pub provider: Arc<str>,
-    /// The account's name here.
-    pub account: Arc<str>,
-    /// The model's name at the vendor.
-    pub model: Arc<str>,
-    /// How many attempts the call took so far, this one included.
-    pub attempts: u32,
-}
-
-impl Served {
-    /// Served by this account.
-    pub const fn new(
-        provider: Arc<str>,
-        account: Arc<str>,
-        model: Arc<str>,
-        attempts: u32,
-    ) -> Self {
-        Self {
-            provider,
-            account,
-            model,
-            attempts,
         }
     }
 }

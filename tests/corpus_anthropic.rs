@@ -11,8 +11,8 @@ use bytes::Bytes;
 use serde_json::Value;
 use trunkline::{
     chat::{ChatEvent, ChatResponse, Collector, EventSink, Fidelity},
+    dialect::Quirks,
     dialect::{Asked, Dialect, FrameError, Observed, Target, anthropic::Anthropic},
-    provider::Quirks,
     wire::sse::SseSplitter,
 };
 

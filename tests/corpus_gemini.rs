@@ -12,8 +12,8 @@ use bytes::Bytes;
 use serde_json::Value;
 use trunkline::{
     chat::{ChatResponse, Collector, Content, EventSink, Fidelity},
+    dialect::Quirks,
     dialect::{Asked, Dialect, FrameError, Observed, Target, gemini::Gemini},
-    provider::Quirks,
     wire::{Frame, sse::SseSplitter},
 };
 

@@ -6,8 +6,8 @@ use std::{collections::BTreeMap, env, fs, path::PathBuf};
 use serde_json::Value;
 use trunkline::{
     chat::{ChatEvent, ChatResponse, Collector, Content, EventSink, Fidelity},
+    dialect::Quirks,
     dialect::{Asked, Dialect, FrameError, Observed, Target, openai_chat::OpenAiChat},
-    provider::Quirks,
     wire::Frame,
 };
 

@@ -10,8 +10,8 @@ use std::{
 use serde_json::Value;
 use trunkline::{
     chat::{Block, ChatEvent, ChatResponse, Collector, EventSink, Fidelity},
+    dialect::Quirks,
     dialect::{Asked, Dialect, FrameError, Observed, Target, openai_responses::OpenAiResponses},
-    provider::Quirks,
     wire::Frame,
 };
 

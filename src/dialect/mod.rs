@@ -11,8 +11,10 @@ pub mod openai_chat;
 pub mod openai_responses;
 
 mod alias;
+mod call;
 mod classify;
 mod pairs;
+mod quirks;
 mod rate_windows;
 mod retry_after;
 mod rpc_details;
@@ -24,7 +26,9 @@ use http::{HeaderMap, StatusCode, response};
 
 pub(crate) use self::classify::has_error;
 pub use self::{
+    call::Call,
     classify::classify,
+    quirks::{Quirks, ReasoningField, ToolIds},
     rate_windows::{RateWindow, RateWindows, Resource},
     retry_after::retry_after,
 };
@@ -32,7 +36,6 @@ pub(crate) use crate::chat::FOREIGN_SIGNATURE_PREFIX;
 use crate::{
     chat::{ChatEvent, ChatRequest, ChatResponse, EventSink, Fidelity, Usage},
     error::Error,
-    provider::{Call, Quirks},
     wire::{Frame, Framing},
 };
 

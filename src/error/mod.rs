@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::StatusCode;
 
 pub use self::policy::{Again, Blame, NextAccount, Policy};
-use crate::{BoxError, dialect::RateWindows, response::Served};
+use crate::{BoxError, dialect::RateWindows, served::Served};
 
 /// What went wrong with a call, in terms that a policy can act on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

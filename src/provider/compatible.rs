@@ -4,7 +4,8 @@ use std::{borrow::Cow, fmt};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header, request};
 
-use super::{Provider, Quirks, secret_header};
+use super::{Provider, secret_header};
+use crate::dialect::Quirks;
 use crate::{
     credential::Secret,
     dialect::{

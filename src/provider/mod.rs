@@ -22,7 +22,6 @@
 
 mod compatible;
 mod presets;
-mod quirks;
 
 use std::{borrow::Cow, fmt::Debug};
 
@@ -31,11 +30,10 @@ use http::{HeaderValue, Uri, header, request, response};
 pub use self::{
     compatible::{Auth, Compatible},
     presets::{Preset, PresetDialect, preset, presets},
-    quirks::{Quirks, ReasoningField, ToolIds},
 };
 use crate::{
     credential::Secret,
-    dialect::{Dialect, openai_chat::OpenAiChat},
+    dialect::{Call, Dialect, Quirks, openai_chat::OpenAiChat},
     error::{Error, ErrorKind},
     request::Operation,
 };
@@ -99,29 +97,6 @@ pub trait Provider: Debug + Send + Sync + 'static {
 
 // Providers live in pools as trait objects.
 const _: fn(&dyn Provider) = |_| ();
-
-/// What is about to be called.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct Call<'a> {
-    /// The operation.
-    pub operation: &'a Operation,
-    /// The model's name at the vendor.
-    pub model: &'a str,
-    /// Streamed?
-    pub stream: bool,
-}
-
-impl<'a> Call<'a> {
-    /// A call of `operation` on `model`.
-    pub const fn new(operation: &'a Operation, model: &'a str, stream: bool) -> Self {
-        Self {
-            operation,
-            model,
-            stream,
-        }
-    }
-}
 
 /// A header value that is hidden in `Debug` output and from HTTP/2's header tables.
 ///

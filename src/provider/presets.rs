@@ -3,7 +3,8 @@
 //! A vendor is here if it speaks a known dialect and all that sets it apart can be said as data. The rest of the crate knows
 //! no vendor by name.
 
-use super::{Compatible, Quirks, ReasoningField, ToolIds};
+use super::Compatible;
+use crate::dialect::{Quirks, ReasoningField, ToolIds};
 use crate::error::Error;
 
 /// A known vendor, or one of several addresses of the same vendor.

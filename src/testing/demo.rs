@@ -113,7 +113,10 @@ impl Demo {
     }
 
     fn generate(&self, request: &Recorded, model: &str, stream: bool) -> Answer {
-        use crate::{chat::Fidelity, dialect, provider::Quirks};
+        use crate::{
+            chat::Fidelity,
+            dialect::{self, Quirks},
+        };
 
         // One brain for all dialects: the question is put to it in OpenAI's words.
         let body = request.text();

@@ -7,10 +7,10 @@ use super::Attempt;
 use crate::{
     Body, Secret,
     chat::Fidelity,
+    dialect::{Call, Quirks},
     dialect::{Dialect, Target},
     error::{Error, ErrorKind},
     json::{ObjectWriter, Value},
-    provider::{Call, Quirks},
     request::{Operation, Payload},
 };
 

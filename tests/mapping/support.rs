@@ -6,8 +6,9 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use trunkline::{
     chat::Fidelity,
+    dialect::Quirks,
     dialect::{Asked, Dialect, Front, Target, anthropic::Anthropic, openai_chat::OpenAiChat},
-    provider::{Quirks, preset},
+    provider::preset,
     response::EventStream,
     wire::{Frame, SseSplitter},
 };

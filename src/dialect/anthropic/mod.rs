@@ -24,9 +24,9 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use super::{Asked, Dialect, EventDecoder, EventEncoder, Front, Observer, Target, alias::alias};
 use crate::{
     chat::{ChatRequest, ChatResponse, Fidelity, Usage},
+    dialect::Call,
     error::Error,
     json,
-    provider::Call,
     wire::Frame,
 };
 

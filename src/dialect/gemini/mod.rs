@@ -30,8 +30,8 @@ use super::{
 };
 use crate::{
     chat::{ChatRequest, ChatResponse, Fidelity, Usage},
+    dialect::Call,
     error::Error,
-    provider::Call,
     wire::Frame,
 };
 

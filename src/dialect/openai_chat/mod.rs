@@ -4,7 +4,7 @@
 //! use trunkline::{
 //!     chat::{ChatRequest, Fidelity, Message},
 //!     dialect::{Dialect, Target, openai_chat::OpenAiChat},
-//!     provider::Quirks,
+//!     dialect::Quirks,
 //! };
 //!
 //! let request = ChatRequest::new("any", vec![Message::user("hi")]);
@@ -35,8 +35,8 @@ use bytes::Bytes;
 use super::{Asked, Dialect, EventDecoder, EventEncoder, Front, Observer, Target, alias::alias};
 use crate::{
     chat::{ChatRequest, ChatResponse, Fidelity, Usage},
+    dialect::Call,
     error::Error,
-    provider::Call,
     wire::Frame,
 };
 

@@ -4,7 +4,7 @@
 //! use trunkline::{
 //!     chat::{ChatRequest, Fidelity, Message},
 //!     dialect::{Dialect, Target, openai_responses::OpenAiResponses},
-//!     provider::Quirks,
+//!     dialect::Quirks,
 //! };
 //!
 //! let request = ChatRequest::new("any", vec![Message::system("Be brief."), Message::user("hi")]);
@@ -42,8 +42,8 @@ use super::{
 };
 use crate::{
     chat::{ChatRequest, ChatResponse, Fidelity, Usage},
+    dialect::Call,
     error::Error,
-    provider::Call,
     wire::Frame,
 };
 

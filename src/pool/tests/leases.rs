@@ -75,7 +75,7 @@ impl crate::dialect::Dialect for Priced {
         "priced"
     }
 
-    fn path(&self, _: &crate::provider::Call<'_>) -> std::borrow::Cow<'static, str> {
+    fn path(&self, _: &crate::dialect::Call<'_>) -> std::borrow::Cow<'static, str> {
         "/".into()
     }
 

@@ -7,9 +7,9 @@ use crate::{
         CacheMarker, CallKind, ChatRequest, Content, Effort, Fidelity, Media, Message, Reasoning,
         ResponseFormat, Role, Source, Thinking, Tool, ToolCall, ToolChoice, ToolKind, ToolResult,
     },
+    dialect::Quirks,
     dialect::Target,
     error::{Error, ErrorKind},
-    provider::Quirks,
 };
 
 const OLD: &str = "claude-sonnet-4-5";

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use crate::{
     chat::{ChatRequest, Content, Fidelity, Loss, Message, Role, ToolCall, ToolResult},
+    dialect::Quirks,
     dialect::{Dialect, Target, anthropic::Anthropic, gemini::Gemini, openai_chat::OpenAiChat},
     error::{Error, ErrorKind},
-    provider::Quirks,
 };
 
 fn read(dialect: &dyn Dialect, body: &Value) -> ChatRequest {

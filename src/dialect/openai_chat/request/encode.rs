@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::{encode_messages, encode_tools};
 use crate::{
     chat::{ChatRequest, Effort, Fidelity, Reasoning, ResponseFormat},
+    dialect::{Quirks, ReasoningField},
     dialect::{
         Target,
         alias::alias,
@@ -15,7 +16,6 @@ use crate::{
     },
     error::Error,
     json::{self, Json, ObjectWriter, Value},
-    provider::{Quirks, ReasoningField},
 };
 
 /// What writing one request needs to know and to tell.

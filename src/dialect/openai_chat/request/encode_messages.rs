@@ -8,13 +8,13 @@ use super::{
 };
 use crate::{
     chat::{CallKind, Content, Message, Role, Thinking, ToolCall, ToolResult},
+    dialect::{ReasoningField, ToolIds},
     dialect::{
         alias::{alias, nine},
         openai_chat::{MAX_TOOL_NAME, NAME, response},
     },
     error::Error,
     json::{self, Json, ObjectWriter},
-    provider::{ReasoningField, ToolIds},
 };
 
 /// How Claude Code's first system block begins: it tells Anthropic who pays, and nobody else anything.

@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use super::encode::{Writer, text_part};
 use crate::{
     chat::{CacheMarker, Content, Media, Source},
+    dialect::ReasoningField,
     dialect::openai_chat::NAME,
     error::{Error, ErrorKind},
     json::{self, Json},
-    provider::ReasoningField,
 };
 
 /// A text where one will do, else a list of parts.

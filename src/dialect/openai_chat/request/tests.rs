@@ -6,9 +6,9 @@ use super::{decode, encode};
 use crate::{
     chat::*,
     dialect::Target,
+    dialect::{Quirks, ReasoningField, ToolIds},
     error::ErrorKind,
     json::Json,
-    provider::{Quirks, ReasoningField, ToolIds},
 };
 
 const OPENAI: Quirks = Quirks {

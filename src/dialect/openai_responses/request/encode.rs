@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     chat::{ChatRequest, Effort, Fidelity, ResponseFormat},
+    dialect::Quirks,
     dialect::{
         Target,
         alias::alias,
@@ -19,7 +20,6 @@ use crate::{
     },
     error::{Error, ErrorKind},
     json::{self, Json, ObjectWriter, Value},
-    provider::Quirks,
 };
 
 /// What writing one request needs to know and to tell.

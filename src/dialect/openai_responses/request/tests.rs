@@ -9,12 +9,12 @@ use crate::{
         CallKind, ChatRequest, Content, Fidelity, Message, Role, Thinking, Tool, ToolCall,
         ToolChoice, ToolKind, ToolResult,
     },
+    dialect::Quirks,
     dialect::{
         Dialect, Target, anthropic::Anthropic, openai_chat::OpenAiChat,
         openai_responses::OpenAiResponses,
     },
     error::{Error, ErrorKind},
-    provider::Quirks,
 };
 
 fn read_by(dialect: &dyn Dialect, body: Value) -> Result<ChatRequest, Error> {
