@@ -3,13 +3,13 @@
 use std::{
     future::Future,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body as HttpBody, Frame};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep};
 
 use crate::{BoxError, dialect::Front, error::Error, response::EventStream};
 
@@ -41,8 +41,10 @@ enum State {
 struct Heartbeat {
     every: Duration,
     bytes: Bytes,
+    /// It may ring early, and is then set to `due`: setting it at every event would cost each of them.
     clock: Pin<Box<Sleep>>,
-    /// Something was sent since the clock was set.
+    due: Instant,
+    /// Something was sent since `due` was told.
     sent: bool,
 }
 
@@ -51,7 +53,8 @@ impl StreamBody {
         let mut this = Self::new(State::Waiting(late), front, every);
         // The headers go out because a heartbeat is due: so it goes with them.
         if let Some(heartbeat) = &mut this.heartbeat {
-            heartbeat.clock.as_mut().reset(Instant::now());
+            heartbeat.due = Instant::now();
+            heartbeat.clock.as_mut().reset(heartbeat.due);
         }
         this
     }
@@ -71,12 +74,7 @@ impl StreamBody {
             front,
             heartbeat: every
                 .zip(front.heartbeat())
-                .map(|(every, bytes)| Heartbeat {
-                    every,
-                    bytes,
-                    clock: Box::pin(sleep_until(Instant::now() + every)),
-                    sent: false,
-                }),
+                .map(|(every, bytes)| Heartbeat::new(every, bytes)),
         }
     }
 
@@ -185,25 +183,44 @@ impl Default for Patience {
 }
 
 impl Heartbeat {
+    fn new(every: Duration, bytes: Bytes) -> Self {
+        let clock = Box::pin(sleep(every));
+        Self {
+            every,
+            bytes,
+            due: clock.deadline(),
+            clock,
+            sent: false,
+        }
+    }
+
     /// The next beat is due a whole interval from now.
     fn rest(&mut self) {
         if let Some(next) = Instant::now().checked_add(self.every) {
-            self.clock.as_mut().reset(next);
+            self.due = next;
         }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
-        // Set when the stream falls silent, not with every frame: frames that come in a burst do not pay for it.
+        // Told when the stream falls silent, not with every frame: frames that come in a burst do not pay for it.
         if std::mem::take(&mut self.sent) {
             self.rest();
         }
-        if self.clock.as_mut().poll(cx).is_pending() {
-            return Poll::Pending;
-        }
+        ready!(self.poll_clock(cx));
         self.rest();
         // Registers for the next beat, lest nobody wakes us.
-        let _ = self.clock.as_mut().poll(cx);
+        let _ = self.poll_clock(cx);
         Poll::Ready(self.bytes.clone())
+    }
+
+    /// Ready when a beat is due.
+    fn poll_clock(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(self.clock.as_mut().poll(cx));
+        if self.clock.deadline() >= self.due {
+            return Poll::Ready(());
+        }
+        self.clock.as_mut().reset(self.due);
+        self.clock.as_mut().poll(cx)
     }
 }
 
