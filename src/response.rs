@@ -1,6 +1,9 @@
 //! What comes back up the stack.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -94,6 +97,8 @@ pub struct Complete {
     pub content_type: HeaderValue,
     /// The same, already read: the leaf does so where it will be translated.
     pub(crate) decoded: Option<Box<ChatResponse>>,
+    /// What it cost, once somebody asked: several do.
+    usage: OnceLock<Option<Usage>>,
 }
 
 impl Complete {
@@ -104,7 +109,14 @@ impl Complete {
             bytes,
             content_type: HeaderValue::from_static("application/json"),
             decoded: None,
+            usage: OnceLock::new(),
         }
+    }
+
+    /// The same with usage that is known already, so that it need not be read from the bytes.
+    pub(crate) fn with_usage(mut self, usage: Option<Usage>) -> Self {
+        self.usage = OnceLock::from(usage);
+        self
     }
 
     /// The answer, typed.
@@ -118,12 +130,12 @@ impl Complete {
         }
     }
 
-    /// The usage it tells.
+    /// The usage it tells. It is read at the first call.
     pub fn usage(&self) -> Option<Usage> {
-        match &self.decoded {
+        *self.usage.get_or_init(|| match &self.decoded {
             Some(decoded) => decoded.usage,
             None => self.dialect.usage(&self.bytes),
-        }
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use tower::ServiceExt;
 
 use crate::{
     Error, ErrorKind, ModelRequest, Upstream,
-    client::ReqwestClient,
+    client::Client,
     error::Blame,
     pool::Pools,
     request::{Operation, Payload},
@@ -29,7 +29,7 @@ impl Check {
     }
 
     /// Asks for ever, and tells the pools what it finds.
-    pub(super) async fn run(&self, pools: &Pools, upstream: &Upstream<ReqwestClient>) {
+    pub(super) async fn run(&self, pools: &Pools, upstream: &Upstream<Client>) {
         let (provider, account) = (
             self.deployment.provider.name(),
             &*self.deployment.account.name,
@@ -55,7 +55,7 @@ impl Check {
         }
     }
 
-    async fn ask(&self, upstream: Upstream<ReqwestClient>) -> Result<(), Error> {
+    async fn ask(&self, upstream: Upstream<Client>) -> Result<(), Error> {
         const PATIENCE: Duration = Duration::from_secs(10);
         let operation = Operation::Proxy {
             method: Method::GET,

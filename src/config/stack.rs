@@ -22,7 +22,7 @@ use super::{
 use crate::{
     Body, BoxError, Error, FailoverLayer, IngressLayer, PoolLayer, RetryBackoffLayer, RetryBudget,
     SseNormalizeLayer, Upstream,
-    client::{ClientOptions, ReqwestClient},
+    client::{Client, ClientOptions},
     failover::Chains,
     pool::{Fastest, Headroom, LeastBusy, Pool, Pools, RoundRobin, Sticky, Vendor, Weighted},
     provider::{Compatible, Provider, preset},
@@ -34,7 +34,7 @@ use crate::{
 pub struct Gateway {
     pools: Pools,
     service: GatewayService,
-    upstream: Upstream<ReqwestClient>,
+    upstream: Upstream<Client>,
     checks: Vec<Check>,
 }
 
@@ -45,11 +45,11 @@ impl Gateway {
     /// If a client cannot be set up; everything else was checked when the configuration was read.
     pub fn new(config: &Config) -> Result<Self, Error> {
         let options = ClientOptions::new().connect_timeout(config.timeouts.connect);
-        let mut upstream = Upstream::new(ReqwestClient::new(&options)?);
+        let mut upstream = Upstream::new(Client::new(&options)?);
         let mut providers = HashMap::new();
         let proxies = proxies(config);
         for (index, proxy) in proxies.iter().enumerate() {
-            let client = ReqwestClient::new(&options.clone().proxy(proxy.expose()))?;
+            let client = Client::new(&options.clone().proxy(proxy.expose()))?;
             upstream = upstream.with_egress(egress(index), client);
         }
         let mut checks = Vec::new();
@@ -239,7 +239,7 @@ fn stack(
     config: &Config,
     pools: &Pools,
     chains: Chains,
-    upstream: Upstream<ReqwestClient>,
+    upstream: Upstream<Client>,
 ) -> GatewayService {
     let policy = RetryPolicy::new()
         .max_attempts(config.retry.max_attempts)

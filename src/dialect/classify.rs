@@ -1,7 +1,10 @@
 //! What a vendor's refusal means, from its status, its codes and its words.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
+use memchr::memmem::Finder;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -58,6 +61,13 @@ pub fn classify(
 
 /// Is this JSON body an error, whatever its status says?
 pub(crate) fn has_error(body: &[u8]) -> bool {
+    // A quote inside a JSON string is escaped: neither is ever found in what the model says. Most answers hold neither, and need
+    // not be parsed.
+    static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"error\""));
+    static BASE_RESP: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"base_resp\""));
+    if ERROR.find(body).is_none() && BASE_RESP.find(body).is_none() {
+        return false;
+    }
     #[derive(Deserialize)]
     struct Top<'a> {
         #[serde(borrow, default)]

@@ -3,15 +3,15 @@
 use std::{
     future::Future,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep};
 
-use super::route::Form;
+use super::{piece::Piece, route::Form};
 use crate::{BoxError, dialect::Front, error::Error, response::EventStream, wire};
 
 /// What is still to come of an answer whose headers have gone out.
@@ -19,10 +19,9 @@ pub(super) type Late = Pin<Box<dyn Future<Output = Result<EventStream, Error>> +
 
 pub(super) struct StreamBody {
     state: State,
+    piece: Piece,
     front: &'static dyn Front,
     form: Form,
-    /// Was an item of the list sent?
-    begun: bool,
     heartbeat: Option<Heartbeat>,
     /// The first frame with data, and how many there were: some dialects' errors refer to them.
     first: Option<wire::Frame>,
@@ -44,8 +43,10 @@ enum State {
 struct Heartbeat {
     every: Duration,
     bytes: Bytes,
+    /// It may ring early, and is then set to `due`: setting it at every event would cost each of them.
     clock: Pin<Box<Sleep>>,
-    /// Something was sent since the clock was set.
+    due: Instant,
+    /// Something was sent since `due` was told.
     sent: bool,
 }
 
@@ -59,7 +60,8 @@ impl StreamBody {
         let mut this = Self::new(State::Waiting(late), front, form, every);
         // The headers go out because a heartbeat is due: so it goes with them.
         if let Some(heartbeat) = &mut this.heartbeat {
-            heartbeat.clock.as_mut().reset(Instant::now());
+            heartbeat.due = Instant::now();
+            heartbeat.clock.as_mut().reset(heartbeat.due);
         }
         this
     }
@@ -76,74 +78,74 @@ impl StreamBody {
     fn new(state: State, front: &'static dyn Front, form: Form, every: Option<Duration>) -> Self {
         Self {
             state,
+            piece: Piece::default(),
             front,
             form,
-            begun: false,
             first: None,
             sent: 0,
             heartbeat: every
                 .zip(front.heartbeat())
-                .map(|(every, bytes)| Heartbeat {
-                    every,
-                    bytes,
-                    clock: Box::pin(sleep_until(Instant::now() + every)),
-                    sent: false,
-                }),
+                .map(|(every, bytes)| Heartbeat::new(every, bytes)),
         }
     }
 
     /// Tells the error in the stream; what follows is a cut connection, for a clean end would pass as success.
-    fn fail(&mut self, error: Error) -> Bytes {
-        let bytes = match self.form {
-            Form::Frames => self
-                .front
-                .last_words(&error, self.first.as_ref(), self.sent),
-            Form::List => written(self.form, &mut self.begun, self.front.error_frame(&error)),
-        };
+    fn fail(&mut self, error: Error) {
+        match self.form {
+            Form::Frames => {
+                let told = self
+                    .front
+                    .last_words(&error, self.first.as_ref(), self.sent);
+                self.piece.push_bytes(told);
+            }
+            Form::List => self.piece.push(self.form, self.front.error_frame(&error)),
+        }
         self.state = State::Cutting {
             flushed: false,
             error,
         };
-        bytes
-    }
-}
-
-/// A frame as the caller reads it.
-fn written(form: Form, begun: &mut bool, frame: wire::Frame) -> Bytes {
-    match form {
-        Form::Frames => frame.into_raw(),
-        Form::List if !frame.has_data() => Bytes::new(),
-        Form::List => {
-            let before: &[u8] = if std::mem::replace(begun, true) {
-                b",\r\n"
-            } else {
-                b"["
-            };
-            [before, frame.data()].concat().into()
-        }
     }
 }
 
 impl Heartbeat {
+    fn new(every: Duration, bytes: Bytes) -> Self {
+        let clock = Box::pin(sleep(every));
+        Self {
+            every,
+            bytes,
+            due: clock.deadline(),
+            clock,
+            sent: false,
+        }
+    }
+
     /// The next beat is due a whole interval from now.
     fn rest(&mut self) {
         if let Some(next) = Instant::now().checked_add(self.every) {
-            self.clock.as_mut().reset(next);
+            self.due = next;
         }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
-        // Set when the stream falls silent, not with every frame: frames that come in a burst do not pay for it.
+        // Told when the stream falls silent, not with every frame: frames that come in a burst do not pay for it.
         if std::mem::take(&mut self.sent) {
             self.rest();
         }
-        if self.clock.as_mut().poll(cx).is_pending() {
-            return Poll::Pending;
-        }
+        ready!(self.poll_clock(cx));
         self.rest();
         // Registers for the next beat, lest nobody wakes us.
-        let _ = self.clock.as_mut().poll(cx);
+        let _ = self.poll_clock(cx);
         Poll::Ready(self.bytes.clone())
+    }
+
+    /// Ready when a beat is due.
+    fn poll_clock(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(self.clock.as_mut().poll(cx));
+        if self.clock.deadline() >= self.due {
+            return Poll::Ready(());
+        }
+        self.clock.as_mut().reset(self.due);
+        self.clock.as_mut().poll(cx)
     }
 }
 
@@ -161,10 +163,13 @@ impl HttpBody for StreamBody {
                 State::Waiting(late) => match late.as_mut().poll(cx) {
                     Poll::Pending => break None,
                     Poll::Ready(Ok(stream)) => this.state = State::Streaming(stream),
-                    Poll::Ready(Err(error)) => break Some(this.fail(error)),
+                    Poll::Ready(Err(error)) => {
+                        this.fail(error);
+                        break this.piece.take();
+                    }
                 },
                 State::Streaming(stream) => match stream.poll_frame(cx) {
-                    Poll::Pending => break None,
+                    Poll::Pending => break this.piece.take(),
                     Poll::Ready(Some(Ok(frame))) => {
                         if frame.has_data() {
                             this.sent += 1;
@@ -172,16 +177,19 @@ impl HttpBody for StreamBody {
                                 this.first = Some(frame.clone());
                             }
                         }
-                        break Some(written(this.form, &mut this.begun, frame));
+                        this.piece.push(this.form, frame);
+                        if this.piece.is_enough() {
+                            break this.piece.take();
+                        }
                     }
-                    Poll::Ready(Some(Err(error))) => break Some(this.fail(error)),
+                    Poll::Ready(Some(Err(error))) => {
+                        this.fail(error);
+                        break this.piece.take();
+                    }
                     Poll::Ready(None) => {
                         this.state = State::Over;
-                        if this.form == Form::List {
-                            let end: &[u8] = if this.begun { b"]" } else { b"[]" };
-                            break Some(Bytes::from_static(end));
-                        }
-                        return Poll::Ready(None);
+                        this.piece.push_end(this.form);
+                        break this.piece.take();
                     }
                 },
                 State::Cutting { flushed, error } => {
@@ -197,6 +205,9 @@ impl HttpBody for StreamBody {
                 State::Over => return Poll::Ready(None),
             }
         };
+        if matches!(this.state, State::Over) && sent.is_none() {
+            return Poll::Ready(None);
+        }
         match (sent, &mut this.heartbeat) {
             (Some(bytes), heartbeat) => {
                 if let Some(heartbeat) = heartbeat {
@@ -211,5 +222,138 @@ impl HttpBody for StreamBody {
 
     fn is_end_stream(&self) -> bool {
         matches!(self.state, State::Over)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use http_body_util::BodyExt;
+
+    use super::*;
+    use crate::{
+        chat::Usage,
+        dialect::{Dialect, openai_chat::OpenAiChat},
+        error::ErrorKind,
+        stream::FrameSource,
+        wire,
+    };
+
+    /// A source that hands over one frame for each turn of the scheduler, as clients with a task of their own do.
+    struct Dripping {
+        left: u32,
+        turn: bool,
+        fails: bool,
+    }
+
+    impl FrameSource for Dripping {
+        fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<wire::Frame, Error>>> {
+            self.turn = !self.turn;
+            if !self.turn {
+                // As if its task ran before the reader's next turn.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            match self.left.checked_sub(1) {
+                Some(left) => {
+                    self.left = left;
+                    Poll::Ready(Some(Ok(wire::Frame::new(None, format!("{left}")))))
+                }
+                None if self.fails => {
+                    Poll::Ready(Some(Err(Error::new(ErrorKind::StreamBroken, "cut"))))
+                }
+                None => Poll::Ready(None),
+            }
+        }
+
+        fn usage(&self) -> Option<Usage> {
+            None
+        }
+    }
+
+    fn body(left: u32, fails: bool) -> StreamBody {
+        let source = Dripping {
+            left,
+            turn: false,
+            fails,
+        };
+        let front = OpenAiChat.front().unwrap();
+        StreamBody::streaming(
+            EventStream::new(&OpenAiChat, source),
+            front,
+            Form::Frames,
+            None,
+        )
+    }
+
+    async fn pieces(mut body: StreamBody) -> Vec<Result<String, BoxError>> {
+        let mut pieces = Vec::new();
+        while let Some(piece) = body.frame().await {
+            pieces.push(
+                piece.map(|frame| String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap()),
+            );
+        }
+        pieces
+    }
+
+    #[tokio::test]
+    async fn frames_that_are_there_go_out_as_one_piece() {
+        let frames = ["a", "b", "c"].map(|data| wire::Frame::new(None, data));
+        let stream = EventStream::from_frames(&OpenAiChat, frames);
+        let front = OpenAiChat.front().unwrap();
+        let mut body = StreamBody::streaming(stream, front, Form::Frames, None);
+        let piece = body.frame().await.unwrap().unwrap().into_data().unwrap();
+        assert_eq!(piece, "data: a\n\ndata: b\n\ndata: c\n\n");
+        assert!(body.is_end_stream());
+    }
+
+    #[tokio::test]
+    async fn a_piece_is_no_larger_than_it_must_be() {
+        let frames = (0..100).map(|_| wire::Frame::new(None, "x".repeat(1_000)));
+        let stream = EventStream::from_frames(&OpenAiChat, frames);
+        let front = OpenAiChat.front().unwrap();
+        let pieces = pieces(StreamBody::streaming(stream, front, Form::Frames, None)).await;
+        let sizes: Vec<usize> = pieces.iter().map(|p| p.as_ref().unwrap().len()).collect();
+        assert_eq!(sizes.iter().sum::<usize>(), 100 * 1_008);
+        assert!(
+            sizes.iter().all(|size| *size < (16 << 10) + 1_008),
+            "{sizes:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_is_not_there_is_not_waited_for() {
+        let pieces = pieces(body(1_000, false)).await;
+        let text: String = pieces
+            .iter()
+            .map(|p| p.as_ref().unwrap().as_str())
+            .collect();
+        let want: String = (0..1_000).rev().map(|n| format!("data: {n}\n\n")).collect();
+        assert_eq!(text, want);
+        assert_eq!(pieces.len(), 1_000);
+    }
+
+    #[tokio::test]
+    async fn an_error_is_told_behind_what_came_before_it() {
+        let pieces = pieces(body(3, true)).await;
+        let (last, told) = pieces.split_last().unwrap();
+        last.as_ref().unwrap_err();
+        let text: String = told.iter().map(|p| p.as_ref().unwrap().as_str()).collect();
+        assert!(
+            text.starts_with("data: 2\n\ndata: 1\n\ndata: 0\n\ndata: {\"error\""),
+            "{text}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_body_that_ended_stays_at_its_end() {
+        let mut body = body(1, false);
+        while body.frame().await.is_some() {}
+        assert!(
+            poll_fn(|cx| Pin::new(&mut body).poll_frame(cx))
+                .await
+                .is_none()
+        );
     }
 }

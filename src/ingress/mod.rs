@@ -35,6 +35,7 @@
 
 mod body;
 mod layer;
+mod piece;
 mod read;
 mod reply;
 mod route;

@@ -185,5 +185,6 @@ fn whole(
     chat: &ChatResponse,
     asked: &Asked<'_>,
 ) -> Reply {
-    Reply::Complete(Complete::json(dialect, front.encode_response(chat, asked)))
+    let bytes = front.encode_response(chat, asked);
+    Reply::Complete(Complete::json(dialect, bytes).with_usage(chat.usage))
 }

@@ -33,10 +33,11 @@ pub(super) struct VendorStream {
     committed: bool,
     idle: Option<Duration>,
     deadline: Option<Instant>,
-    /// Armed once committed.
+    /// Armed once committed. It may ring early, and is then set to `until`: setting it at every event would cost each of them.
     clock: Option<Pin<Box<Sleep>>>,
-    /// Data came since the clock was set. It is set anew when there is nothing more to read: frames that come in a burst do not
-    /// pay for it one by one.
+    /// When the stream has been silent for too long, or the call's time is over.
+    until: Option<Instant>,
+    /// Data came since `until` was told. It is told when there is nothing more to read, not with every frame of a burst.
     moved: bool,
 }
 
@@ -61,6 +62,7 @@ impl VendorStream {
             idle,
             deadline,
             clock: None,
+            until: None,
             moved: false,
         }
     }
@@ -183,7 +185,7 @@ impl VendorStream {
         }
     }
 
-    /// Sets the clock to whatever comes first: too long a silence, or the call's deadline.
+    /// Waits for whatever comes first: too long a silence, or the call's deadline.
     fn arm(&mut self) {
         let pause = if self.seen.stopped {
             Some(GRACE)
@@ -191,15 +193,29 @@ impl VendorStream {
             self.idle
         };
         let silence = pause.and_then(|pause| Instant::now().checked_add(pause));
-        let until = match (silence, self.deadline) {
+        self.until = match (silence, self.deadline) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
-        match (&mut self.clock, until) {
-            (Some(clock), Some(until)) => clock.as_mut().reset(until),
+        match (&mut self.clock, self.until) {
+            (Some(clock), Some(until)) if until < clock.deadline() => clock.as_mut().reset(until),
+            (Some(_), Some(_)) => {}
             (clock, Some(until)) => *clock = Some(Box::pin(sleep_until(until))),
             (clock, None) => *clock = None,
         }
+    }
+
+    /// Ready when the time is over.
+    fn poll_clock(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let (Some(clock), Some(until)) = (&mut self.clock, self.until) else {
+            return Poll::Pending;
+        };
+        ready!(clock.as_mut().poll(cx));
+        if clock.deadline() >= until {
+            return Poll::Ready(());
+        }
+        clock.as_mut().reset(until);
+        clock.as_mut().poll(cx)
     }
 
     /// The clock has run out.
@@ -242,10 +258,7 @@ impl FrameSource for VendorStream {
                 if std::mem::take(&mut self.moved) {
                     self.arm();
                 }
-                let Some(clock) = &mut self.clock else {
-                    return Poll::Pending;
-                };
-                ready!(clock.as_mut().poll(cx));
+                ready!(self.poll_clock(cx));
                 Poll::Ready(self.expire())
             }
         }

@@ -1,0 +1,75 @@
+//! What the gateway costs beside a bare reverse proxy, over real sockets.
+//!
+//! `cargo bench --bench bed` runs everything, prints a table and writes it to `benches/README.md` and `benches/bed.svg`.
+//! `-- --quick` takes a third of the time, `-- --only c64` runs the cases whose name contains that; both only print.
+//!
+//! One vendor, the bare proxy and the gateway each run as a process of this same program; the callers are in the first one. The
+//! figure to trust is the CPU time of the proxy's process per request or per event: it hardly depends on what else the
+//! machine is doing, where latency and throughput do.
+
+mod bare;
+mod case;
+mod child;
+mod gateway;
+mod load;
+mod measure;
+mod plot;
+mod report;
+mod vendor;
+
+use std::process::ExitCode;
+
+use self::child::Child;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match args.first().map(String::as_str) {
+        Some("vendor") => return child::serve(vendor::run),
+        Some("bare") => return child::serve(bare::run),
+        Some("gateway") => {
+            let quiet = args.get(2).is_some_and(|arg| arg == "quiet");
+            let vendor = args.get(1).cloned().unwrap_or_default();
+            return child::serve(move |listener| gateway::run(listener, vendor, quiet));
+        }
+        _ => {}
+    }
+    // `cargo test --benches` runs this as well, and wants nothing measured.
+    if !args.iter().any(|arg| arg == "--bench") {
+        println!("nothing was measured: cargo bench --bench bed [-- --quick] [-- --only NAME]");
+        return ExitCode::SUCCESS;
+    }
+    if let Some(code) = child::with_more_files() {
+        return code;
+    }
+    let plan = Plan::of(&args);
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let rows = runtime.block_on(measure::all(&plan));
+    let table = report::table(&rows);
+    println!("\n{}\n{table}", report::machine());
+    if plan.quick || plan.only.is_some() {
+        return ExitCode::SUCCESS;
+    }
+    match report::write(&table).and_then(|()| plot::write(&rows)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("the report could not be written: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What was asked for.
+struct Plan {
+    quick: bool,
+    only: Option<String>,
+}
+
+impl Plan {
+    fn of(args: &[String]) -> Self {
+        let only = args.iter().position(|arg| arg == "--only");
+        Self {
+            quick: args.iter().any(|arg| arg == "--quick"),
+            only: only.and_then(|at| args.get(at + 1)).cloned(),
+        }
+    }
+}
