@@ -1,109 +1,18 @@
-//! What travels down the stack.
+//! The body of a call.
 
 use std::{
     fmt,
-    ops::Range,
     sync::{Arc, OnceLock},
-    time::Duration,
 };
 
 use bytes::Bytes;
-use http::{Extensions, HeaderMap};
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
-pub use crate::operation::Operation;
+use super::peek::{Peek, insert_model, members, peek, peek_any};
 use crate::{
-    budget::CallBudget,
     chat::ChatRequest,
     dialect::{Conversation, Dialect, Front},
     error::{Error, ErrorKind},
 };
-
-/// One call for a model, before anybody has decided who serves it. Cloning shares everything.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct ModelRequest {
-    /// The model asked for. Failover changes it.
-    pub model: Arc<str>,
-    /// What is asked of it.
-    pub operation: Operation,
-    /// The body.
-    pub payload: Payload,
-    /// The caller's headers that may be passed on.
-    pub headers: Arc<HeaderMap>,
-    /// Who asks.
-    pub caller: Caller,
-    /// Names the session the call belongs to, for pools that keep sessions at one account
-    /// ([`Sticky`](crate::pool::Sticky)). None: they look at the body.
-    pub affinity: Option<Arc<str>>,
-    /// What this call may spend: time and attempts, shared by all layers and all clones.
-    pub budget: CallBudget,
-    /// The user's own data. No layer of this crate reads or writes it.
-    pub extensions: Extensions,
-}
-
-impl ModelRequest {
-    /// A call from outside: a body in some dialect.
-    pub fn new(model: impl Into<Arc<str>>, operation: Operation, payload: Payload) -> Self {
-        Self {
-            model: model.into(),
-            operation,
-            payload,
-            headers: Arc::default(),
-            caller: Caller::default(),
-            affinity: None,
-            budget: CallBudget::new(),
-            extensions: Extensions::new(),
-        }
-    }
-
-    /// A call from inside the process: a typed conversation, no HTTP. The answer comes in the vendor's dialect; read it with
-    /// [`ModelResponse::into_chat`](crate::ModelResponse::into_chat) or [`EventStream::into_events`](crate::response::EventStream::into_events).
-    pub fn chat(request: ChatRequest) -> Self {
-        let model: Arc<str> = request.model.as_str().into();
-        Self::new(model, Operation::Chat, Payload::from_chat(request))
-    }
-
-    /// The same call for another model.
-    #[must_use]
-    pub fn with_model(mut self, model: impl Into<Arc<str>>) -> Self {
-        self.model = model.into();
-        self
-    }
-
-    /// The most time this call may take, from now, over all attempts and the whole stream.
-    #[must_use]
-    pub fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.budget = self.budget.with_timeout(timeout);
-        self
-    }
-}
-
-/// Who asks: told apart by the key they sent, of which only a fingerprint is kept.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Caller {
-    /// Sixteen hex digits of the key's SHA-256; none if no key was sent.
-    pub id: Option<Arc<str>>,
-}
-
-impl Caller {
-    /// The caller who sent this key.
-    pub fn from_key(key: &str) -> Self {
-        use sha2::{Digest, Sha256};
-        use std::fmt::Write;
-        let digest = Sha256::digest(key.as_bytes());
-        let mut id = String::with_capacity(16);
-        for byte in digest.iter().take(8) {
-            // Writing to a String cannot fail.
-            let _ = write!(id, "{byte:02x}");
-        }
-        Self {
-            id: Some(id.into()),
-        }
-    }
-}
 
 /// The body of a call: bytes in a named dialect, or a typed conversation. Parsed at most once, and only if somebody asks.
 #[derive(Clone)]
@@ -117,14 +26,6 @@ struct Inner {
     model: Option<String>,
     peek: Peek,
     chat: OnceLock<Result<ChatRequest, Error>>,
-}
-
-/// What the stack must know of a body without reading it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Peek {
-    model: Option<Range<usize>>,
-    stream: bool,
-    include_usage: bool,
 }
 
 impl Payload {
@@ -314,141 +215,6 @@ impl fmt::Debug for Payload {
     }
 }
 
-/// The members the stack reads; serde skips the others without building them.
-#[derive(Deserialize)]
-struct Members<'a> {
-    #[serde(borrow, default)]
-    model: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    stream: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    stream_options: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    messages: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    input: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct StreamOptions {
-    #[serde(default)]
-    include_usage: Option<bool>,
-}
-
-fn peek(bytes: &[u8], conversation: Conversation) -> Result<Peek, Error> {
-    let members = members(bytes)?;
-    let Some(model) = members.model.filter(|raw| raw.get() != "null") else {
-        return Err(Error::invalid(
-            "model",
-            "`model` is required: name a model, see GET /v1/models",
-        ));
-    };
-    match serde_json::from_str::<String>(model.get()) {
-        Ok(name) if !name.is_empty() => {}
-        Ok(_) => return Err(Error::invalid("model", "`model` must not be empty")),
-        Err(_) => return Err(Error::invalid("model", "`model` must be a string")),
-    }
-    match conversation {
-        Conversation::Messages => check_messages(members.messages.map(RawValue::get))?,
-        Conversation::Input => check_input(members.input.map(RawValue::get))?,
-        Conversation::Unchecked => {}
-    }
-    let stream = match members.stream.map(RawValue::get) {
-        Some("true") => true,
-        None | Some("false" | "null") => false,
-        Some(_) => return Err(Error::invalid("stream", "`stream` must be true or false")),
-    };
-    Ok(Peek {
-        model: span(bytes, model),
-        stream,
-        include_usage: members
-            .stream_options
-            .and_then(|raw| serde_json::from_str::<StreamOptions>(raw.get()).ok())
-            .and_then(|options| options.include_usage)
-            .unwrap_or(false),
-    })
-}
-
-/// A conversation needs somebody to have said something. The items are read by whoever translates them, or by the vendor.
-fn check_messages(messages: Option<&str>) -> Result<(), Error> {
-    let wrong = |why| Err(Error::invalid("messages", format!("`messages` {why}")));
-    match messages {
-        None | Some("null") => wrong("is required: a list with at least one message"),
-        Some(text) if !text.starts_with('[') => wrong("must be a list of messages"),
-        Some(text) if is_empty_list(text) => wrong("must not be empty"),
-        Some(_) => Ok(()),
-    }
-}
-
-/// The same where it may be a text, and where the vendor may have it already.
-fn check_input(input: Option<&str>) -> Result<(), Error> {
-    let wrong = |why| Err(Error::invalid("input", format!("`input` {why}")));
-    match input {
-        Some(text) if is_empty_list(text) => wrong("must not be empty"),
-        None | Some("null") => Ok(()),
-        Some(text) if text.starts_with(['"', '[']) => Ok(()),
-        Some(_) => wrong("must be a text or a list of items"),
-    }
-}
-
-fn is_empty_list(json: &str) -> bool {
-    json.strip_prefix('[')
-        .is_some_and(|rest| rest.trim_start().starts_with(']'))
-}
-
-/// The object with `model` as its first member.
-fn insert_model(bytes: &[u8], model: &str) -> Bytes {
-    let Some(open) = memchr::memchr(b'{', bytes) else {
-        return Bytes::copy_from_slice(bytes);
-    };
-    let (head, tail) = bytes.split_at(open + 1);
-    let name = serde_json::to_string(model).unwrap_or_default();
-    let comma = if tail.trim_ascii_start().starts_with(b"}") {
-        ""
-    } else {
-        ","
-    };
-    let member = format!("\"model\":{name}{comma}");
-    [head, member.as_bytes(), tail].concat().into()
-}
-
-/// The same for a body that may be anything.
-fn peek_any(bytes: &[u8]) -> Option<Peek> {
-    if bytes.first() != Some(&b'{') {
-        return None;
-    }
-    let members = members(bytes).ok()?;
-    Some(Peek {
-        model: members
-            .model
-            .filter(|raw| raw.get().starts_with('"'))
-            .and_then(|raw| span(bytes, raw)),
-        stream: members.stream.is_some_and(|raw| raw.get() == "true"),
-        include_usage: true,
-    })
-}
-
-fn members(bytes: &[u8]) -> Result<Members<'_>, Error> {
-    // serde would take a list for a struct as well.
-    if matches!(bytes.trim_ascii_start().first(), Some(byte) if *byte != b'{') {
-        return Err(Error::invalid("", "the request body must be a JSON object"));
-    }
-    serde_json::from_slice(bytes).map_err(|e| {
-        let what = match e.classify() {
-            serde_json::error::Category::Data => "must be a JSON object with each member once",
-            _ => "is not valid JSON",
-        };
-        Error::invalid("", format!("the request body {what}: {e}"))
-    })
-}
-
-/// Where a borrowed value stands in the body.
-fn span(bytes: &[u8], raw: &RawValue) -> Option<Range<usize>> {
-    let start = (raw.get().as_ptr() as usize).checked_sub(bytes.as_ptr() as usize)?;
-    let end = start.checked_add(raw.get().len())?;
-    (end <= bytes.len()).then_some(start..end)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -537,14 +303,6 @@ mod tests {
         assert_eq!((chat.model.as_str(), chat.stream), ("m", true));
         assert!(payload.wants_stream() && payload.wants_usage());
         assert!(Payload::json_in_path(dialect, "[]".into(), "m", true).is_err());
-    }
-
-    #[test]
-    fn a_caller_is_a_fingerprint() {
-        let caller = Caller::from_key("sk-canary");
-        assert_eq!(caller, Caller::from_key("sk-canary"));
-        assert_ne!(caller, Caller::from_key("sk-canary2"));
-        assert!(!format!("{caller:?}").contains("canary"));
     }
 
     #[test]

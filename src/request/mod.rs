@@ -1,0 +1,110 @@
+//! What travels down the stack.
+
+mod payload;
+mod peek;
+
+use std::{sync::Arc, time::Duration};
+
+use http::{Extensions, HeaderMap};
+
+pub use self::payload::Payload;
+pub use crate::operation::Operation;
+use crate::{budget::CallBudget, chat::ChatRequest};
+
+/// One call for a model, before anybody has decided who serves it. Cloning shares everything.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ModelRequest {
+    /// The model asked for. Failover changes it.
+    pub model: Arc<str>,
+    /// What is asked of it.
+    pub operation: Operation,
+    /// The body.
+    pub payload: Payload,
+    /// The caller's headers that may be passed on.
+    pub headers: Arc<HeaderMap>,
+    /// Who asks.
+    pub caller: Caller,
+    /// Names the session the call belongs to, for pools that keep sessions at one account
+    /// ([`Sticky`](crate::pool::Sticky)). None: they look at the body.
+    pub affinity: Option<Arc<str>>,
+    /// What this call may spend: time and attempts, shared by all layers and all clones.
+    pub budget: CallBudget,
+    /// The user's own data. No layer of this crate reads or writes it.
+    pub extensions: Extensions,
+}
+
+impl ModelRequest {
+    /// A call from outside: a body in some dialect.
+    pub fn new(model: impl Into<Arc<str>>, operation: Operation, payload: Payload) -> Self {
+        Self {
+            model: model.into(),
+            operation,
+            payload,
+            headers: Arc::default(),
+            caller: Caller::default(),
+            affinity: None,
+            budget: CallBudget::new(),
+            extensions: Extensions::new(),
+        }
+    }
+
+    /// A call from inside the process: a typed conversation, no HTTP. The answer comes in the vendor's dialect; read it with
+    /// [`ModelResponse::into_chat`](crate::ModelResponse::into_chat) or [`EventStream::into_events`](crate::response::EventStream::into_events).
+    pub fn chat(request: ChatRequest) -> Self {
+        let model: Arc<str> = request.model.as_str().into();
+        Self::new(model, Operation::Chat, Payload::from_chat(request))
+    }
+
+    /// The same call for another model.
+    #[must_use]
+    pub fn with_model(mut self, model: impl Into<Arc<str>>) -> Self {
+        self.model = model.into();
+        self
+    }
+
+    /// The most time this call may take, from now, over all attempts and the whole stream.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.budget = self.budget.with_timeout(timeout);
+        self
+    }
+}
+
+/// Who asks: told apart by the key they sent, of which only a fingerprint is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Caller {
+    /// Sixteen hex digits of the key's SHA-256; none if no key was sent.
+    pub id: Option<Arc<str>>,
+}
+
+impl Caller {
+    /// The caller who sent this key.
+    pub fn from_key(key: &str) -> Self {
+        use sha2::{Digest, Sha256};
+        use std::fmt::Write;
+        let digest = Sha256::digest(key.as_bytes());
+        let mut id = String::with_capacity(16);
+        for byte in digest.iter().take(8) {
+            // Writing to a String cannot fail.
+            let _ = write!(id, "{byte:02x}");
+        }
+        Self {
+            id: Some(id.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caller_is_a_fingerprint() {
+        let caller = Caller::from_key("sk-canary");
+        assert_eq!(caller, Caller::from_key("sk-canary"));
+        assert_ne!(caller, Caller::from_key("sk-canary2"));
+        assert!(!format!("{caller:?}").contains("canary"));
+    }
+}
