@@ -1,5 +1,7 @@
 //! What is measured, and what is to be reached.
 
+use std::time::Duration;
+
 /// One kind of load.
 pub struct Case {
     /// Short, for `--only`.
@@ -118,6 +120,15 @@ pub const CASES: [Case; 8] = [
 ];
 
 impl Case {
+    /// Between the starts of two callers.
+    pub fn apart(&self) -> Duration {
+        match self.way {
+            // All of them within the two seconds that a stream takes.
+            "100/20" => Duration::from_millis(10),
+            _ => Duration::from_micros(100),
+        }
+    }
+
     pub fn unit(&self) -> &'static str {
         match self.per {
             Per::Request => "request",

@@ -22,6 +22,8 @@ pub struct Shot {
     pub address: SocketAddr,
     pub path: String,
     pub body: Bytes,
+    /// Between the starts of two callers: paced streams that all began at once would end and begin again at once.
+    pub apart: Duration,
 }
 
 /// What has been seen so far; samples only while `recording`.
@@ -57,8 +59,7 @@ pub fn closed(shot: &Shot, callers: usize, tally: &Arc<Tally>) -> JoinSet<()> {
     for number in 0..callers {
         let (shot, tally) = (shot.clone(), tally.clone());
         tasks.spawn(async move {
-            // Paced streams that all began at once would tick at once.
-            tokio::time::sleep(Duration::from_micros(number as u64 * 100)).await;
+            tokio::time::sleep(shot.apart * number as u32).await;
             let mut sender = None;
             loop {
                 if fire(&shot, &mut sender, Instant::now(), &tally)

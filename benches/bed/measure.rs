@@ -99,7 +99,7 @@ impl Bed {
     async fn run(&self, proxy: &Child, shot: &Shot, case: &Case) -> Run {
         let tally = Arc::new(Tally::default());
         let callers = load::closed(shot, case.callers, &tally);
-        sleep(self.window / 4).await;
+        sleep((self.window / 4).max(case.apart() * case.callers as u32)).await;
         tally.recording.store(true, Relaxed);
         let units = || match case.per {
             Per::Request => tally.requests.load(Relaxed),
@@ -248,6 +248,7 @@ fn bare_shot(case: &Case, address: SocketAddr) -> Shot {
         address,
         path: format!("/{}/v1/{path}", case.way),
         body: body(case, "upstream-model"),
+        apart: case.apart(),
     }
 }
 
@@ -262,6 +263,7 @@ fn gateway_shot(case: &Case, address: SocketAddr) -> Shot {
         address,
         path: "/v1/chat/completions".to_owned(),
         body: body(case, &model),
+        apart: case.apart(),
     }
 }
 
