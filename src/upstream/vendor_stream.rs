@@ -30,6 +30,8 @@ pub(super) struct VendorStream {
     seen: Observed,
     /// Frames read while waiting for the first content.
     ahead: VecDeque<Frame>,
+    /// The most bytes of these.
+    max_ahead: usize,
     committed: bool,
     idle: Option<Duration>,
     deadline: Option<Instant>,
@@ -58,6 +60,7 @@ impl VendorStream {
             observer: dialect.observer(),
             seen: Observed::default(),
             ahead: VecDeque::new(),
+            max_ahead: max_event,
             committed: false,
             idle,
             deadline,
@@ -69,9 +72,22 @@ impl VendorStream {
 
     /// Reads on until there is content, or a clean end.
     pub(super) async fn commit(&mut self) -> Result<(), Error> {
+        let mut held = 0;
         while !self.seen.content {
             match poll_fn(|cx| self.poll_read(cx)).await {
-                Some(frame) => self.ahead.push_back(frame?),
+                Some(frame) => {
+                    let frame = frame?;
+                    held += frame.raw().len();
+                    // A vendor that never stops clearing its throat is not to fill the memory.
+                    if held > self.max_ahead && !self.seen.content {
+                        let most = self.max_ahead;
+                        return Err(self.fail(
+                            ErrorKind::Server,
+                            format!("the vendor's stream had no content within {most} bytes"),
+                        ));
+                    }
+                    self.ahead.push_back(frame);
+                }
                 None if !self.ahead.iter().any(Frame::has_data) => {
                     return Err(Error::new(
                         ErrorKind::Server,
@@ -266,5 +282,37 @@ impl FrameSource for VendorStream {
 
     fn usage(&self) -> Option<Usage> {
         self.seen.usage
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialect::{anthropic::Anthropic, openai_chat::OpenAiChat};
+
+    fn stream(dialect: &'static dyn Dialect, body: String) -> VendorStream {
+        VendorStream::new(dialect, Body::from(body), None, None, 1_000)
+    }
+
+    #[tokio::test]
+    async fn pings_without_end_are_not_gathered_without_end() {
+        let comments = ": still here\n\n".repeat(200);
+        let pings = "event: ping\ndata: {\"type\":\"ping\"}\n\n".repeat(200);
+        let dialects: [&'static dyn Dialect; 2] = [&OpenAiChat, &Anthropic];
+        for (dialect, text) in dialects.into_iter().zip([comments, pings]) {
+            let mut stream = stream(dialect, text);
+            let error = stream.commit().await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Server);
+            assert!(error.message().contains("within 1000 bytes"), "{error}");
+            assert!(stream.body.is_none(), "the vendor is let go");
+        }
+    }
+
+    #[tokio::test]
+    async fn content_after_some_pings_is_committed_to() {
+        let text = r#"data: {"id":"1","choices":[{"index":0,"delta":{"content":"hi"}}]}"#;
+        let mut stream = stream(&OpenAiChat, format!(": ping\n\n: ping\n\n{text}\n\n"));
+        stream.commit().await.unwrap();
+        assert_eq!(stream.ahead.len(), 3);
     }
 }
