@@ -1,5 +1,6 @@
 //! A call, as far as its path and headers depend on it.
 
+use super::Dialect;
 use crate::operation::Operation;
 
 /// What is about to be called.
@@ -12,6 +13,8 @@ pub struct Call<'a> {
     pub model: &'a str,
     /// Streamed?
     pub stream: bool,
+    /// The dialect chosen for it; none if it was not chosen yet, or the call is passed through unread.
+    pub dialect: Option<&'static dyn Dialect>,
 }
 
 impl<'a> Call<'a> {
@@ -21,6 +24,14 @@ impl<'a> Call<'a> {
             operation,
             model,
             stream,
+            dialect: None,
         }
+    }
+
+    /// The call in this dialect.
+    #[must_use]
+    pub const fn with_dialect(mut self, dialect: &'static dyn Dialect) -> Self {
+        self.dialect = Some(dialect);
+        self
     }
 }

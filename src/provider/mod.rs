@@ -25,6 +25,7 @@ mod presets;
 
 use std::{borrow::Cow, fmt::Debug};
 
+use bytes::Bytes;
 use http::{HeaderValue, Uri, header, request, response};
 
 pub use self::{
@@ -35,7 +36,8 @@ use crate::{
     credential::Secret,
     dialect::{Call, Dialect, Quirks, openai_chat::OpenAiChat},
     error::{Error, ErrorKind},
-    request::Operation,
+    request::{Operation, Payload},
+    wire::Framing,
 };
 
 /// A vendor. Object-safe, no async, no IO; only the first two methods are required.
@@ -54,12 +56,41 @@ pub trait Provider: Debug + Send + Sync + 'static {
         }
     }
 
+    /// The dialect for one call, where a vendor speaks several: by model, or by what is asked. [`dialect`](Self::dialect) by default.
+    fn speaks(&self, call: &Call<'_>, payload: &Payload) -> Option<&'static dyn Dialect> {
+        let _ = payload;
+        self.dialect(call.operation)
+    }
+
     /// The path of a call below the base URL. The dialect's by default.
     fn path(&self, call: &Call<'_>) -> Cow<'static, str> {
-        match self.dialect(call.operation) {
+        match call.dialect.or_else(|| self.dialect(call.operation)) {
             Some(dialect) => dialect.path(call),
             None => Cow::Borrowed("/"),
         }
+    }
+
+    /// How a stream of this call is framed. As its dialect is by default.
+    fn framing(&self, call: &Call<'_>) -> Framing {
+        match call.dialect.or_else(|| self.dialect(call.operation)) {
+            Some(dialect) => dialect.framing(),
+            None => Framing::Sse,
+        }
+    }
+
+    /// The last word on a request before it is [authorized](Self::authorize): clouds that resell a dialect move members between
+    /// the body, the path and the headers. Nothing is changed by default.
+    ///
+    /// # Errors
+    /// If the request cannot be said to this vendor.
+    fn finish(
+        &self,
+        call: &Call<'_>,
+        parts: &mut request::Parts,
+        body: Bytes,
+    ) -> Result<Bytes, Error> {
+        let _ = (call, parts);
+        Ok(body)
     }
 
     /// Puts the key, and whatever else every request needs, into the request. `Authorization: Bearer` by default.

@@ -21,6 +21,7 @@ use crate::{
     error::{Error, ErrorKind},
     provider::Provider,
     response::{Complete, EventStream, ModelResponse, Reply, Served},
+    wire::Framing,
 };
 
 /// How much of an error's body is read.
@@ -103,6 +104,7 @@ where
     let Prepared {
         request,
         dialect,
+        framing,
         fidelity,
         ..
     } = prepared;
@@ -119,6 +121,7 @@ where
     let (parts, body) = response.into_parts();
     let body = Body::new(body);
     let windows = RateWindows::of(&parts.headers);
+    let dialect = dialect.map(|dialect| (dialect, framing));
     let (headers, reply) = reply(attempt, dialect, &parts, body, &clock, max_body)
         .await
         .map_err(|error| error.with_windows(windows))?;
@@ -133,7 +136,7 @@ where
 /// The answer, once it is known to be one, and the headers to pass on with it.
 async fn reply(
     attempt: &Attempt,
-    dialect: Option<&'static dyn Dialect>,
+    dialect: Option<(&'static dyn Dialect, Framing)>,
     parts: &response::Parts,
     body: Body,
     clock: &Clock,
@@ -143,14 +146,14 @@ async fn reply(
     if !parts.status.is_success() {
         return Err(refusal(provider, parts, body, clock).await);
     }
-    let Some(dialect) = dialect else {
+    let Some((dialect, framing)) = dialect else {
         return Ok((passed_headers(&parts.headers), Reply::Opaque(body)));
     };
     check_encoding(&parts.headers)?;
     let reply = if is_event_stream(&parts.headers) {
         let idle = attempt.deployment.timeouts.idle;
         let deadline = attempt.request.budget.deadline();
-        let mut stream = VendorStream::new(dialect, body, idle, deadline, max_body);
+        let mut stream = VendorStream::new(dialect, framing, body, idle, deadline, max_body);
         clock.run(stream.commit()).await?;
         Reply::Stream(EventStream::new(dialect, stream))
     } else {

@@ -12,14 +12,16 @@ use crate::{
     error::{Error, ErrorKind},
     json::{ObjectWriter, Value},
     request::{Operation, Payload},
+    wire::Framing,
 };
 
 /// The request, the dialect its answer will be in (none: passed through unread), and what could not be said.
 pub(super) struct Prepared {
     pub(super) request: Request<Body>,
-    /// What is sent.
+    /// What is sent, in the dialect's words.
     pub(super) body: Bytes,
     pub(super) dialect: Option<&'static dyn Dialect>,
+    pub(super) framing: Framing,
     pub(super) fidelity: Fidelity,
 }
 
@@ -33,11 +35,14 @@ pub(super) fn prepare(
     let request = &attempt.request;
     let provider = &*deployment.provider;
     let mut fidelity = Fidelity::new();
+    let stream = request.payload.wants_stream();
+    let mut call = Call::new(&request.operation, &deployment.model, stream);
     let (method, dialect, body, path) = match &request.operation {
         Operation::Chat => {
-            let dialect = provider.dialect(&Operation::Chat).ok_or_else(|| {
+            let dialect = provider.speaks(&call, &request.payload).ok_or_else(|| {
                 Error::new(ErrorKind::Unsupported, "this vendor does not offer chat")
             })?;
+            call = call.with_dialect(dialect);
             let target = Target::new(&deployment.model, provider.quirks())
                 .with_max_output(deployment.max_output);
             let body = match mended {
@@ -47,8 +52,6 @@ pub(super) fn prepare(
                 }
                 None => chat_body(&request.payload, dialect, &target, &mut fidelity)?,
             };
-            let stream = request.payload.wants_stream();
-            let call = Call::new(&request.operation, &deployment.model, stream);
             (Method::POST, Some(dialect), body, provider.path(&call))
         }
         Operation::Proxy { method, path } => (
@@ -68,11 +71,14 @@ pub(super) fn prepare(
     if let Some(dialect) = dialect.or_else(|| provider.dialect(&Operation::Chat)) {
         dialect.headers(&mut parts.headers);
     }
-    provider.authorize(secret, &mut parts, &body)?;
+    // A body that is sent again mended is kept as it was before the vendor's last word on it.
+    let sent = provider.finish(&call, &mut parts, body.clone())?;
+    provider.authorize(secret, &mut parts, &sent)?;
     Ok(Prepared {
-        request: Request::from_parts(parts, Body::from(body.clone())),
+        request: Request::from_parts(parts, Body::from(sent)),
         body,
         dialect,
+        framing: provider.framing(&call),
         fidelity,
     })
 }

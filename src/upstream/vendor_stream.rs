@@ -46,12 +46,13 @@ pub(super) struct VendorStream {
 impl VendorStream {
     pub(super) fn new(
         dialect: &'static dyn Dialect,
+        framing: Framing,
         body: Body,
         idle: Option<Duration>,
         deadline: Option<Instant>,
         max_event: usize,
     ) -> Self {
-        let splitter = match dialect.framing() {
+        let splitter = match framing {
             Framing::Sse => SseSplitter::new().with_max_event(max_event),
         };
         Self {
@@ -291,7 +292,7 @@ mod tests {
     use crate::dialect::{anthropic::Anthropic, openai_chat::OpenAiChat};
 
     fn stream(dialect: &'static dyn Dialect, body: String) -> VendorStream {
-        VendorStream::new(dialect, Body::from(body), None, None, 1_000)
+        VendorStream::new(dialect, Framing::Sse, Body::from(body), None, None, 1_000)
     }
 
     #[tokio::test]
