@@ -9,11 +9,11 @@ use crate::dialect::Quirks;
 use crate::{
     credential::Secret,
     dialect::{
-        Dialect, anthropic::Anthropic, gemini::Gemini, openai_chat::OpenAiChat,
-        openai_responses::OpenAiResponses,
+        Call, Dialect, anthropic::Anthropic, gemini::Gemini, openai_chat::OpenAiChat,
+        openai_completions::OpenAiCompletions, openai_responses::OpenAiResponses,
     },
     error::Error,
-    request::Operation,
+    request::{Operation, Payload},
 };
 
 /// A vendor that speaks a known dialect at its own address.
@@ -166,6 +166,17 @@ impl Provider for Compatible {
             Operation::Chat => Some(self.dialect),
             _ => None,
         }
+    }
+
+    fn speaks(&self, call: &Call<'_>, payload: &Payload) -> Option<&'static dyn Dialect> {
+        let asked = payload.dialect().map(Dialect::name);
+        if asked == Some(OpenAiCompletions.name())
+            && self.dialect.name() == OpenAiChat.name()
+            && self.quirks.completes(call.model)
+        {
+            return Some(&OpenAiCompletions);
+        }
+        self.dialect(call.operation)
     }
 
     fn authorize(
