@@ -115,10 +115,12 @@ fn answers_have_the_shape_of_the_api() {
 
 #[test]
 fn log_probabilities_take_the_older_shape() {
-    let mut response = ChatResponse::default();
-    response.content = vec![Content::text("ab c")];
     let chat = r#"{"content":[{"token":"ab","logprob":-0.5,"bytes":null,"top_logprobs":[{"token":"ab","logprob":-0.5,"bytes":null}]},{"token":" c","logprob":-1.5,"bytes":null,"top_logprobs":[]}]}"#;
-    response.logprobs = Some(crate::Json::parse(chat).unwrap());
+    let response = ChatResponse {
+        content: vec![Content::text("ab c")],
+        logprobs: Some(crate::Json::parse(chat).unwrap()),
+        ..ChatResponse::default()
+    };
     let body = OpenAiCompletions.encode_response(&response, &Asked::new("m", false, 1));
     let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(
