@@ -28,6 +28,7 @@ pub(super) fn all() -> impl Iterator<Item = Known> {
         kind: match preset.dialect {
             PresetDialect::OpenAiChat => Kind::OpenAiCompatible,
             PresetDialect::Anthropic => Kind::AnthropicCompatible,
+            PresetDialect::Cohere => Kind::Cohere,
             PresetDialect::Gemini => Kind::GeminiCompatible,
         },
         base_url: preset.base_url,

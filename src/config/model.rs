@@ -83,6 +83,8 @@ pub enum Kind {
     GeminiCompatible,
     /// OpenAI's Responses, with a bearer key.
     ResponsesCompatible,
+    /// Cohere's Chat, version 2, with a bearer key.
+    Cohere,
 }
 
 /// One of `providers`.
@@ -260,6 +262,7 @@ impl Kind {
             Self::AnthropicCompatible => "anthropic-compatible",
             Self::GeminiCompatible => "gemini-compatible",
             Self::ResponsesCompatible => "responses-compatible",
+            Self::Cohere => "cohere",
         }
     }
 }
@@ -270,6 +273,7 @@ impl Kind {
         match self {
             Self::OpenAiCompatible | Self::AnthropicCompatible | Self::ResponsesCompatible => "/v1",
             Self::GeminiCompatible => "/v1beta",
+            Self::Cohere => "/v2",
         }
     }
 }

@@ -17,7 +17,7 @@ const KEYS: [&str; 7] = [
 ];
 
 /// Kinds that are planned.
-const LATER: [&str; 4] = ["azure", "bedrock", "vertex", "cohere"];
+const LATER: [&str; 3] = ["azure", "bedrock", "vertex"];
 
 /// Headers that the HTTP client writes itself.
 const RESERVED: [HeaderName; 5] = [
@@ -119,11 +119,12 @@ fn speaks(
 }
 
 fn kind(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Kind> {
-    const KINDS: [Kind; 4] = [
+    const KINDS: [Kind; 5] = [
         Kind::OpenAiCompatible,
         Kind::AnthropicCompatible,
         Kind::GeminiCompatible,
         Kind::ResponsesCompatible,
+        Kind::Cohere,
     ];
     let text = reader.text(at)?;
     if let Some(kind) = KINDS.into_iter().find(|kind| kind.as_str() == text) {

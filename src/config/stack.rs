@@ -125,6 +125,7 @@ impl Parts {
             Kind::ResponsesCompatible => {
                 Compatible::responses(config.name.clone(), &config.base_url)
             }
+            Kind::Cohere => Compatible::cohere(config.name.clone(), &config.base_url),
         }?;
         if let Some(known) = config.preset.and_then(preset) {
             compatible = compatible.quirks(known.quirks.clone());

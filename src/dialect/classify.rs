@@ -243,6 +243,7 @@ const WORDS: &[(&[&str], ErrorKind)] = &[
     (&["input is too long"], ErrorKind::ContextLength),
     (&["exceed context limit"], ErrorKind::ContextLength),
     (&["input token count", "exceed"], ErrorKind::ContextLength),
+    (&["too many tokens", "size limit"], ErrorKind::ContextLength),
     (&["insufficient balance"], ErrorKind::QuotaExhausted),
     (&["credit balance is too low"], ErrorKind::QuotaExhausted),
     (&["exceeded your current quota"], ErrorKind::QuotaExhausted),

@@ -9,8 +9,9 @@ use crate::dialect::Quirks;
 use crate::{
     credential::Secret,
     dialect::{
-        Call, Dialect, anthropic::Anthropic, gemini::Gemini, openai_chat::OpenAiChat,
-        openai_completions::OpenAiCompletions, openai_responses::OpenAiResponses,
+        Call, Dialect, anthropic::Anthropic, cohere::Cohere, gemini::Gemini,
+        openai_chat::OpenAiChat, openai_completions::OpenAiCompletions,
+        openai_responses::OpenAiResponses,
     },
     error::Error,
     request::{Operation, Payload},
@@ -89,6 +90,14 @@ impl Compatible {
     /// As [`new`](Self::new).
     pub fn responses(name: impl Into<Cow<'static, str>>, base_url: &str) -> Result<Self, Error> {
         Self::new(name, base_url, &OpenAiResponses)
+    }
+
+    /// A vendor that speaks Cohere's Chat, version 2.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn cohere(name: impl Into<Cow<'static, str>>, base_url: &str) -> Result<Self, Error> {
+        Self::new(name, base_url, &Cohere)
     }
 
     /// A vendor that speaks Google's Gemini, with its key in `x-goog-api-key`. The base URL ends with the version, e.g. `/v1beta`.

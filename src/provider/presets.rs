@@ -38,6 +38,8 @@ pub enum PresetDialect {
     OpenAiChat,
     /// Anthropic's Messages, with the key in `x-api-key`.
     Anthropic,
+    /// Cohere's Chat, with a bearer key.
+    Cohere,
     /// Google's Gemini, with the key in `x-goog-api-key`.
     Gemini,
 }
@@ -69,6 +71,7 @@ impl Preset {
         let plain = match self.dialect {
             PresetDialect::OpenAiChat => Compatible::openai(self.name, self.base_url),
             PresetDialect::Anthropic => Compatible::anthropic(self.name, self.base_url),
+            PresetDialect::Cohere => Compatible::cohere(self.name, self.base_url),
             PresetDialect::Gemini => Compatible::gemini(self.name, self.base_url),
         }?;
         Ok(plain.quirks(self.quirks.clone()))
@@ -103,6 +106,17 @@ impl Preset {
         this
     }
 
+    const fn cohere(
+        name: &'static str,
+        title: &'static str,
+        base_url: &'static str,
+        key_env: &'static [&'static str],
+    ) -> Self {
+        let mut this = Self::openai(name, title, base_url, key_env, Quirks::NONE);
+        this.dialect = PresetDialect::Cohere;
+        this
+    }
+
     const fn gemini(
         name: &'static str,
         title: &'static str,
@@ -133,7 +147,8 @@ const PRESETS: &[Preset] = &[
     Preset::anthropic("anthropic", "Anthropic", "https://api.anthropic.com/v1", &["ANTHROPIC_API_KEY"]),
     Preset::openai("cerebras", "Cerebras", "https://api.cerebras.ai/v1", &["CEREBRAS_API_KEY"], CEREBRAS),
     Preset::openai("codestral", "Mistral Codestral", "https://codestral.mistral.ai/v1", &["CODESTRAL_API_KEY"], MISTRAL),
-    Preset::openai("cohere", "Cohere", "https://api.cohere.ai/compatibility/v1", &["CO_API_KEY", "COHERE_API_KEY"], COHERE),
+    Preset::cohere("cohere", "Cohere", "https://api.cohere.com/v2", &["CO_API_KEY", "COHERE_API_KEY"]),
+    Preset::openai("cohere-openai", "Cohere, as OpenAI", "https://api.cohere.ai/compatibility/v1", &["CO_API_KEY", "COHERE_API_KEY"], COHERE).by_name(),
     Preset::openai("dashscope", "Alibaba Qwen (DashScope)", "https://dashscope.aliyuncs.com/compatible-mode/v1", DASHSCOPE_KEY, CONTENT),
     Preset::openai("dashscope-intl", "Alibaba Qwen, international", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", DASHSCOPE_KEY, CONTENT).by_name(),
     Preset::openai("dashscope-us", "Alibaba Qwen, US", "https://dashscope-us.aliyuncs.com/compatible-mode/v1", DASHSCOPE_KEY, CONTENT).by_name(),
