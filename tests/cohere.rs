@@ -58,7 +58,7 @@ models:
     }
     let sent = &vendor.requests()[0];
     assert_eq!(sent.path(), "/v2/chat");
-    assert_eq!(sent.header("authorization").as_deref(), Some("Bearer key"));
+    assert_eq!(sent.header("authorization"), Some("Bearer key"));
     assert_eq!(sent.string("/model").as_deref(), Some("command-a-03-2025"));
 }
 
