@@ -67,7 +67,7 @@ pub use self::{
     model::{
         AccountConfig, BalanceKind, Config, DeploymentConfig, HealthConfig, Kind, ModelConfig,
         PoolConfig, ProviderConfig, ProxyUrl, RetryConfig, ServerConfig, SplitBy, Target,
-        TimeoutsConfig,
+        TimeoutsConfig, TlsConfig,
     },
     problem::{Problem, Problems},
     stack::{Gateway, GatewayService},

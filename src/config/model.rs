@@ -3,6 +3,7 @@
 use std::{
     fmt,
     net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -41,6 +42,18 @@ pub struct ServerConfig {
     pub heartbeat: Option<Duration>,
     /// How long running calls may take to end once the server stops; 30 seconds.
     pub drain: Duration,
+    /// The certificate to serve with; none is plain HTTP.
+    pub tls: Option<TlsConfig>,
+}
+
+/// `server.tls`: files in PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TlsConfig {
+    /// The certificate, and after it those that lead to its root.
+    pub cert: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
 }
 
 /// `timeouts`. `None` waits for ever.
@@ -340,6 +353,7 @@ impl Default for ServerConfig {
             body_limit: 32 << 20,
             heartbeat: Some(Duration::from_secs(15)),
             drain: Duration::from_secs(30),
+            tls: None,
         }
     }
 }
