@@ -20,6 +20,7 @@
 //!
 //! Most vendors need no code at all: see [`Compatible`] and [`preset`].
 
+pub mod aws;
 mod compatible;
 mod presets;
 
