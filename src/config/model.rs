@@ -8,6 +8,7 @@ use std::{
 
 use http::HeaderMap;
 
+use super::kinds::BedrockConfig;
 use crate::{
     credential::Secret,
     upstream::{Limits, Timeouts},
@@ -83,6 +84,8 @@ pub enum Kind {
     GeminiCompatible,
     /// OpenAI's Responses, with a bearer key.
     ResponsesCompatible,
+    /// Amazon Bedrock, with AWS's keys or a bearer key.
+    Bedrock,
 }
 
 /// One of `providers`.
@@ -97,6 +100,8 @@ pub struct ProviderConfig {
     pub kind: Kind,
     /// The whole base, with its version segment and without a slash at the end.
     pub base_url: String,
+    /// What only Amazon Bedrock has.
+    pub bedrock: Option<BedrockConfig>,
     /// Headers that every request carries. Their values are marked as sensitive.
     pub headers: HeaderMap,
     /// Whether it is asked in the background how it is.
@@ -260,6 +265,7 @@ impl Kind {
             Self::AnthropicCompatible => "anthropic-compatible",
             Self::GeminiCompatible => "gemini-compatible",
             Self::ResponsesCompatible => "responses-compatible",
+            Self::Bedrock => "bedrock",
         }
     }
 }
@@ -270,6 +276,7 @@ impl Kind {
         match self {
             Self::OpenAiCompatible | Self::AnthropicCompatible | Self::ResponsesCompatible => "/v1",
             Self::GeminiCompatible => "/v1beta",
+            Self::Bedrock => "",
         }
     }
 }

@@ -67,6 +67,9 @@ fn write_provider(f: &mut Formatter<'_>, provider: &ProviderConfig) -> fmt::Resu
         provider.base_url,
         provider.kind.as_str()
     )?;
+    if let Some(bedrock) = &provider.bedrock {
+        write!(f, ", region {}", bedrock.region)?;
+    }
     if !provider.headers.is_empty() {
         let names: Vec<&str> = provider.headers.keys().map(|name| name.as_str()).collect();
         write!(f, ", headers {}", names.join(" "))?;

@@ -116,22 +116,10 @@ struct Member {
 
 impl Parts {
     fn new(config: &ProviderConfig, all: &Config, proxies: &[&ProxyUrl]) -> Result<Self, Error> {
-        let mut compatible = match config.kind {
-            Kind::OpenAiCompatible => Compatible::openai(config.name.clone(), &config.base_url),
-            Kind::AnthropicCompatible => {
-                Compatible::anthropic(config.name.clone(), &config.base_url)
-            }
-            Kind::GeminiCompatible => Compatible::gemini(config.name.clone(), &config.base_url),
-            Kind::ResponsesCompatible => {
-                Compatible::responses(config.name.clone(), &config.base_url)
-            }
-        }?;
-        if let Some(known) = config.preset.and_then(preset) {
-            compatible = compatible.quirks(known.quirks.clone());
-        }
-        for (name, value) in &config.headers {
-            compatible = compatible.header(name.clone(), value.clone());
-        }
+        let provider: Arc<dyn Provider> = match &config.bedrock {
+            Some(bedrock) => Arc::new(bedrock.provider(config)?),
+            None => Arc::new(compatible(config)?),
+        };
         let accounts = config.accounts.iter().map(|account| {
             let mut built = Account::new(account.name.as_str(), account.api_key.clone())
                 .with_limits(account.limits);
@@ -146,7 +134,7 @@ impl Parts {
             }
         });
         Ok(Self {
-            provider: Arc::new(compatible),
+            provider,
             accounts: accounts.collect(),
             timeouts: config
                 .timeouts
@@ -167,6 +155,26 @@ impl Parts {
             })
             .collect()
     }
+}
+
+/// A vendor of which all there is to know is its address and its dialect.
+fn compatible(config: &ProviderConfig) -> Result<Compatible, Error> {
+    let mut compatible = match config.kind {
+        // Bedrock has its settings, always, and does not come here.
+        Kind::OpenAiCompatible | Kind::Bedrock => {
+            Compatible::openai(config.name.clone(), &config.base_url)
+        }
+        Kind::AnthropicCompatible => Compatible::anthropic(config.name.clone(), &config.base_url),
+        Kind::GeminiCompatible => Compatible::gemini(config.name.clone(), &config.base_url),
+        Kind::ResponsesCompatible => Compatible::responses(config.name.clone(), &config.base_url),
+    }?;
+    if let Some(known) = config.preset.and_then(preset) {
+        compatible = compatible.quirks(known.quirks.clone());
+    }
+    for (name, value) in &config.headers {
+        compatible = compatible.header(name.clone(), value.clone());
+    }
+    Ok(compatible)
 }
 
 /// Every proxy that is named, once.

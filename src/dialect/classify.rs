@@ -136,7 +136,7 @@ impl Said {
                 .filter_map(|name| inner.get(name))
                 .find_map(scalar)
         };
-        let message = text(&["message", "msg"])
+        let message = text(&["message", "msg", "Message"])
             .or_else(|| error.and_then(scalar))
             .or_else(|| inner.get("detail").map(detail))
             .or_else(|| value.pointer("/base_resp/status_msg").and_then(scalar))

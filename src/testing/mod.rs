@@ -47,6 +47,7 @@
 
 mod answer;
 mod anthropic;
+mod bedrock;
 mod demo;
 mod gemini;
 mod openai;

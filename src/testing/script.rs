@@ -1,6 +1,6 @@
 //! What a model says, before it is spelled in a dialect.
 
-use super::{Answer, anthropic, gemini, openai, responses};
+use super::{Answer, anthropic, bedrock, gemini, openai, responses};
 
 /// One turn of a model: thinking, text and tool calls in the order given, usage, and why it stopped.
 ///
@@ -144,6 +144,11 @@ impl Script {
         } else {
             anthropic::whole(self, model)
         }
+    }
+
+    /// The answer of Claude on Amazon Bedrock: of `InvokeModel`, or of `InvokeModelWithResponseStream`.
+    pub fn claude_on_bedrock(&self, model: &str, stream: bool) -> Answer {
+        bedrock::claude(self, model, stream)
     }
 
     /// The answer of Google's `generateContent`, or of `streamGenerateContent?alt=sse`.
