@@ -110,7 +110,7 @@ fn signed_headers<'h>(uri: &'h Uri, headers: &'h HeaderMap) -> Vec<(&'h str, Cow
             signed.push((name.as_str(), Cow::Owned(values.join(","))));
         }
     }
-    signed.sort_by(|(a, _), (b, _)| a.cmp(b));
+    signed.sort_by_key(|(name, _)| *name);
     signed
 }
 
