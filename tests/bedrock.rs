@@ -95,7 +95,9 @@ fn is_signed(request: &Recorded) {
 fn time(text: &str) -> SystemTime {
     let number = |range: std::ops::Range<usize>| text[range].parse::<u64>().unwrap();
     let (year, month, day) = (number(0..4), number(4..6), number(6..8));
-    let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let is_leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
     let mut days: u64 = (1970..year).map(|y| 365 + u64::from(is_leap(y))).sum();
     let lengths = [
         31,
