@@ -119,7 +119,9 @@ fn account(reader: &mut Reader<'_>, index: usize, at: &At<'_>, owner: &Owner<'_>
     let Some(fields) = reader.fields(at, &known) else {
         return AccountConfig::new(name, Secret::new(""));
     };
+    let keys_from = bedrock::keys_from(reader, &fields);
     let secret = match fields.get("api_key") {
+        _ if fields.get("keys_from").is_some() => Secret::new(""),
         _ if owner.kind == Kind::Bedrock && bedrock::has_keys(&fields) => {
             bedrock::keys(reader, at, &fields)
         }
@@ -127,6 +129,7 @@ fn account(reader: &mut Reader<'_>, index: usize, at: &At<'_>, owner: &Owner<'_>
         None => usual_key(reader, at, owner),
     };
     let mut account = AccountConfig::new(name, secret);
+    account.keys_from = keys_from;
     if let Some(name) = fields.read(reader, "name", account_name_of) {
         account.name = name;
     }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     credential::Secret,
-    provider::{PresetDialect, presets},
+    provider::{PresetDialect, aws::KeySource, presets},
 };
 
 /// What configurations need to know about a known vendor.
@@ -53,12 +53,20 @@ impl Known {
     /// key has one account anyway.
     pub(super) fn accounts(&self, env: &dyn Fn(&str) -> Option<String>) -> Vec<AccountConfig> {
         let mut keys = self.secrets(env);
-        if keys.is_empty() && self.key_env.is_empty() {
+        let container = match self.kind {
+            Kind::Bedrock if keys.is_empty() => KeySource::container(env),
+            _ => None,
+        };
+        if keys.is_empty() && (self.key_env.is_empty() || container.is_some()) {
             keys.push(Secret::new(""));
         }
         keys.into_iter()
             .enumerate()
-            .map(|(index, key)| AccountConfig::new(account_name(self.name, index), key))
+            .map(|(index, key)| {
+                let mut account = AccountConfig::new(account_name(self.name, index), key);
+                account.keys_from = container.clone();
+                account
+            })
             .collect()
     }
 

@@ -11,6 +11,7 @@ use http::HeaderMap;
 use super::kinds::BedrockConfig;
 use crate::{
     credential::Secret,
+    provider::aws::KeySource,
     upstream::{Limits, Timeouts},
 };
 
@@ -130,6 +131,8 @@ pub struct AccountConfig {
     pub name: String,
     /// Its key; empty if the vendor needs none.
     pub api_key: Secret,
+    /// Who gives it keys of AWS, in place of one that stands here.
+    pub keys_from: Option<KeySource>,
     /// Its share among the provider's accounts; 1.
     pub weight: u32,
     /// What may be asked of it.
@@ -327,6 +330,7 @@ impl AccountConfig {
         Self {
             name: name.into(),
             api_key,
+            keys_from: None,
             weight: 1,
             limits: Limits::default(),
             enabled: true,

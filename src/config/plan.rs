@@ -12,6 +12,7 @@ use super::{
     },
     value::{format_duration, format_share, format_size},
 };
+use crate::provider::aws::KeySource;
 
 impl Config {
     /// The resolved plan, many lines: what listens, who is asked, and which model goes where. No keys, no passwords.
@@ -106,8 +107,11 @@ fn write_account(f: &mut Formatter<'_>, account: &AccountConfig) -> fmt::Result 
     if !limits.min_interval.is_zero() {
         write!(f, ", {} apart", format_duration(limits.min_interval))?;
     }
-    if account.api_key.is_empty() {
-        f.write_str(", no key")?;
+    match &account.keys_from {
+        Some(KeySource::Container { .. }) => f.write_str(", the container's keys")?,
+        Some(_) => f.write_str(", the machine's keys")?,
+        None if account.api_key.is_empty() => f.write_str(", no key")?,
+        None => {}
     }
     if let Some(proxy) = &account.proxy {
         write!(f, ", through {proxy}")?;

@@ -25,7 +25,7 @@ use crate::{
     client::{Client, ClientOptions},
     failover::Chains,
     pool::{Fastest, Headroom, LeastBusy, Pool, Pools, RoundRobin, Sticky, Vendor, Weighted},
-    provider::{Compatible, Provider, preset},
+    provider::{Compatible, Provider, aws::AmbientKeys, preset},
     retry::RetryPolicy,
     upstream::{Account, Deployment, Timeouts},
 };
@@ -45,7 +45,8 @@ impl Gateway {
     /// If a client cannot be set up; everything else was checked when the configuration was read.
     pub fn new(config: &Config) -> Result<Self, Error> {
         let options = ClientOptions::new().connect_timeout(config.timeouts.connect);
-        let mut upstream = Upstream::new(Client::new(&options)?);
+        let client = Client::new(&options)?;
+        let mut upstream = Upstream::new(client.clone());
         let mut providers = HashMap::new();
         let proxies = proxies(config);
         for (index, proxy) in proxies.iter().enumerate() {
@@ -54,7 +55,7 @@ impl Gateway {
         }
         let mut checks = Vec::new();
         for provider in &config.providers {
-            let parts = Parts::new(provider, config, &proxies)?;
+            let parts = Parts::new(provider, config, &proxies, &client)?;
             checks.extend(parts.checks(provider));
             providers.insert(provider.name.as_str(), parts);
         }
@@ -115,14 +116,25 @@ struct Member {
 }
 
 impl Parts {
-    fn new(config: &ProviderConfig, all: &Config, proxies: &[&ProxyUrl]) -> Result<Self, Error> {
+    fn new(
+        config: &ProviderConfig,
+        all: &Config,
+        proxies: &[&ProxyUrl],
+        client: &Client,
+    ) -> Result<Self, Error> {
         let provider: Arc<dyn Provider> = match &config.bedrock {
             Some(bedrock) => Arc::new(bedrock.provider(config)?),
             None => Arc::new(compatible(config)?),
         };
         let accounts = config.accounts.iter().map(|account| {
-            let mut built = Account::new(account.name.as_str(), account.api_key.clone())
-                .with_limits(account.limits);
+            let name = account.name.as_str();
+            let built = match &account.keys_from {
+                Some(source) => {
+                    Account::new(name, AmbientKeys::new(client.clone(), source.clone()))
+                }
+                None => Account::new(name, account.api_key.clone()),
+            };
+            let mut built = built.with_limits(account.limits);
             let proxy = account.proxy.as_ref().or(config.proxy.as_ref());
             if let Some(index) = proxy.and_then(|p| proxies.iter().position(|other| *other == p)) {
                 built = built.with_egress(egress(index));

@@ -11,7 +11,11 @@ use crate::{
     },
     credential::Secret,
     error::Error,
-    provider::{Bedrock, BedrockApi, aws::AwsKeys, is_region},
+    provider::{
+        Bedrock, BedrockApi,
+        aws::{AwsKeys, KeySource},
+        is_region,
+    },
 };
 
 /// What there is to know about it without a file.
@@ -25,8 +29,15 @@ pub(in crate::config) const KNOWN: Known = Known {
 };
 
 /// What only its accounts have.
-pub(in crate::config) const ACCOUNT_KEYS: [&str; 3] =
-    ["access_key_id", "secret_access_key", "session_token"];
+pub(in crate::config) const ACCOUNT_KEYS: [&str; 4] = [
+    "access_key_id",
+    "secret_access_key",
+    "session_token",
+    "keys_from",
+];
+
+/// The parts of a key.
+const PARTS: [&str; 3] = ["access_key_id", "secret_access_key", "session_token"];
 
 /// The other variables its keys may be in, for messages.
 pub(in crate::config) const VARIABLES: &str = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
@@ -147,7 +158,39 @@ pub(in crate::config) fn usual_keys(env: &dyn Fn(&str) -> Option<String>) -> Opt
 
 /// Does an account have any of AWS's keys?
 pub(in crate::config) fn has_keys(fields: &Fields<'_>) -> bool {
-    ACCOUNT_KEYS.iter().any(|name| fields.get(name).is_some())
+    PARTS.iter().any(|name| fields.get(name).is_some())
+}
+
+/// Who gives an account its keys, if that is said.
+pub(in crate::config) fn keys_from(
+    reader: &mut Reader<'_>,
+    fields: &Fields<'_>,
+) -> Option<KeySource> {
+    let at = fields.get("keys_from")?;
+    if fields.get("api_key").is_some() || has_keys(fields) {
+        let message = "an account has either a key or `keys_from`: leave one out";
+        reader.problem_at_key(at, message);
+    }
+    match reader.text(at)?.as_str() {
+        "instance" => Some(KeySource::instance()),
+        "container" => {
+            let source = KeySource::container(reader.env);
+            if source.is_none() {
+                let message = "no container says here where its keys are: neither \
+                    AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set";
+                reader.problem(at, message);
+            }
+            source
+        }
+        _ => {
+            let message = format!(
+                "{} gives no keys; known are container and instance",
+                Reader::written(at)
+            );
+            reader.problem(at, message);
+            None
+        }
+    }
 }
 
 /// AWS's keys of an account, as one secret.
@@ -156,7 +199,7 @@ pub(in crate::config) fn keys(reader: &mut Reader<'_>, at: &At<'_>, fields: &Fie
         let message = "an account has either an `api_key` or AWS's `access_key_id`: leave one out";
         reader.problem_at_key(at, message);
     }
-    let [id, key, token] = ACCOUNT_KEYS.map(|name| fields.read(reader, name, one_key));
+    let [id, key, token] = PARTS.map(|name| fields.read(reader, name, one_key));
     for (name, other) in [
         ("access_key_id", "secret_access_key"),
         ("secret_access_key", "access_key_id"),

@@ -95,6 +95,26 @@ fn the_environment_has_keys_and_a_region() {
 }
 
 #[test]
+fn containers_and_machines_have_keys() {
+    let text = "providers: { bedrock: { region: us-east-1, accounts: [{ keys_from: instance }, { name: pod, keys_from: container }] } }";
+    let agent = [(
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        "http://169.254.170.23/v1/credentials",
+    )];
+    let config = with(text, &agent).unwrap();
+    let plan = config.plan();
+    assert!(plan.contains("account bedrock-1: weight 1, the machine's keys\n"));
+    assert!(plan.contains("account pod: weight 1, the container's keys\n"));
+    assert!(Gateway::new(&config).is_ok());
+    // Where nothing is listed, and no key is there, the container is asked.
+    let usual = with("providers: { bedrock: { region: us-east-1 } }", &agent).unwrap();
+    let [account] = &usual.providers[0].accounts[..] else {
+        panic!("{}", usual.plan());
+    };
+    assert_eq!(account.keys_from, config.providers[0].accounts[1].keys_from);
+}
+
+#[test]
 fn what_is_wrong_is_said_with_its_fix() {
     let of = |lines: &str| format!("providers:\n  b:\n    kind: bedrock\n    {lines}\n");
     let account = |keys: &str| of(&format!("region: us-east-1\n    accounts: [{{ {keys} }}]"));
@@ -130,6 +150,18 @@ fn what_is_wrong_is_said_with_its_fix() {
         (
             account("access_key_id: \"a\\nb\", secret_access_key: c"),
             "5: providers.b.accounts[0].access_key_id: this key has characters",
+        ),
+        (
+            account("keys_from: container"),
+            "5: providers.b.accounts[0].keys_from: no container says here where its keys are",
+        ),
+        (
+            account("keys_from: ec2"),
+            "5: providers.b.accounts[0].keys_from: `ec2` gives no keys; known are container and",
+        ),
+        (
+            account("keys_from: instance, api_key: k"),
+            "5: providers.b.accounts[0].keys_from: an account has either a key or",
         ),
         (
             account("weight: 1"),
