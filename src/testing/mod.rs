@@ -47,6 +47,7 @@
 
 mod answer;
 mod anthropic;
+mod converse;
 mod demo;
 mod gemini;
 mod openai;

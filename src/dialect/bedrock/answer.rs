@@ -230,7 +230,9 @@ pub(super) fn stop_sequence(fields: &RawValue) -> Option<String> {
     #[derive(Deserialize)]
     struct Fields {
         stop_sequence: Option<String>,
+        /// It is here in a stream.
+        delta: Option<Box<Fields>>,
     }
     let fields: Fields = serde_json::from_str(fields.get()).ok()?;
-    fields.stop_sequence
+    fields.stop_sequence.or_else(|| fields.delta?.stop_sequence)
 }

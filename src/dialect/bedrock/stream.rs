@@ -28,6 +28,8 @@ pub(super) struct Decoder {
     unsigned: bool,
     /// Blocks put together until they are whole.
     held: Vec<Held>,
+    /// Was the cost told?
+    counted: bool,
 }
 
 #[derive(Debug)]
@@ -172,9 +174,13 @@ impl EventDecoder for Decoder {
                 let stop =
                     stop::read(word, sequence.as_deref(), said).map_err(FrameError::Vendor)?;
                 out.stop(stop);
+                if self.counted {
+                    out.end();
+                }
             }
-            // The last frame of all.
+            // The last frame of all, or in the habit of some relays the last but one.
             _ => {
+                self.counted = true;
                 if let Some(counts) = event.usage {
                     out.usage(&counts.usage());
                 }

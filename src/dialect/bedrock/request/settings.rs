@@ -34,6 +34,7 @@ const WRITTEN: &[&str] = &[
 
 /// Where Claude tells which stop text was hit, if it is asked.
 const STOP_SEQUENCE: &str = "/stop_sequence";
+const STREAMED_STOP_SEQUENCE: &str = "/delta/stop_sequence";
 
 /// The most pairs of `requestMetadata`, and the most characters of each of their texts.
 const MOST_PAIRS: usize = 16;
@@ -128,7 +129,12 @@ pub(super) fn rest(
     out.optional("requestMetadata", metadata(request, report));
     let asks = request.extra.get("additionalModelResponseFieldPaths");
     if asks.is_none() && model.family == Family::Claude && !request.stop.is_empty() {
-        out.array("additionalModelResponseFieldPaths", [STOP_SEQUENCE]);
+        let place = if request.stream {
+            STREAMED_STOP_SEQUENCE
+        } else {
+            STOP_SEQUENCE
+        };
+        out.array("additionalModelResponseFieldPaths", [place]);
     }
     for (name, value) in request.extra.iter() {
         let taken = match name {
