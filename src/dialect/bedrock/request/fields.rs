@@ -109,8 +109,8 @@ fn level(asked: &Reasoning) -> Option<Effort> {
         .or_else(|| {
             Some(match asked.budget? {
                 0 => Effort::None,
-                ..=2048 => Effort::Low,
-                ..=8192 => Effort::Medium,
+                1..=2048 => Effort::Low,
+                2049..=8192 => Effort::Medium,
                 _ => Effort::High,
             })
         })

@@ -192,10 +192,16 @@ fn metadata(request: &ChatRequest, report: &mut Fidelity) -> Option<Json> {
         let text = value.deserialize::<String>().ok();
         match text.filter(|text| is_legal(text) && is_legal(&name)) {
             Some(text) if pairs.len() < MOST_PAIRS => pairs.push((name, text)),
-            _ => report.dropped(
-                format_args!("{from}.{name}"),
-                "the vendor takes sixteen short texts of plain characters",
-            ),
+            _ => {
+                let path = match from {
+                    "user" => from.to_owned(),
+                    from => format!("{from}.{name}"),
+                };
+                report.dropped(
+                    path,
+                    "the vendor takes sixteen short texts of plain characters",
+                );
+            }
         }
     }
     if pairs.is_empty() {

@@ -105,6 +105,13 @@ pub(super) fn tools<'a>(
         let wanted = only
             .as_ref()
             .is_none_or(|names| names.contains(tool.name.as_str()));
+        let allowed = allowed(request).is_none_or(|names| names.contains(tool.name.as_str()));
+        if wanted && !allowed {
+            report.changed(
+                format_args!("tools[{i}]"),
+                "the tool is not allowed, but the conversation has called it: it stays",
+            );
+        }
         if wanted {
             entry(tool, i, request, model, &mut entries, report);
         }

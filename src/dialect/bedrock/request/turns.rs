@@ -19,6 +19,7 @@ use crate::{
     dialect::{
         alias::alias,
         anthropic::shared::{input, wrapped},
+        openai_chat::request::ATTRIBUTION,
         pairs::Pairs,
     },
     error::Error,
@@ -137,6 +138,14 @@ impl<'a> Writer<'a, '_> {
         for (part, content) in message.content.iter().enumerate() {
             let at = At(i, part);
             match content {
+                Content::Text { text, .. }
+                    if i == 0 && part == 0 && text.starts_with(ATTRIBUTION) =>
+                {
+                    self.report.dropped(
+                        "system[0]",
+                        "the client's attribution is for Anthropic only",
+                    );
+                }
                 Content::Text { text, cache, .. } if !text.trim().is_empty() => {
                     self.out.system.push(Block::text(text.as_str()));
                     let point = points::of(cache.as_ref(), self.model, at, self.report);
