@@ -392,6 +392,85 @@ async fn recorded_exchanges_are_had_again() {
     assert!(count > 20, "{count} exchanges of Claude");
 }
 
+/// What models of all makers were recorded to answer by `Converse` is told to callers of both dialects.
+#[tokio::test]
+async fn other_models_converse() {
+    let Some(corpus) = corpus() else {
+        println!("no recordings here: skipped");
+        return;
+    };
+    let bed = bed().await;
+    let mut count = 0;
+    for (file, stream) in [("converse", false), ("converse-stream", true)] {
+        let file = corpus.join(format!("bedrock/{file}.jsonl"));
+        for line in fs::read_to_string(file).unwrap().lines() {
+            let case: Value = serde_json::from_str(line).unwrap();
+            let Some(model) = conversed(&case) else {
+                continue;
+            };
+            count += 1;
+            let id = &case["id"];
+            bed.vendor.always(recorded(&case["response"], stream));
+            for (path, body) in [
+                ("/v1/chat/completions", chat(&model, stream)),
+                ("/v1/messages", messages(&model, stream)),
+            ] {
+                let (status, _, said) = post(&bed.gateway.url(path), body).await;
+                assert_eq!(status, 200, "{id}: {said}");
+                assert!(!said.contains(r#""error":"#), "{id}: {said}");
+                let request = bed.vendor.requests().pop().unwrap();
+                let verb = if stream {
+                    "converse-stream"
+                } else {
+                    "converse"
+                };
+                let model = model.trim_start_matches("aws/").replace(':', "%3A");
+                assert_eq!(request.path(), format!("/model/{model}/{verb}"), "{id}");
+                let sent: Value = serde_json::from_slice(&request.body).unwrap();
+                assert_eq!(sent["messages"][0]["content"][0]["text"], "Hello");
+            }
+        }
+    }
+    assert!(count > 50, "{count} exchanges");
+}
+
+// Mapping case E53.
+#[tokio::test]
+async fn a_conversation_breaks_as_claude_does() {
+    let bed = bed().await;
+    let (url, model) = (bed.gateway.url("/v1/messages"), "aws/amazon.nova-lite-v1:0");
+    let events = || hello().converse_events();
+    bed.vendor
+        .always(Answer::event_stream(events()).chunks_of(13));
+    let (_, _, said) = post(&url, messages(model, true)).await;
+    for part in ["Hello", "weather", "message_stop"] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+    for (exception, kind) in [
+        ("throttlingException", "rate_limit_error"),
+        ("serviceUnavailableException", "overloaded_error"),
+        ("internalServerException", "api_error"),
+    ] {
+        let mut begun: Vec<_> = events().into_iter().take(3).collect();
+        begun.push((exception, r#"{"message":"It broke"}"#.to_owned()));
+        bed.vendor.always(Answer::event_stream(begun));
+        let said = until_cut(&url, messages(model, true)).await;
+        assert!(said.contains("Hello") && said.contains(kind), "{said}");
+        assert!(
+            said.contains("It broke") && !said.contains("message_stop"),
+            "{said}"
+        );
+    }
+}
+
+/// The model, as callers name it, if another than Claude was asked with success.
+fn conversed(case: &Value) -> Option<String> {
+    let path = case["request"]["path"].as_str()?;
+    let model = path.strip_prefix("/model/")?.split('/').next()?;
+    let fits = case["response"]["status"] == 200 && !model.contains("anthropic");
+    (fits && !model.contains("%2F")).then(|| format!("aws/{}", model.replace("%3A", ":")))
+}
+
 /// The model and the body, if it is Claude who was asked, by messages and with success.
 fn asked(case: &Value) -> Option<(String, Value)> {
     let path = case["request"]["path"].as_str()?;

@@ -6,6 +6,7 @@
 //! ([`EventStream`](crate::response::EventStream)) does, once for all.
 
 pub mod anthropic;
+pub mod bedrock;
 pub mod gemini;
 pub mod openai_chat;
 pub mod openai_responses;

@@ -48,6 +48,7 @@
 mod answer;
 mod anthropic;
 mod bedrock;
+mod converse;
 mod demo;
 mod gemini;
 mod openai;

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     credential::Secret,
-    dialect::{Call, Dialect, Quirks, anthropic::Anthropic},
+    dialect::{Call, Dialect, Quirks, anthropic::Anthropic, bedrock::Converse},
     error::Error,
     request::{Operation, Payload},
     wire::Framing,
@@ -273,7 +273,7 @@ impl fmt::Debug for Bedrock {
 
 /// The dialect of all models but Claude.
 fn converse() -> Option<&'static dyn Dialect> {
-    None
+    Some(&Converse)
 }
 
 fn is_anthropic(dialect: Option<&'static dyn Dialect>) -> bool {
