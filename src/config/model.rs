@@ -9,8 +9,10 @@ use std::{
 
 use http::HeaderMap;
 
+use super::kinds::BedrockConfig;
 use crate::{
     credential::Secret,
+    provider::aws::KeySource,
     upstream::{Limits, Timeouts},
 };
 
@@ -98,6 +100,8 @@ pub enum Kind {
     ResponsesCompatible,
     /// Cohere's Chat, version 2, with a bearer key.
     Cohere,
+    /// Amazon Bedrock, with AWS's keys or a bearer key.
+    Bedrock,
 }
 
 /// One of `providers`.
@@ -112,6 +116,8 @@ pub struct ProviderConfig {
     pub kind: Kind,
     /// The whole base, with its version segment and without a slash at the end.
     pub base_url: String,
+    /// What only Amazon Bedrock has.
+    pub bedrock: Option<BedrockConfig>,
     /// Headers that every request carries. Their values are marked as sensitive.
     pub headers: HeaderMap,
     /// Whether it is asked in the background how it is.
@@ -140,6 +146,8 @@ pub struct AccountConfig {
     pub name: String,
     /// Its key; empty if the vendor needs none.
     pub api_key: Secret,
+    /// Who gives it keys of AWS, in place of one that stands here.
+    pub keys_from: Option<KeySource>,
     /// Its share among the provider's accounts; 1.
     pub weight: u32,
     /// What may be asked of it.
@@ -276,6 +284,7 @@ impl Kind {
             Self::GeminiCompatible => "gemini-compatible",
             Self::ResponsesCompatible => "responses-compatible",
             Self::Cohere => "cohere",
+            Self::Bedrock => "bedrock",
         }
     }
 }
@@ -287,6 +296,7 @@ impl Kind {
             Self::OpenAiCompatible | Self::AnthropicCompatible | Self::ResponsesCompatible => "/v1",
             Self::GeminiCompatible => "/v1beta",
             Self::Cohere => "/v2",
+            Self::Bedrock => "",
         }
     }
 }
@@ -337,6 +347,7 @@ impl AccountConfig {
         Self {
             name: name.into(),
             api_key,
+            keys_from: None,
             weight: 1,
             limits: Limits::default(),
             enabled: true,

@@ -28,7 +28,7 @@ use crate::{
     failover::Chains,
     ingress::Closing,
     pool::{Fastest, Headroom, LeastBusy, Pool, Pools, RoundRobin, Sticky, Vendor, Weighted},
-    provider::{Compatible, Provider, preset},
+    provider::{Compatible, Provider, aws::AmbientKeys, preset},
     retry::RetryPolicy,
     upstream::{Account, Deployment, Timeouts},
 };
@@ -123,7 +123,8 @@ impl Gateway {
 impl Graph {
     fn new(config: &Config, running: &Pools, closing: &Closing) -> Result<Self, Error> {
         let options = ClientOptions::new().connect_timeout(config.timeouts.connect);
-        let mut upstream = Upstream::new(Client::new(&options)?);
+        let client = Client::new(&options)?;
+        let mut upstream = Upstream::new(client.clone());
         let mut providers = HashMap::new();
         let proxies = proxies(config);
         for (index, proxy) in proxies.iter().enumerate() {
@@ -132,7 +133,7 @@ impl Graph {
         }
         let mut checks = Vec::new();
         for provider in &config.providers {
-            let parts = Parts::new(provider, config, &proxies)?;
+            let parts = Parts::new(provider, config, &proxies, &client)?;
             checks.extend(parts.checks(provider));
             providers.insert(provider.name.as_str(), parts);
         }
@@ -176,27 +177,25 @@ struct Member {
 }
 
 impl Parts {
-    fn new(config: &ProviderConfig, all: &Config, proxies: &[&ProxyUrl]) -> Result<Self, Error> {
-        let mut compatible = match config.kind {
-            Kind::OpenAiCompatible => Compatible::openai(config.name.clone(), &config.base_url),
-            Kind::AnthropicCompatible => {
-                Compatible::anthropic(config.name.clone(), &config.base_url)
-            }
-            Kind::GeminiCompatible => Compatible::gemini(config.name.clone(), &config.base_url),
-            Kind::ResponsesCompatible => {
-                Compatible::responses(config.name.clone(), &config.base_url)
-            }
-            Kind::Cohere => Compatible::cohere(config.name.clone(), &config.base_url),
-        }?;
-        if let Some(known) = config.preset.and_then(preset) {
-            compatible = compatible.quirks(known.quirks.clone());
-        }
-        for (name, value) in &config.headers {
-            compatible = compatible.header(name.clone(), value.clone());
-        }
+    fn new(
+        config: &ProviderConfig,
+        all: &Config,
+        proxies: &[&ProxyUrl],
+        client: &Client,
+    ) -> Result<Self, Error> {
+        let provider: Arc<dyn Provider> = match &config.bedrock {
+            Some(bedrock) => Arc::new(bedrock.provider(config)?),
+            None => Arc::new(compatible(config)?),
+        };
         let accounts = config.accounts.iter().map(|account| {
-            let mut built = Account::new(account.name.as_str(), account.api_key.clone())
-                .with_limits(account.limits);
+            let name = account.name.as_str();
+            let built = match &account.keys_from {
+                Some(source) => {
+                    Account::new(name, AmbientKeys::new(client.clone(), source.clone()))
+                }
+                None => Account::new(name, account.api_key.clone()),
+            };
+            let mut built = built.with_limits(account.limits);
             let proxy = account.proxy.as_ref().or(config.proxy.as_ref());
             if let Some(index) = proxy.and_then(|p| proxies.iter().position(|other| *other == p)) {
                 built = built.with_egress(egress(index));
@@ -208,7 +207,7 @@ impl Parts {
             }
         });
         Ok(Self {
-            provider: Arc::new(compatible),
+            provider,
             accounts: accounts.collect(),
             timeouts: config
                 .timeouts
@@ -229,6 +228,27 @@ impl Parts {
             })
             .collect()
     }
+}
+
+/// A vendor of which all there is to know is its address and its dialect.
+fn compatible(config: &ProviderConfig) -> Result<Compatible, Error> {
+    let mut compatible = match config.kind {
+        // Bedrock has its settings, always, and does not come here.
+        Kind::OpenAiCompatible | Kind::Bedrock => {
+            Compatible::openai(config.name.clone(), &config.base_url)
+        }
+        Kind::AnthropicCompatible => Compatible::anthropic(config.name.clone(), &config.base_url),
+        Kind::GeminiCompatible => Compatible::gemini(config.name.clone(), &config.base_url),
+        Kind::ResponsesCompatible => Compatible::responses(config.name.clone(), &config.base_url),
+        Kind::Cohere => Compatible::cohere(config.name.clone(), &config.base_url),
+    }?;
+    if let Some(known) = config.preset.and_then(preset) {
+        compatible = compatible.quirks(known.quirks.clone());
+    }
+    for (name, value) in &config.headers {
+        compatible = compatible.header(name.clone(), value.clone());
+    }
+    Ok(compatible)
 }
 
 /// Every proxy that is named, once.
