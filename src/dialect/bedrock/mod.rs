@@ -14,6 +14,8 @@
 mod answer;
 mod citations;
 mod error;
+mod event;
+mod mend;
 mod models;
 mod reasoning;
 mod request;
@@ -91,6 +93,10 @@ impl Dialect for Converse {
 
     fn classify(&self, parts: &response::Parts, body: &[u8]) -> Error {
         error::classify(parts, body)
+    }
+
+    fn mend(&self, body: &[u8], error: &Error, report: &mut Fidelity) -> Option<Bytes> {
+        mend::mend(body, error, report)
     }
 
     fn tool_name<'n>(&self, name: &'n str) -> Cow<'n, str> {

@@ -1,15 +1,14 @@
 //! A vendor's events, told to the sink. The name of a frame says what its payload is.
 
-use std::borrow::Cow;
-
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
     NAME,
     answer::{HOSTED, IMAGES_DIALECT, image_part, stop_sequence},
-    citations, error, reasoning, stop,
-    usage::Counts,
+    citations, error,
+    event::{Delta, Event, Start, ToolUse},
+    reasoning, stop,
 };
 use crate::{
     Json,
@@ -47,91 +46,6 @@ enum HeldKind {
     Call,
     Result,
     Image,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Event<'a> {
-    #[serde(default)]
-    content_block_index: usize,
-    #[serde(borrow, default)]
-    start: Option<Start<'a>>,
-    #[serde(borrow, default)]
-    delta: Option<Delta<'a>>,
-    #[serde(borrow, default)]
-    stop_reason: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    additional_model_response_fields: Option<&'a RawValue>,
-    #[serde(default)]
-    usage: Option<Counts>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Start<'a> {
-    #[serde(borrow, default)]
-    tool_use: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    tool_result: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    image: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ToolUse<'a> {
-    #[serde(borrow, default)]
-    tool_use_id: Cow<'a, str>,
-    #[serde(borrow, default)]
-    name: Cow<'a, str>,
-    #[serde(borrow, default, rename = "type")]
-    kind: Option<Cow<'a, str>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Delta<'a> {
-    #[serde(borrow, default)]
-    text: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    tool_use: Option<Input<'a>>,
-    #[serde(borrow, default)]
-    reasoning_content: Option<Reasoning<'a>>,
-    #[serde(borrow, default)]
-    citation: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    tool_result: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    image: Option<Image<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Input<'a> {
-    #[serde(borrow, default)]
-    input: Cow<'a, str>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Reasoning<'a> {
-    #[serde(borrow, default)]
-    text: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    signature: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    redacted_content: Option<Cow<'a, str>>,
-}
-
-#[derive(Deserialize)]
-struct Image<'a> {
-    #[serde(borrow, default)]
-    source: Option<Bytes<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Bytes<'a> {
-    #[serde(borrow, default)]
-    bytes: Cow<'a, str>,
 }
 
 impl EventDecoder for Decoder {

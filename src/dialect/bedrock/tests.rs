@@ -217,6 +217,20 @@ fn e21_e22_images_come_by_bytes_or_from_a_bucket() {
 }
 
 #[test]
+fn results_of_a_search_are_told_to_those_who_cite() {
+    let message = r#"{"role":"user","content":[{"type":"search_result","source":"https://h","title":"t","content":[{"type":"text","text":"w"}],"citations":{"enabled":true}},{"type":"text","text":"go"}]}"#;
+    let (body, notes) = anthropic(SONNET, message, "");
+    assert_eq!(
+        body["messages"][0]["content"][0],
+        json!({"searchResult": {"source": "https://h", "title": "t", "content": [{"text": "w"}], "citations": {"enabled": true}}})
+    );
+    assert!(notes.is_empty());
+    let (body, notes) = anthropic(NOVA, message, "");
+    assert_eq!(body["messages"][0]["content"], json!([{"text": "go"}]));
+    assert_eq!(notes, ["dropped messages[0].content[0]"]);
+}
+
+#[test]
 fn videos_go_to_those_who_see_them() {
     let message = r#"{"role":"user","content":[{"type":"text","text":"look"},{"type":"video_url","video_url":{"url":"data:video/mp4;base64,AA=="}}]}"#;
     let (body, _) = openai(NOVA, message, "");

@@ -2,8 +2,11 @@
 
 mod fields;
 mod finish;
+mod formats;
 mod media;
 mod points;
+mod results;
+mod search;
 mod settings;
 mod tools;
 mod turns;

@@ -11,11 +11,11 @@ use super::{
     },
     finish,
     media::{self, File, Names},
-    points,
+    points, search,
 };
 use crate::{
     Json,
-    chat::{ChatRequest, Citation, Content, Fidelity, Message, Role, ToolCall, ToolResult},
+    chat::{ChatRequest, Citation, Content, Fidelity, Message, Role, ToolCall},
     dialect::{
         alias::alias,
         anthropic::shared::{input, wrapped},
@@ -99,20 +99,21 @@ fn legal_id(id: &str) -> Cow<'_, str> {
     alias(id, MAX_ID)
 }
 
-struct Writer<'a, 'm> {
-    messages: &'a [Message],
-    pairs: Pairs<'a>,
+/// Writes one conversation.
+pub(super) struct Writer<'a, 'm> {
+    pub(super) messages: &'a [Message],
+    pub(super) pairs: Pairs<'a>,
     /// How many messages before each are not of tools.
-    speakers: Vec<usize>,
-    model: &'m Model,
+    pub(super) speakers: Vec<usize>,
+    pub(super) model: &'m Model,
     names: Names,
-    report: &'m mut Fidelity,
+    pub(super) report: &'m mut Fidelity,
     out: Conversation<'a>,
 }
 
 /// Where a part stands.
 #[derive(Clone, Copy)]
-struct At(usize, usize);
+pub(super) struct At(pub(super) usize, pub(super) usize);
 
 impl fmt::Display for At {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -253,105 +254,6 @@ impl<'a> Writer<'a, '_> {
         member("toolUse", &inner)
     }
 
-    /// The results of the calls in messages `start` to `i`, in the order they came; then what is missing; then files that the model
-    /// takes only beside a result.
-    fn results(&mut self, start: usize, i: usize) -> Result<Vec<Block<'a>>, Error> {
-        let messages = self.messages;
-        let mut given = Vec::new();
-        let mut missing = Vec::new();
-        for call in self.pairs.of_messages(start, i) {
-            match call.result {
-                Some(place) => given.push((place, call.wire.clone())),
-                None => missing.push((call.id, call.wire.clone())),
-            }
-        }
-        given.sort_by_key(|(place, _)| *place);
-        let (mut blocks, mut beside) = (Vec::new(), Vec::new());
-        for ((message, part), id) in given {
-            let content = messages.get(message).and_then(|m| m.content.get(part));
-            let Some(Content::ToolResult(result)) = content else {
-                continue;
-            };
-            let at = At(message, part);
-            if self.speakers.get(i + 1) != self.speakers.get(message) {
-                self.report
-                    .repaired(at, "the result stands directly after its call");
-            }
-            self.result(result, &id, at, &mut blocks, &mut beside)?;
-        }
-        for (id, wire) in missing {
-            self.report.repaired(
-                format_args!("messages[{i}]"),
-                format!("the call `{id}` has no result: it is told as failed"),
-            );
-            let words = said("No result: the tool call was not answered.");
-            blocks.push(self.tool_result(&wire, vec![words], true));
-        }
-        blocks.extend(beside);
-        Ok(blocks)
-    }
-
-    fn result(
-        &mut self,
-        result: &'a ToolResult,
-        id: &str,
-        at: At,
-        blocks: &mut Vec<Block<'a>>,
-        beside: &mut Vec<Block<'a>>,
-    ) -> Result<(), Error> {
-        let mut content = Vec::new();
-        for part in &result.content {
-            match part {
-                Content::Text { text, .. } if text.trim().is_empty() => {}
-                Content::Text { text, .. } => content.push(said(text)),
-                Content::Other { dialect, json } if *dialect == NAME => content.push(json.clone()),
-                _ => match self.file(part, at)? {
-                    Some(file) if file.fits_result => content.push(file.json),
-                    Some(file) => {
-                        self.report.changed(
-                            at,
-                            "this model takes no such file inside a result: it stands behind it",
-                        );
-                        content.push(said("The file stands behind the results."));
-                        beside.push(Block::Part(file.kind, file.json));
-                    }
-                    None => self.report.dropped(at, "the vendor has no such part"),
-                },
-            }
-        }
-        if content.is_empty() {
-            content.push(said(if result.is_error {
-                "The tool failed and said nothing."
-            } else {
-                FILL
-            }));
-        }
-        blocks.push(self.tool_result(id, content, result.is_error));
-        let inner = result.content.iter().find_map(|part| match part {
-            Content::Text { cache, .. } => cache.as_ref(),
-            Content::Image(media) | Content::Document(media) => media.cache.as_ref(),
-            _ => None,
-        });
-        let point = points::of(result.cache.as_ref().or(inner), self.model, at, self.report);
-        blocks.extend(point.map(Block::Point));
-        Ok(())
-    }
-
-    fn tool_result(&mut self, id: &str, content: Vec<Json>, failed: bool) -> Block<'a> {
-        let told = failed && self.model.family != Family::Writer;
-        if failed && !told {
-            self.report
-                .dropped("is_error", "this model does not take it");
-        }
-        let inner = json::object(|o| {
-            o.field("toolUseId", id).array("content", content);
-            if told {
-                o.field("status", "error");
-            }
-        });
-        Block::Part(Kind::Result, member("toolResult", &inner))
-    }
-
     fn user(&mut self, i: usize, message: &'a Message) -> Result<(), Error> {
         let mut blocks = Vec::new();
         let mut answered = false;
@@ -376,30 +278,8 @@ impl<'a> Writer<'a, '_> {
         Ok(())
     }
 
-    /// A result without a call is told in words.
-    fn orphan(
-        &mut self,
-        result: &'a ToolResult,
-        at: At,
-        blocks: &mut Vec<Block<'a>>,
-    ) -> Result<(), Error> {
-        self.report.repaired(
-            at,
-            format!(
-                "no call has the id `{}`: the result is told in words",
-                result.id
-            ),
-        );
-        let words: String = result.content.iter().filter_map(Content::as_text).collect();
-        blocks.push(Block::text(format!("Tool result: {words}")));
-        for part in result.content.iter().filter(|p| p.as_text().is_none()) {
-            self.block(part, Role::User, at, blocks)?;
-        }
-        Ok(())
-    }
-
     /// Any part but calls and results.
-    fn block(
+    pub(super) fn block(
         &mut self,
         part: &'a Content,
         role: Role,
@@ -441,6 +321,13 @@ impl<'a> Writer<'a, '_> {
                 blocks.push(Block::Part(Kind::Other, json.clone()));
                 None
             }
+            Content::Other { dialect, json }
+                if role == Role::User && self.search(dialect, json).is_some() =>
+            {
+                let found = self.search(dialect, json);
+                blocks.extend(found.map(|json| Block::Part(Kind::Other, json)));
+                None
+            }
             _ => match self.file(part, at)? {
                 Some(file) => {
                     blocks.push(Block::Part(file.kind, file.json));
@@ -460,7 +347,12 @@ impl<'a> Writer<'a, '_> {
         Ok(())
     }
 
-    fn file(&mut self, part: &Content, at: At) -> Result<Option<File>, Error> {
+    /// The result of a search, for models that cite it.
+    pub(super) fn search(&self, dialect: &str, json: &Json) -> Option<Json> {
+        search::result(dialect, json).filter(|_| self.model.cites())
+    }
+
+    pub(super) fn file(&mut self, part: &Content, at: At) -> Result<Option<File>, Error> {
         let path = at.to_string();
         media::file(part, &path, self.model, &mut self.names, self.report)
     }
@@ -488,7 +380,7 @@ impl<'a> Writer<'a, '_> {
     }
 }
 
-fn said(text: &str) -> Json {
+pub(super) fn said(text: &str) -> Json {
     json::object(|o| {
         o.field("text", text);
     })
