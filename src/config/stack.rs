@@ -135,6 +135,9 @@ impl Parts {
         let accounts = config.accounts.iter().map(|account| {
             let mut built = Account::new(account.name.as_str(), account.api_key.clone())
                 .with_limits(account.limits);
+            if let Some(group) = &account.group {
+                built = built.with_group(group.as_str());
+            }
             let proxy = account.proxy.as_ref().or(config.proxy.as_ref());
             if let Some(index) = proxy.and_then(|p| proxies.iter().position(|other| *other == p)) {
                 built = built.with_egress(egress(index));

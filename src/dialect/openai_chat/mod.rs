@@ -20,6 +20,7 @@
 
 pub(super) mod error;
 mod finish;
+mod forget;
 pub(super) mod model;
 pub(super) mod reasoning;
 pub(super) mod request;
@@ -82,6 +83,16 @@ impl Dialect for OpenAiChat {
 
     fn usage(&self, body: &[u8]) -> Option<Usage> {
         usage::of_body(body)
+    }
+
+    fn forget(
+        &self,
+        body: &[u8],
+        _model: &str,
+        foreign: &dyn Fn(&str) -> bool,
+        report: &mut Fidelity,
+    ) -> Option<Bytes> {
+        forget::forget(body, foreign, report)
     }
 
     fn tool_name<'n>(&self, name: &'n str) -> Cow<'n, str> {
