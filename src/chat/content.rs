@@ -206,13 +206,13 @@ impl Thinking {
     pub(crate) fn told_signature(&self) -> Cow<'_, str> {
         let own = self.signature.as_deref().unwrap_or_default();
         match self.origin {
-            Some("openai-responses") if !own.starts_with("tl1.openai-responses") => {
+            // Anthropic's go without a tag; plain reasoning needs none.
+            None | Some("anthropic" | "openai-chat") => Cow::Borrowed(own),
+            _ if own.starts_with(FOREIGN_SIGNATURE_PREFIX) => Cow::Borrowed(own),
+            Some(name) => {
                 let dot = if own.is_empty() { "" } else { "." };
-                Cow::Owned(format!(
-                    "{FOREIGN_SIGNATURE_PREFIX}openai-responses{dot}{own}"
-                ))
+                Cow::Owned(format!("{FOREIGN_SIGNATURE_PREFIX}{name}{dot}{own}"))
             }
-            _ => Cow::Borrowed(own),
         }
     }
 }

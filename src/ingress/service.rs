@@ -234,10 +234,12 @@ where
             reply: Reply::Stream(stream),
             served,
             fidelity,
+            headers,
             ..
         }) => {
             let body = StreamBody::streaming(stream, front, form, every);
             let mut response = reply::stream(Body::new(body), form);
+            response.headers_mut().extend(headers);
             reply::tell(response.headers_mut(), &served);
             reply::tell_losses(response.headers_mut(), &fidelity);
             response
