@@ -84,7 +84,14 @@ fn rewrite(
             SIGNATURES.iter().for_each(|name| {
                 inner.remove(name);
             });
-            if !is_spent(&inner) {
+            if is_thought(&inner) {
+                // In streams a thought comes in pieces, and the last one is signed.
+                while kept.last().and_then(members).is_some_and(|part| {
+                    is_thought(&part) && SIGNATURES.iter().all(|name| part.get(name).is_none())
+                }) {
+                    kept.pop();
+                }
+            } else if !is_empty(&inner) {
                 kept.push(object(&inner));
             }
         }
@@ -110,13 +117,13 @@ fn rewrite(
     Some(object(&root).to_string().into())
 }
 
-/// Is nothing left but a thought, or nothing at all?
-fn is_spent(part: &Extra) -> bool {
-    let thought = part
-        .get("thought")
-        .is_some_and(|json| json.as_str() == "true");
-    let only_text = part.iter().all(|(name, _)| name == "text");
-    thought || (only_text && text(part.get("text")).is_empty())
+fn is_thought(part: &Extra) -> bool {
+    part.get("thought").is_some_and(|json| json.as_str() == "true")
+}
+
+/// Is nothing left?
+fn is_empty(part: &Extra) -> bool {
+    part.iter().all(|(name, _)| name == "text") && text(part.get("text")).is_empty()
 }
 
 fn quoted(text: &str) -> Json {
