@@ -118,7 +118,8 @@ fn rewrite(
 }
 
 fn is_thought(part: &Extra) -> bool {
-    part.get("thought").is_some_and(|json| json.as_str() == "true")
+    part.get("thought")
+        .is_some_and(|json| json.as_str() == "true")
 }
 
 /// Is nothing left?
