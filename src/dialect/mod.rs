@@ -13,6 +13,7 @@ pub mod openai_responses;
 mod alias;
 mod call;
 mod classify;
+mod distinct;
 mod forget;
 mod pairs;
 mod quirks;
