@@ -17,20 +17,23 @@ providers:
   deepseek: { base_url: "${O}", accounts: [k] }
   a: { kind: anthropic-compatible, base_url: "${A}", accounts: [k] }
   r: { kind: responses-compatible, base_url: "${R}", accounts: [k] }
+  openrouter: { base_url: "${P}", accounts: [k] }
   g: { kind: gemini-compatible, base_url: "${G}", accounts: [k] }
 models:
   chat: [deepseek/deepseek-reasoner]
   claude: [a/claude-sonnet-4-5]
   native: [r/up]
   google: [g/gemini-3-pro]
+  router: [openrouter/anthropic/claude-sonnet-4.5]
 "#;
 
 /// The models, and what each vendor alone can read.
-const BLOBS: [(&str, &str); 4] = [
+const BLOBS: [(&str, &str); 5] = [
     ("chat", "hm of its own"),
     ("claude", "Q2xhdWRl+/Q="),
     ("native", "gAAAAABnative_-=="),
     ("google", "R29vZ2xl+/8="),
+    ("router", "cm91dGVyIHM+/w=="),
 ];
 
 /// The texts that scripts have in place of these.
@@ -47,7 +50,7 @@ fn script() -> Script {
 fn turn(model: &str, stream: bool) -> Answer {
     let blob = BLOBS.iter().find(|(name, _)| *name == model).unwrap().1;
     let answer = match model {
-        "chat" => script().openai("up", stream, true),
+        "chat" | "router" => script().openai("up", stream, true),
         "claude" => script().anthropic("up", stream),
         "native" => script().responses("up", stream),
         _ => script().gemini("up", stream),
@@ -57,6 +60,10 @@ fn turn(model: &str, stream: bool) -> Answer {
         "chat" => text.replace(
             r#""reasoning_content":"hm""#,
             r#""reasoning_content":"hm of its own""#,
+        ),
+        "router" => text.replace(
+            r#""reasoning_content":"hm""#,
+            &format!(r#""reasoning_details":[{{"type":"reasoning.text","text":"hm","signature":"{blob}","format":"anthropic-claude-v1","index":0}}]"#),
         ),
         _ => {
             let old = SCRIPTED.iter().find(|old| text.contains(**old)).unwrap();
@@ -74,7 +81,9 @@ fn turn(model: &str, stream: bool) -> Answer {
 /// What a vendor refuses: marks and tags of ours, others' blobs, ids outside its grammar, calls and results that do not match.
 fn objection(model: &str, request: &Recorded) -> Option<String> {
     let text = request.text();
-    let others = BLOBS.iter().filter(|(name, _)| *name != model);
+    // Plain words are for every vendor of the dialect.
+    let own = |name: &str| name == model || (name == "chat" && model == "router");
+    let others = BLOBS.iter().filter(|(name, _)| !own(name));
     let mut foreign: Vec<&str> = others.map(|(_, blob)| *blob).collect();
     foreign.extend(["tlo1.", "\"tl1.", "746c312e"]);
     if let Some(found) = foreign.into_iter().find(|word| text.contains(word)) {
@@ -82,7 +91,11 @@ fn objection(model: &str, request: &Recorded) -> Option<String> {
     }
     let body: Value = serde_json::from_str(&text).unwrap();
     let (calls, results) = ids(model, &body);
-    let most = if model == "chat" { 40 } else { 64 };
+    let most = if matches!(model, "chat" | "router") {
+        40
+    } else {
+        64
+    };
     let legal = |id: &String| {
         (1..=most).contains(&id.len())
             && id
@@ -97,12 +110,12 @@ fn objection(model: &str, request: &Recorded) -> Option<String> {
 
 /// The ids of calls and of results.
 fn ids(model: &str, body: &Value) -> (Vec<String>, Vec<String>) {
-    let (call, result) = match model {
-        "chat" => (vec![], vec!["tool_call_id"]),
-        "claude" => (vec![], vec!["tool_use_id"]),
-        _ => (vec![], vec![]),
+    let result = match model {
+        "chat" | "router" => Some("tool_call_id"),
+        "claude" => Some("tool_use_id"),
+        _ => None,
     };
-    let (mut calls, mut results): (Vec<String>, Vec<String>) = (call, Vec::new());
+    let (mut calls, mut results): (Vec<String>, Vec<String>) = Default::default();
     walk(body, &mut |object| {
         let text = |name: &str| object.get(name).and_then(Value::as_str).map(str::to_owned);
         let kind = text("type").unwrap_or_default();
@@ -113,7 +126,7 @@ fn ids(model: &str, body: &Value) -> (Vec<String>, Vec<String>) {
             "function_call_output" => results.extend(text("call_id")),
             _ => {}
         }
-        for name in &result {
+        if let Some(name) = result {
             results.extend(text(name));
         }
         let name_of = |member: &str| object.get(member).map(|call| call["name"].to_string());
@@ -161,6 +174,7 @@ async fn bed() -> Bed {
         ("A", servers[1].url("/v1")),
         ("R", servers[2].url("/v1")),
         ("G", servers[3].url("/v1beta")),
+        ("P", servers[4].url("/v1")),
     ];
     let gateway = Running::start(CONFIG, &env).await;
     Bed {
@@ -403,8 +417,23 @@ async fn reasoning_goes_back_to_its_maker_and_to_nobody_else() {
                     seen.contains(&format!("\"{blob}\"")),
                     "{front:?} at {model}, {stream}: {seen}\nafter {answer}"
                 );
-                // To all others: they would refuse it.
+                // To all others: they would refuse it. What has passed byte for byte has no mark: between vendors of the caller's own
+                // dialect it passes again, and by its format it may be Claude's.
+                let passes = |model: &str| matches!(model, "chat" | "router");
+                let claudes = |other: &str| {
+                    [model, other]
+                        .iter()
+                        .all(|m| matches!(*m, "router" | "claude"))
+                };
                 for (other, _) in BLOBS.iter().filter(|(other, _)| *other != model) {
+                    let unmarked = match front {
+                        Front::Chat => passes(model) && passes(other) || claudes(other),
+                        Front::Messages => claudes(other),
+                        Front::Responses | Front::Generate => false,
+                    };
+                    if unmarked {
+                        continue;
+                    }
                     let answer = bed.ask(front, other, stream, &turns).await;
                     // And on the way back the first one finds its own again, and nobody else's.
                     let mut turns = turns.clone();

@@ -58,8 +58,6 @@ enum Bond {
     Vendor,
     /// The accounts of one group.
     Group,
-    /// Nobody: what is marked comes from vendors of other dialects.
-    Nobody,
 }
 
 impl Origin {
@@ -93,7 +91,6 @@ impl Origin {
         match bond {
             Bond::Vendor => self.vendor == here.vendor,
             Bond::Group => self.vendor == here.vendor && self.group == here.group,
-            Bond::Nobody => false,
         }
     }
 
@@ -137,7 +134,6 @@ fn bond(dialect: &str, model: &str) -> Bond {
     match dialect {
         // Encrypted for the organisation.
         "openai-responses" => Bond::Group,
-        "openai-chat" => Bond::Nobody,
         "anthropic" | "bedrock" if is_bound_claude(model) => Bond::Group,
         _ => Bond::Vendor,
     }

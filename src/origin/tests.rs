@@ -73,7 +73,6 @@ fn who_can_read_what() {
         let here = of("openai-responses", vendor, account, group);
         assert_eq!(made.fits(here, Bond::Vendor), by_vendor);
         assert_eq!(made.fits(here, Bond::Group), by_group);
-        assert!(!made.fits(here, Bond::Nobody));
     }
     assert!(!made.fits(of("gemini", "acme", "a", Some("org")), Bond::Vendor));
     assert_eq!(bond("openai-responses", "gpt"), Bond::Group);
@@ -110,6 +109,23 @@ fn an_answer_is_marked_only_where_it_has_to_be() {
                 assert_eq!(marked.raw().as_ptr(), frame.raw().as_ptr(), "untouched");
             }
         }
+    }
+}
+
+#[test]
+fn thinking_that_is_bound_to_an_account_is_marked_too() {
+    let ask = r#"{"model":"m","max_tokens":1,"messages":[{}]}"#;
+    let frame = Frame::new(
+        None,
+        r#"{"type":"content_block_delta","delta":{"type":"signature_delta","signature":"Eq"}}"#,
+    );
+    for (model, marks) in [("claude-sonnet-5-5", true), ("claude-opus-4-8", false)] {
+        let mut attempt = attempt(&Anthropic, ask, true);
+        let mut deployment = Deployment::clone(&attempt.deployment);
+        deployment.model = model.into();
+        attempt.deployment = Arc::new(deployment);
+        let marked = Marker::new(&attempt, &Anthropic).frame(frame.clone());
+        assert_eq!(marked != frame, marks, "{model}");
     }
 }
 

@@ -64,7 +64,7 @@ pub(super) fn prepare(
         Operation::Proxy { method, path } => (
             method.clone(),
             None,
-            request.payload.renamed(&deployment.model),
+            proxied(attempt, &mut fidelity),
             path.to_string().into(),
         ),
     };
@@ -88,6 +88,16 @@ pub(super) fn prepare(
         framing: provider.framing(&call),
         fidelity,
     })
+}
+
+/// A body that is passed through unread may hold parts of a conversation nevertheless.
+fn proxied(attempt: &Attempt, fidelity: &mut Fidelity) -> Bytes {
+    let deployment = &*attempt.deployment;
+    let body = attempt.request.payload.renamed(&deployment.model);
+    match deployment.provider.dialect(&Operation::Chat) {
+        Some(dialect) => origin::settle(body, dialect, deployment, fidelity),
+        None => body,
+    }
 }
 
 /// The caller's bytes where the dialects are the same, else the conversation written anew.

@@ -71,7 +71,12 @@ impl Frame {
         raw.extend_from_slice(self.raw.get(..at).unwrap_or_default());
         raw.extend_from_slice(&data);
         raw.extend_from_slice(self.raw.get(at + old.len()..).unwrap_or_default());
-        sse::parse(raw.freeze())
+        let frame = sse::parse(raw.freeze());
+        // In another framing the bytes mean something else.
+        match frame.data == data {
+            true => frame,
+            false => Self::new(self.name(), data),
+        }
     }
 
     /// The name of the event (`event:` in SSE). None if it has none, or one that is not UTF-8.

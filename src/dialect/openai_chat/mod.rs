@@ -22,6 +22,7 @@ pub(super) mod error;
 mod finish;
 mod forget;
 pub(super) mod model;
+mod opaque;
 pub(super) mod reasoning;
 pub(super) mod request;
 pub(super) mod response;
@@ -83,6 +84,10 @@ impl Dialect for OpenAiChat {
 
     fn usage(&self, body: &[u8]) -> Option<Usage> {
         usage::of_body(body)
+    }
+
+    fn opaque_values(&self, json: &[u8]) -> Vec<usize> {
+        opaque::values(json)
     }
 
     fn forget(
