@@ -161,7 +161,7 @@ fn spell_round(front: &str, round: &Round, turns: &mut Vec<Value>) {
         _ => {
             let with_id = |mut inner: Value, id: &str| {
                 // Most models give none.
-                if id.len() % 2 == 0 && !id.is_empty() {
+                if id.len().is_multiple_of(2) && !id.is_empty() {
                     inner["id"] = id.into();
                 }
                 inner
@@ -320,7 +320,10 @@ proptest! {
                     prop_assert!((1..=most).contains(&id.len()) && id.chars().all(legal), "{id}");
                     prop_assert!(most != 9 || id.len() == 9);
                 }
-                // Of calls that are answered together no two have the same id.
+                // Of calls that are answered together no two have the same id, but for callers who speak the dialect themselves.
+                if front.name() == vendor.name() {
+                    continue;
+                }
                 let mut at = 0;
                 for round in steps.iter().flat_map(|step| &step.rounds) {
                     let mut now = calls[at..at + round.calls.len()].to_vec();

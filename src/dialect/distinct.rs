@@ -8,11 +8,14 @@ use super::pairs::Pairs;
 use crate::chat::{ChatRequest, Content, Fidelity, Message};
 
 /// The request with an id of its own for every call of a turn, and the same on the call's result. It is the same on every turn.
+///
+/// A caller who speaks the vendor's dialect, `own`, is taken at his word.
 pub(super) fn distinct<'a>(
     request: &'a ChatRequest,
+    own: &str,
     report: &mut Fidelity,
 ) -> Cow<'a, ChatRequest> {
-    if !request.messages.iter().any(repeats_an_id) {
+    if request.dialect == Some(own) || !request.messages.iter().any(repeats_an_id) {
         return Cow::Borrowed(request);
     }
     let mut request = request.clone();

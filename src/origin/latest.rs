@@ -41,7 +41,7 @@ pub(crate) fn latest(request: &ModelRequest) -> Option<Origin> {
 
 fn in_chat(chat: &ChatRequest) -> Option<Origin> {
     let parts = chat.messages.iter().flat_map(|message| &message.content);
-    let origins = parts.filter_map(|part| match part {
+    parts.rev().find_map(|part| match part {
         Content::Thinking(thinking) => {
             let values = [&thinking.signature, &thinking.redacted];
             values
@@ -50,8 +50,7 @@ fn in_chat(chat: &ChatRequest) -> Option<Origin> {
                 .find_map(|value| in_value(value))
         }
         _ => None,
-    });
-    origins.last()
+    })
 }
 
 /// The mark may stand after the tag of a dialect.

@@ -179,8 +179,10 @@ fn the_latest_origin_is_found_in_every_spelling() {
         origin: Some("anthropic"),
         ..Default::default()
     };
-    let mut response = crate::chat::ChatResponse::default();
-    response.content = vec![crate::chat::Content::Thinking(thinking(last))];
+    let response = crate::chat::ChatResponse {
+        content: vec![crate::chat::Content::Thinking(thinking(last))],
+        ..Default::default()
+    };
     let fronts: [(&'static dyn Dialect, &str); 2] =
         [(&OpenAiResponses, "input"), (&Gemini, "contents")];
     for (dialect, member) in fronts {

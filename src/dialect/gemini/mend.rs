@@ -71,7 +71,8 @@ fn rewrite(
                 .into_iter()
                 .find(|name| inner.get(name).is_some());
             let gone = name.is_some_and(|name| foreign(&text(inner.get(name))));
-            if !gone && !(missing && first && name.is_none()) {
+            let wanting = missing && first && name.is_none();
+            if !gone && !wanting {
                 kept.push(part);
                 continue;
             }

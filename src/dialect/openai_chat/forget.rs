@@ -26,11 +26,8 @@ pub(super) fn forget(
         let Some(mut inner) = members(message) else {
             continue;
         };
-        let details = ["reasoning_details", "thinking_blocks"]
-            .into_iter()
-            .fold(false, |lost, name| {
-                details(&mut inner, name, foreign) || lost
-            });
+        let details = details(&mut inner, "reasoning_details", foreign)
+            | details(&mut inner, "thinking_blocks", foreign);
         let extra = extra(&mut inner, foreign);
         let calls = calls(&mut inner, foreign);
         if details || extra || calls {

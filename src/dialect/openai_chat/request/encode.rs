@@ -35,7 +35,7 @@ pub(in super::super) fn encode(
     target: &Target<'_>,
     report: &mut Fidelity,
 ) -> Result<Bytes, Error> {
-    let request = distinct(request, report);
+    let request = distinct(request, NAME, report);
     let mut writer = Writer {
         request: &request,
         quirks: target.quirks,

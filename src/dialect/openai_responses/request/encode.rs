@@ -46,7 +46,7 @@ pub(in super::super) fn encode(
         let text = "`n`: this vendor gives one answer at a time";
         return Err(Error::new(ErrorKind::Unsupported, text).with_param("n"));
     }
-    let request = distinct(request, report);
+    let request = distinct(request, NAME, report);
     let mut writer = Writer {
         request: &request,
         quirks: target.quirks,
