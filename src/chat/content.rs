@@ -208,8 +208,11 @@ impl Thinking {
         match self.origin {
             // Anthropic's go without a tag; plain reasoning needs none.
             None | Some("anthropic" | "openai-chat") => Cow::Borrowed(own),
-            _ if own.starts_with(FOREIGN_SIGNATURE_PREFIX) => Cow::Borrowed(own),
             Some(name) => {
+                let tag = own.strip_prefix(FOREIGN_SIGNATURE_PREFIX);
+                if tag.is_some_and(|tag| tag.starts_with(name)) {
+                    return Cow::Borrowed(own);
+                }
                 let dot = if own.is_empty() { "" } else { "." };
                 Cow::Owned(format!("{FOREIGN_SIGNATURE_PREFIX}{name}{dot}{own}"))
             }
