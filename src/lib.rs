@@ -51,6 +51,7 @@ pub mod ingress;
 mod json;
 pub mod normalize;
 mod operation;
+mod origin;
 mod pattern;
 pub mod pool;
 pub mod provider;

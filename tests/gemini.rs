@@ -184,7 +184,7 @@ async fn other_callers_meet_google() {
         let (status, _, body) =
             post(&bed.gateway.url("/v1/messages"), messages("google", stream)).await;
         assert_eq!(status, 200, "{body}");
-        for word in ["tl1.gemini.c2Ny", "weather", "\"tool_use\""] {
+        for word in ["tl1.gemini.tlo1.", ".c2Ny", "weather", "\"tool_use\""] {
             assert!(body.contains(word), "{word}: {body}");
         }
     }

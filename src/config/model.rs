@@ -156,6 +156,8 @@ pub struct AccountConfig {
     pub enabled: bool,
     /// Its own proxy, instead of the provider's.
     pub proxy: Option<ProxyUrl>,
+    /// The accounts it shares encrypted reasoning with, by a name they all give: those of one organisation. None: it is alone.
+    pub group: Option<String>,
 }
 
 /// One of `models`: a name that callers may ask for.
@@ -352,6 +354,7 @@ impl AccountConfig {
             limits: Limits::default(),
             enabled: true,
             proxy: None,
+            group: None,
         }
     }
 }

@@ -116,6 +116,9 @@ fn write_account(f: &mut Formatter<'_>, account: &AccountConfig) -> fmt::Result 
     if let Some(proxy) = &account.proxy {
         write!(f, ", through {proxy}")?;
     }
+    if let Some(group) = &account.group {
+        write!(f, ", of {group}")?;
+    }
     writeln!(f, "{}", disabled(account.enabled))
 }
 

@@ -196,6 +196,9 @@ impl Parts {
                 None => Account::new(name, account.api_key.clone()),
             };
             let mut built = built.with_limits(account.limits);
+            if let Some(group) = &account.group {
+                built = built.with_group(group.as_str());
+            }
             let proxy = account.proxy.as_ref().or(config.proxy.as_ref());
             if let Some(index) = proxy.and_then(|p| proxies.iter().position(|other| *other == p)) {
                 built = built.with_egress(egress(index));

@@ -16,6 +16,8 @@ pub mod openai_responses;
 mod alias;
 mod call;
 mod classify;
+mod distinct;
+mod forget;
 mod pairs;
 mod quirks;
 mod rate_windows;
@@ -106,6 +108,26 @@ pub trait Dialect: Debug + Send + Sync + 'static {
     /// None where nothing can be mended. `report` is told what was lost.
     fn mend(&self, body: &[u8], error: &Error, report: &mut Fidelity) -> Option<Bytes> {
         let _ = (body, error, report);
+        None
+    }
+
+    /// Where an answer, or the data of one frame, holds values that only their maker can read (signatures, encrypted reasoning): the
+    /// offsets of their first bytes. Empty values are not among them.
+    fn opaque_values(&self, json: &[u8]) -> Vec<usize> {
+        let _ = json;
+        Vec::new()
+    }
+
+    /// A request for `model` without the opaque values that are `foreign` to its vendor, and without what makes no sense once they
+    /// are gone; all else stays byte for byte. None if there are none. `report` is told what was lost.
+    fn forget(
+        &self,
+        body: &[u8],
+        model: &str,
+        foreign: &dyn Fn(&str) -> bool,
+        report: &mut Fidelity,
+    ) -> Option<Bytes> {
+        let _ = (body, model, foreign, report);
         None
     }
 

@@ -155,7 +155,12 @@ fn passed_on(headers: &HeaderMap) -> HeaderMap {
 fn is_passed_on(name: &HeaderName) -> bool {
     matches!(
         name.as_str(),
-        "anthropic-beta" | "anthropic-version" | "openai-beta" | "traceparent" | "tracestate"
+        "anthropic-beta"
+            | "anthropic-version"
+            | "openai-beta"
+            | "traceparent"
+            | "tracestate"
+            | "x-codex-turn-state"
     )
 }
 

@@ -251,11 +251,13 @@ where
             reply: Reply::Stream(stream),
             served,
             fidelity,
+            headers,
             ..
         }) => {
             let body = StreamBody::streaming(stream, front, form, every)
                 .closing(settings.closing.as_ref().map(Closing::watched));
             let mut response = reply::stream(Body::new(body), form);
+            response.headers_mut().extend(headers);
             reply::tell(response.headers_mut(), &served);
             reply::tell_losses(response.headers_mut(), &fidelity);
             response

@@ -94,7 +94,9 @@ where
             probe = lease.forced || lease.probe().is_some(),
             "account picked"
         );
-        let attempt = Attempt::new(request.clone(), deployment.clone()).with_number(number);
+        let attempt = Attempt::new(request.clone(), deployment.clone())
+            .with_number(number)
+            .with_mixed(walk.is_mixed());
         let error = match inner.call(attempt).await {
             Ok(mut response) => {
                 lease.succeeded(&response.windows);

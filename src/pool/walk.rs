@@ -16,6 +16,7 @@ use super::{
 use crate::{
     chat::Content,
     error::{Error, ErrorKind, NextAccount},
+    origin,
     request::{ModelRequest, Payload},
     upstream::Deployment,
 };
@@ -41,6 +42,8 @@ struct Stop {
     line: usize,
     deployment: Arc<Deployment>,
     tried: bool,
+    /// How near it is to where the conversation comes from.
+    nearness: u8,
 }
 
 /// A place at an account.
@@ -67,6 +70,8 @@ impl<'a> Walk<'a> {
         // If all windows are too small, the largest may still do: it is only an estimate.
         let any_fits = lines.iter().any(fits);
         let largest = lines.iter().filter_map(Line::context_window).max();
+        // Only they can make use of the reasoning in it.
+        let origin = origin::latest(request);
         let stops = lines
             .iter()
             .enumerate()
@@ -74,10 +79,14 @@ impl<'a> Walk<'a> {
                 true => fits(line),
                 false => line.context_window() == largest,
             })
-            .map(|(index, line)| Stop {
-                line: index,
-                deployment: line.deployment(&found),
-                tried: false,
+            .map(|(index, line)| {
+                let deployment = line.deployment(&found);
+                Stop {
+                    line: index,
+                    nearness: origin.map_or(0, |origin| origin.nearness(&deployment)),
+                    deployment,
+                    tried: false,
+                }
             })
             .collect();
         let keeps_sessions = found.route.pool.balance.keeps_sessions();
@@ -136,6 +145,11 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Are there accounts of several groups, so that the conversation may go on at another?
+    pub(super) fn is_mixed(&self) -> bool {
+        self.found.route.mixed
+    }
+
     /// A failure narrows the way. False if it ends here.
     pub(super) fn failed(&mut self, error: &Error, on: &Deployment) -> bool {
         match error.policy().next_account {
@@ -184,17 +198,21 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The balance's choice among the free; spares only if there is nobody else.
+    /// The balance's choice among the free that are nearest to the conversation's origin; spares only if there is nobody else.
     fn choose(&self, survey: &Survey) -> Option<usize> {
-        let free = &survey.free;
+        let nearness = |index: usize| self.stops.get(index).map_or(0, |stop| stop.nearness);
+        let nearest = survey.free.iter().map(|(index, _)| nearness(*index)).max();
+        let free = survey
+            .free
+            .iter()
+            .filter(|(index, _)| Some(nearness(*index)) == nearest);
         let line = |index: usize| {
             let stop = self.stops.get(index)?;
             Some((stop, self.found.route.lines.get(stop.line)?))
         };
         let is_spare = |index| line(index).is_none_or(|(_, line)| line.is_spare());
-        let spares_only = free.iter().all(|(index, _)| is_spare(*index));
+        let spares_only = free.clone().all(|(index, _)| is_spare(*index));
         let (indices, candidates): (Vec<_>, Vec<_>) = free
-            .iter()
             .filter(|(index, _)| spares_only || self.session.is_some() || !is_spare(*index))
             .filter_map(|(index, load)| {
                 let (stop, line) = line(*index)?;

@@ -11,7 +11,7 @@ use tower_service::Service;
 
 use super::{
     Attempt,
-    prepare::{Prepared, prepare},
+    prepare::{Prepared, TURN_STATE, prepare},
     service::transport_error,
     vendor_stream::VendorStream,
 };
@@ -19,6 +19,7 @@ use crate::{
     Body, BoxError, Secret,
     dialect::{self, Dialect, RateWindows},
     error::{Error, ErrorKind},
+    origin::Marker,
     provider::Provider,
     response::{Complete, EventStream, ModelResponse, Reply, Served},
     wire::Framing,
@@ -150,10 +151,13 @@ async fn reply(
         return Ok((passed_headers(&parts.headers), Reply::Opaque(body)));
     };
     check_encoding(&parts.headers)?;
+    let marker = Marker::new(attempt, dialect);
+    let headers = turn_state(attempt, dialect, &parts.headers, &marker);
     let reply = if let Some(framing) = stream_framing(&parts.headers, framing) {
         let idle = attempt.deployment.timeouts.idle;
         let deadline = attempt.request.budget.deadline();
-        let mut stream = VendorStream::new(dialect, framing, body, idle, deadline, max_body);
+        let mut stream =
+            VendorStream::new(dialect, framing, body, idle, deadline, max_body).marked(marker);
         clock.run(stream.commit()).await?;
         Reply::Stream(EventStream::new(dialect, stream))
     } else {
@@ -163,9 +167,26 @@ async fn reply(
             .payload
             .dialect()
             .is_none_or(|front| front.name() != dialect.name());
-        whole(dialect, provider, parts, bytes, translated)?
+        whole(dialect, provider, parts, bytes, translated, &marker)?
     };
-    Ok((HeaderMap::new(), reply))
+    Ok((headers, reply))
+}
+
+/// The one header of an answer that a caller of the same dialect sends back.
+fn turn_state(
+    attempt: &Attempt,
+    dialect: &'static dyn Dialect,
+    from: &HeaderMap,
+    marker: &Marker,
+) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let front = attempt.request.payload.dialect();
+    if front.is_some_and(|front| front.name() == dialect.name())
+        && let Some(value) = from.get(TURN_STATE).and_then(|v| marker.header(v))
+    {
+        headers.insert(TURN_STATE, value);
+    }
+    headers
 }
 
 /// What is left of the time before content.
@@ -247,6 +268,7 @@ fn whole(
     parts: &response::Parts,
     bytes: Bytes,
     translated: bool,
+    marker: &Marker,
 ) -> Result<Reply, Error> {
     match bytes.trim_ascii_start().first() {
         Some(b'{') => {}
@@ -262,7 +284,7 @@ fn whole(
     if dialect::has_error(&bytes) {
         return Err(provider.classify(parts, &bytes));
     }
-    let mut complete = Complete::json(dialect, bytes);
+    let mut complete = Complete::json(dialect, marker.body(bytes));
     if translated {
         // Read here, not above: an answer that cannot be read is a failure that another account may mend.
         complete.decoded = Some(Box::new(dialect.decode_response(&complete.bytes)?));

@@ -11,9 +11,13 @@ use crate::{
     dialect::{Dialect, Target},
     error::{Error, ErrorKind},
     json::{ObjectWriter, Value},
+    origin,
     request::{Operation, Payload},
     wire::Framing,
 };
+
+/// The header by which Codex keeps the calls of a turn at one place: a vendor gives it, and wants it back.
+pub(super) const TURN_STATE: &str = "x-codex-turn-state";
 
 /// The request, the dialect its answer will be in (none: passed through unread), and what could not be said.
 pub(super) struct Prepared {
@@ -50,14 +54,17 @@ pub(super) fn prepare(
                     fidelity = report;
                     body
                 }
-                None => chat_body(&request.payload, dialect, &target, &mut fidelity)?,
+                None => {
+                    let body = chat_body(&request.payload, dialect, &target, &mut fidelity)?;
+                    origin::settle(body, dialect, deployment, &mut fidelity)
+                }
             };
             (Method::POST, Some(dialect), body, provider.path(&call))
         }
         Operation::Proxy { method, path } => (
             method.clone(),
             None,
-            request.payload.renamed(&deployment.model),
+            proxied(attempt, &mut fidelity),
             path.to_string().into(),
         ),
     };
@@ -81,6 +88,16 @@ pub(super) fn prepare(
         framing: provider.framing(&call),
         fidelity,
     })
+}
+
+/// A body that is passed through unread may hold parts of a conversation nevertheless.
+fn proxied(attempt: &Attempt, fidelity: &mut Fidelity) -> Bytes {
+    let deployment = &*attempt.deployment;
+    let body = attempt.request.payload.renamed(&deployment.model);
+    match deployment.provider.dialect(&Operation::Chat) {
+        Some(dialect) => origin::settle(body, dialect, deployment, fidelity),
+        None => body,
+    }
 }
 
 /// The caller's bytes where the dialects are the same, else the conversation written anew.
@@ -163,8 +180,17 @@ fn set_headers(
         _ => false,
     };
     for (name, value) in &*attempt.request.headers {
-        if same || is_neutral(name) {
-            headers.append(name.clone(), value.clone());
+        if !same && !is_neutral(name) {
+            continue;
+        }
+        let kept = match dialect {
+            Some(dialect) if name.as_str() == TURN_STATE => {
+                origin::turn_state(value, dialect, &attempt.deployment)
+            }
+            _ => Some(value.clone()),
+        };
+        if let Some(value) = kept {
+            headers.append(name.clone(), value);
         }
     }
     headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));

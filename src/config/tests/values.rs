@@ -99,6 +99,12 @@ fn headers_proxies_and_timeouts_are_legal() {
         "3: providers.acme.proxy: a proxy's URL begins with",
     );
     wrong(
+        &with_provider(
+            "    base_url: http://a.example\n    accounts: [{ api_key: k, group: 'a b' }]",
+        ),
+        "providers.acme.accounts[0].group: a group's name is of visible",
+    );
+    wrong(
         &with("timeouts: { total: 5s }"),
         "the same for all providers",
     );

@@ -7,6 +7,7 @@
 mod error;
 mod mend;
 mod models;
+mod opaque;
 mod request;
 mod response;
 mod schema;
@@ -96,6 +97,20 @@ impl Dialect for Anthropic {
 
     fn mend(&self, body: &[u8], error: &Error, report: &mut Fidelity) -> Option<Bytes> {
         mend::mend(body, error, report)
+    }
+
+    fn opaque_values(&self, json: &[u8]) -> Vec<usize> {
+        opaque::values(json)
+    }
+
+    fn forget(
+        &self,
+        body: &[u8],
+        _model: &str,
+        foreign: &dyn Fn(&str) -> bool,
+        report: &mut Fidelity,
+    ) -> Option<Bytes> {
+        mend::forget(body, foreign, report)
     }
 
     fn tool_name<'n>(&self, name: &'n str) -> Cow<'n, str> {

@@ -8,7 +8,9 @@
 mod answer;
 mod error;
 mod finish;
+mod mend;
 mod models;
+mod opaque;
 mod parts;
 mod request;
 mod response;
@@ -95,6 +97,24 @@ impl Dialect for Gemini {
 
     fn usage(&self, body: &[u8]) -> Option<Usage> {
         usage::of_body(body)
+    }
+
+    fn opaque_values(&self, json: &[u8]) -> Vec<usize> {
+        opaque::values(json)
+    }
+
+    fn mend(&self, body: &[u8], error: &Error, report: &mut Fidelity) -> Option<Bytes> {
+        mend::mend(body, error, report)
+    }
+
+    fn forget(
+        &self,
+        body: &[u8],
+        model: &str,
+        foreign: &dyn Fn(&str) -> bool,
+        report: &mut Fidelity,
+    ) -> Option<Bytes> {
+        mend::forget(body, model, foreign, report)
     }
 
     fn tool_name<'n>(&self, name: &'n str) -> Cow<'n, str> {

@@ -20,7 +20,9 @@
 
 pub(super) mod error;
 pub(super) mod finish;
+mod forget;
 pub(super) mod model;
+mod opaque;
 pub(super) mod reasoning;
 pub(super) mod request;
 pub(super) mod response;
@@ -82,6 +84,20 @@ impl Dialect for OpenAiChat {
 
     fn usage(&self, body: &[u8]) -> Option<Usage> {
         usage::of_body(body)
+    }
+
+    fn opaque_values(&self, json: &[u8]) -> Vec<usize> {
+        opaque::values(json)
+    }
+
+    fn forget(
+        &self,
+        body: &[u8],
+        _model: &str,
+        foreign: &dyn Fn(&str) -> bool,
+        report: &mut Fidelity,
+    ) -> Option<Bytes> {
+        forget::forget(body, foreign, report)
     }
 
     fn tool_name<'n>(&self, name: &'n str) -> Cow<'n, str> {

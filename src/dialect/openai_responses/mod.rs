@@ -25,6 +25,7 @@
 //! is the model's name alone.
 
 mod error;
+mod mend;
 mod reasoning;
 mod request;
 mod response;
@@ -95,6 +96,24 @@ impl Dialect for OpenAiResponses {
 
     fn usage(&self, body: &[u8]) -> Option<Usage> {
         usage::of_body(body)
+    }
+
+    fn opaque_values(&self, json: &[u8]) -> Vec<usize> {
+        reasoning::opaque_values(json)
+    }
+
+    fn mend(&self, body: &[u8], error: &Error, report: &mut Fidelity) -> Option<Bytes> {
+        mend::mend(body, error, report)
+    }
+
+    fn forget(
+        &self,
+        body: &[u8],
+        _model: &str,
+        foreign: &dyn Fn(&str) -> bool,
+        report: &mut Fidelity,
+    ) -> Option<Bytes> {
+        mend::forget(body, foreign, report)
     }
 
     fn tool_name<'n>(&self, name: &'n str) -> Cow<'n, str> {

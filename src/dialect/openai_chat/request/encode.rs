@@ -12,6 +12,7 @@ use crate::{
     dialect::{
         Target,
         alias::alias,
+        distinct::distinct,
         openai_chat::{NAME, model::Model},
     },
     error::Error,
@@ -34,8 +35,9 @@ pub(in super::super) fn encode(
     target: &Target<'_>,
     report: &mut Fidelity,
 ) -> Result<Bytes, Error> {
+    let request = distinct(request, NAME, report);
     let mut writer = Writer {
-        request,
+        request: &request,
         quirks: target.quirks,
         model: Model::new(target.model),
         report,
