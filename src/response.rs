@@ -33,6 +33,8 @@ pub struct ModelResponse {
     pub windows: RateWindows,
     /// What the translation of the request could not carry. Exact where nothing was translated.
     pub fidelity: Fidelity,
+    /// The request was written anew though the vendor speaks the caller's dialect: the answer has to be, too.
+    pub(crate) rewritten: bool,
     /// The answer.
     pub reply: Reply,
 }
@@ -46,6 +48,7 @@ impl ModelResponse {
             headers: HeaderMap::new(),
             windows: RateWindows::default(),
             fidelity: Fidelity::new(),
+            rewritten: false,
             reply,
         }
     }

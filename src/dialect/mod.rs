@@ -18,6 +18,7 @@ mod quirks;
 mod rate_windows;
 mod retry_after;
 mod rpc_details;
+pub(crate) mod structured;
 
 use std::{borrow::Cow, collections::VecDeque, fmt::Debug};
 
@@ -28,7 +29,7 @@ pub(crate) use self::classify::has_error;
 pub use self::{
     call::Call,
     classify::classify,
-    quirks::{Quirks, ReasoningField, ToolIds},
+    quirks::{Formats, Quirks, ReasoningField, ToolIds},
     rate_windows::{RateWindow, RateWindows, Resource},
     retry_after::retry_after,
 };

@@ -27,6 +27,22 @@ pub struct Quirks {
     pub tool_ids: ToolIds,
     /// How it spells a `tool_choice` that requires some tool. `auto` if it cannot be required: the encoder reports that.
     pub required: &'static str,
+    /// Which shapes of an answer it enforces. Others are asked for by a tool, or in words.
+    pub formats: Formats,
+}
+
+/// Which shapes of an answer a vendor enforces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Formats {
+    /// JSON of a schema, and any JSON object.
+    All,
+    /// Any JSON object only.
+    Object,
+    /// JSON of a schema only.
+    Schema,
+    /// None.
+    None,
 }
 
 /// Where a vendor reads and writes reasoning in OpenAI-like messages.
@@ -68,6 +84,7 @@ impl Quirks {
         reasoning: ReasoningField::None,
         tool_ids: ToolIds::Any,
         required: "required",
+        formats: Formats::All,
     };
 
     /// Does a request in the vendor's own dialect need an edit?

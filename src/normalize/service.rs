@@ -101,7 +101,7 @@ async fn normalize(
         Reply::Stream(stream) => stream.dialect(),
         Reply::Opaque(_) => return Ok(response),
     };
-    let same = from.name() == dialect.name();
+    let same = from.name() == dialect.name() && !response.rewritten;
     let names = || ToolNames::of(payload, from, same);
     // No tokens, asked for to warm a cache: vendors who know no such thing were asked for one.
     let mute = !same && payload.chat().is_ok_and(|chat| chat.max_tokens == Some(0));

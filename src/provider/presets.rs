@@ -4,7 +4,7 @@
 //! no vendor by name.
 
 use super::Compatible;
-use crate::dialect::{Quirks, ReasoningField, ToolIds};
+use crate::dialect::{Formats, Quirks, ReasoningField, ToolIds};
 use crate::error::Error;
 
 /// A known vendor, or one of several addresses of the same vendor.
@@ -141,7 +141,7 @@ const PRESETS: &[Preset] = &[
     Preset::openai("groq", "Groq", "https://api.groq.com/openai/v1", &["GROQ_API_KEY"], GROQ),
     Preset::openai("huggingface", "Hugging Face", "https://router.huggingface.co/v1", &["HF_TOKEN"], Quirks::NONE),
     Preset::openai("llamacpp", "llama.cpp server", "http://localhost:8080/v1", &[], CONTENT),
-    Preset::openai("lmstudio", "LM Studio", "http://localhost:1234/v1", &[], Quirks::NONE),
+    Preset::openai("lmstudio", "LM Studio", "http://localhost:1234/v1", &[], LMSTUDIO),
     Preset::openai("minimax", "MiniMax", "https://api.minimax.io/v1", &["MINIMAX_API_KEY"], DETAILS),
     Preset::anthropic("minimax-anthropic", "MiniMax, as Anthropic", "https://api.minimax.io/anthropic/v1", &["MINIMAX_API_KEY"]).by_name(),
     Preset::openai("minimax-cn", "MiniMax, China", "https://api.minimaxi.com/v1", &["MINIMAX_API_KEY"], DETAILS).by_name(),
@@ -232,6 +232,7 @@ const GEMINI: Quirks = Quirks {
 };
 
 const DEEPSEEK: Quirks = Quirks {
+    formats: Formats::Object,
     reasoning: ReasoningField::ContentRequired,
     ..Quirks::NONE
 };
@@ -246,8 +247,14 @@ const MOONSHOT: Quirks = Quirks {
 
 /// GLM can be offered tools, but not be made to call one.
 const GLM: Quirks = Quirks {
+    formats: Formats::Object,
     reasoning: ReasoningField::Content,
     required: "auto",
+    ..Quirks::NONE
+};
+
+const LMSTUDIO: Quirks = Quirks {
+    formats: Formats::Schema,
     ..Quirks::NONE
 };
 

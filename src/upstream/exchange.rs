@@ -106,6 +106,7 @@ where
         dialect,
         framing,
         fidelity,
+        rewritten,
         ..
     } = prepared;
     for note in fidelity.notes() {
@@ -122,7 +123,7 @@ where
     let body = Body::new(body);
     let windows = RateWindows::of(&parts.headers);
     let dialect = dialect.map(|dialect| (dialect, framing));
-    let (headers, reply) = reply(attempt, dialect, &parts, body, &clock, max_body)
+    let (headers, reply) = reply(attempt, dialect, rewritten, &parts, body, &clock, max_body)
         .await
         .map_err(|error| error.with_windows(windows))?;
     let mut response = ModelResponse::new(served.clone(), reply);
@@ -130,6 +131,7 @@ where
     response.headers = headers;
     response.windows = windows;
     response.fidelity = fidelity;
+    response.rewritten = rewritten;
     Ok(response)
 }
 
@@ -137,6 +139,7 @@ where
 async fn reply(
     attempt: &Attempt,
     dialect: Option<(&'static dyn Dialect, Framing)>,
+    rewritten: bool,
     parts: &response::Parts,
     body: Body,
     clock: &Clock,
@@ -158,11 +161,12 @@ async fn reply(
         Reply::Stream(EventStream::new(dialect, stream))
     } else {
         let bytes = clock.run(read(body, max_body)).await?;
-        let translated = attempt
-            .request
-            .payload
-            .dialect()
-            .is_none_or(|front| front.name() != dialect.name());
+        let translated = rewritten
+            || attempt
+                .request
+                .payload
+                .dialect()
+                .is_none_or(|front| front.name() != dialect.name());
         whole(dialect, provider, parts, bytes, translated)?
     };
     Ok((HeaderMap::new(), reply))

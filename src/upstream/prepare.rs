@@ -7,8 +7,7 @@ use super::Attempt;
 use crate::{
     Body, Secret,
     chat::Fidelity,
-    dialect::{Call, Quirks},
-    dialect::{Dialect, Target},
+    dialect::{Call, Dialect, Formats, Quirks, Target, structured},
     error::{Error, ErrorKind},
     json::{ObjectWriter, Value},
     request::{Operation, Payload},
@@ -23,6 +22,8 @@ pub(super) struct Prepared {
     pub(super) dialect: Option<&'static dyn Dialect>,
     pub(super) framing: Framing,
     pub(super) fidelity: Fidelity,
+    /// Was the conversation written anew, though not to change its dialect?
+    pub(super) rewritten: bool,
 }
 
 /// `mended`: a body to be sent in place of the caller's, and what was lost in it.
@@ -36,6 +37,8 @@ pub(super) fn prepare(
     let provider = &*deployment.provider;
     let mut fidelity = Fidelity::new();
     let stream = request.payload.wants_stream();
+    let mut rewritten = false;
+    let again = mended.is_some();
     let mut call = Call::new(&request.operation, &deployment.model, stream);
     let (method, dialect, body, path) = match &request.operation {
         Operation::Chat => {
@@ -45,12 +48,19 @@ pub(super) fn prepare(
             call = call.with_dialect(dialect);
             let target = Target::new(&deployment.model, provider.quirks())
                 .with_max_output(deployment.max_output);
+            let same = is_in(&request.payload, dialect);
+            rewritten = same && is_beyond(&request.payload, &target);
             let body = match mended {
                 Some((body, report)) => {
                     fidelity = report;
                     body
                 }
-                None => chat_body(&request.payload, dialect, &target, &mut fidelity)?,
+                None if same && !rewritten => own_body(&request.payload, dialect, &target),
+                None => dialect.encode_request(request.payload.chat()?, &target, &mut fidelity)?,
+            };
+            let body = match target.quirks.edits() && !again {
+                true => edit(&body, target.quirks, &mut fidelity)?,
+                false => body,
             };
             (Method::POST, Some(dialect), body, provider.path(&call))
         }
@@ -80,36 +90,35 @@ pub(super) fn prepare(
         dialect,
         framing: provider.framing(&call),
         fidelity,
+        rewritten,
     })
 }
 
-/// The caller's bytes where the dialects are the same, else the conversation written anew.
-fn chat_body(
-    payload: &Payload,
-    dialect: &'static dyn Dialect,
-    target: &Target<'_>,
-    fidelity: &mut Fidelity,
-) -> Result<Bytes, Error> {
-    let same = payload
+/// Is the caller's body in this dialect?
+fn is_in(payload: &Payload, dialect: &'static dyn Dialect) -> bool {
+    payload
         .dialect()
-        .filter(|front| front.name() == dialect.name());
-    let body = match same {
-        Some(_) => {
-            let renamed = payload.renamed(target.model);
-            // Without being asked, OpenAI-like vendors do not tell what a stream cost.
-            match dialect.front() {
-                Some(front) if payload.wants_stream() && target.quirks.stream_options => {
-                    front.ask_for_usage(&renamed).unwrap_or(renamed)
-                }
-                _ => renamed,
-            }
+        .is_some_and(|front| front.name() == dialect.name())
+}
+
+/// Does it ask for a shape of the answer that the vendor does not know? It is read only if the vendor lacks some.
+fn is_beyond(payload: &Payload, target: &Target<'_>) -> bool {
+    target.quirks.formats != Formats::All
+        && memchr::memmem::find(payload.bytes(), b"\"response_format\"").is_some()
+        && payload
+            .chat()
+            .is_ok_and(|chat| structured::is_beyond(chat, target.quirks))
+}
+
+/// The caller's bytes, under the vendor's name of the model.
+fn own_body(payload: &Payload, dialect: &'static dyn Dialect, target: &Target<'_>) -> Bytes {
+    let renamed = payload.renamed(target.model);
+    // Without being asked, OpenAI-like vendors do not tell what a stream cost.
+    match dialect.front() {
+        Some(front) if payload.wants_stream() && target.quirks.stream_options => {
+            front.ask_for_usage(&renamed).unwrap_or(renamed)
         }
-        None => dialect.encode_request(payload.chat()?, target, fidelity)?,
-    };
-    if target.quirks.edits() {
-        edit(&body, target.quirks, fidelity)
-    } else {
-        Ok(body)
+        _ => renamed,
     }
 }
 
