@@ -97,6 +97,8 @@ pub struct ProviderConfig {
     pub kind: Kind,
     /// The whole base, with its version segment and without a slash at the end.
     pub base_url: String,
+    /// Do the calls that OpenAI takes only as Responses go there? None: as known of the vendor.
+    pub bridge: Option<bool>,
     /// Headers that every request carries. Their values are marked as sensitive.
     pub headers: HeaderMap,
     /// Whether it is asked in the background how it is.

@@ -71,6 +71,11 @@ fn write_provider(f: &mut Formatter<'_>, provider: &ProviderConfig) -> fmt::Resu
         let names: Vec<&str> = provider.headers.keys().map(|name| name.as_str()).collect();
         write!(f, ", headers {}", names.join(" "))?;
     }
+    match provider.bridge {
+        Some(true) => write!(f, ", bridge to Responses")?,
+        Some(false) => write!(f, ", no bridge to Responses")?,
+        None => {}
+    }
     if let Some(health) = provider.health {
         write!(f, ", health every {}", format_duration(health.interval))?;
     }

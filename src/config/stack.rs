@@ -23,6 +23,7 @@ use crate::{
     Body, BoxError, Error, FailoverLayer, IngressLayer, PoolLayer, RetryBackoffLayer, RetryBudget,
     SseNormalizeLayer, Upstream,
     client::{Client, ClientOptions},
+    dialect::Bridge,
     failover::Chains,
     pool::{Fastest, Headroom, LeastBusy, Pool, Pools, RoundRobin, Sticky, Vendor, Weighted},
     provider::{Compatible, Provider, preset},
@@ -128,6 +129,9 @@ impl Parts {
         }?;
         if let Some(known) = config.preset.and_then(preset) {
             compatible = compatible.quirks(known.quirks.clone());
+        }
+        if let Some(on) = config.bridge {
+            compatible = compatible.bridge(on.then_some(&Bridge::OPENAI));
         }
         for (name, value) in &config.headers {
             compatible = compatible.header(name.clone(), value.clone());

@@ -29,7 +29,7 @@ pub(crate) use self::classify::has_error;
 pub use self::{
     call::Call,
     classify::classify,
-    quirks::{Formats, Quirks, ReasoningField, ToolIds},
+    quirks::{Bridge, Formats, Quirks, ReasoningField, ToolIds},
     rate_windows::{RateWindow, RateWindows, Resource},
     retry_after::retry_after,
 };

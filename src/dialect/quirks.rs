@@ -29,6 +29,26 @@ pub struct Quirks {
     pub required: &'static str,
     /// Which shapes of an answer it enforces. Others are asked for by a tool, or in words.
     pub formats: Formats,
+    /// Which calls of its Chat Completions have to go over its Responses; none if it has no such thing.
+    pub bridge: Option<&'static Bridge>,
+}
+
+/// Which calls a vendor takes only as Responses, though it speaks Chat Completions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Bridge {
+    /// Models that are offered there only: the words of their names that tell, of those between hyphens.
+    pub only: &'static [&'static str],
+    /// Function tools for models that think meanwhile and refuse both at once in Chat Completions.
+    pub thinking_with_tools: bool,
+}
+
+impl Bridge {
+    /// OpenAI's: from GPT-5.4 on tools with reasoning; and models for code, for research, for computers and the `pro` ones.
+    pub const OPENAI: Self = Self {
+        only: &["codex", "computer", "pro", "research"],
+        thinking_with_tools: true,
+    };
 }
 
 /// Which shapes of an answer a vendor enforces.
@@ -85,6 +105,7 @@ impl Quirks {
         tool_ids: ToolIds::Any,
         required: "required",
         formats: Formats::All,
+        bridge: None,
     };
 
     /// Does a request in the vendor's own dialect need an edit?

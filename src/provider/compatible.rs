@@ -4,16 +4,15 @@ use std::{borrow::Cow, fmt};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header, request};
 
-use super::{Provider, secret_header};
-use crate::dialect::Quirks;
+use super::{Provider, bridge, secret_header};
 use crate::{
     credential::Secret,
     dialect::{
-        Dialect, anthropic::Anthropic, gemini::Gemini, openai_chat::OpenAiChat,
-        openai_responses::OpenAiResponses,
+        Bridge, Call, Dialect, Quirks, anthropic::Anthropic, gemini::Gemini,
+        openai_chat::OpenAiChat, openai_responses::OpenAiResponses,
     },
     error::Error,
-    request::Operation,
+    request::{Operation, Payload},
 };
 
 /// A vendor that speaks a known dialect at its own address.
@@ -118,6 +117,12 @@ impl Compatible {
         self
     }
 
+    /// Which calls go over its Responses instead of its Chat Completions; see [`Quirks::bridge`].
+    pub fn bridge(mut self, bridge: Option<&'static Bridge>) -> Self {
+        self.quirks.bridge = bridge;
+        self
+    }
+
     /// Another address for the same vendor: a region, a proxy, a test server.
     ///
     /// # Errors
@@ -165,6 +170,19 @@ impl Provider for Compatible {
         match operation {
             Operation::Chat => Some(self.dialect),
             _ => None,
+        }
+    }
+
+    fn speaks(&self, call: &Call<'_>, payload: &Payload) -> Option<&'static dyn Dialect> {
+        let own = self.dialect(call.operation)?;
+        match self.quirks.bridge {
+            Some(bridge)
+                if own.name() == OpenAiChat.name()
+                    && bridge::takes(bridge, call.model, payload) =>
+            {
+                Some(&OpenAiResponses)
+            }
+            _ => Some(own),
         }
     }
 

@@ -20,6 +20,7 @@
 //!
 //! Most vendors need no code at all: see [`Compatible`] and [`preset`].
 
+mod bridge;
 mod compatible;
 mod presets;
 

@@ -4,7 +4,7 @@
 //! no vendor by name.
 
 use super::Compatible;
-use crate::dialect::{Formats, Quirks, ReasoningField, ToolIds};
+use crate::dialect::{Bridge, Formats, Quirks, ReasoningField, ToolIds};
 use crate::error::Error;
 
 /// A known vendor, or one of several addresses of the same vendor.
@@ -178,6 +178,7 @@ const DASHSCOPE_KEY: &[&str] = &["DASHSCOPE_API_KEY", "ALIBABA_API_KEY"];
 const OPENAI: Quirks = Quirks {
     max_completion_tokens: true,
     files: true,
+    bridge: Some(&Bridge::OPENAI),
     ..Quirks::NONE
 };
 

@@ -34,7 +34,7 @@ use bytes::Bytes;
 
 use super::{Asked, Dialect, EventDecoder, EventEncoder, Front, Observer, Target, alias::alias};
 use crate::{
-    chat::{ChatRequest, ChatResponse, Fidelity, Usage},
+    chat::{ChatRequest, ChatResponse, Effort, Fidelity, Tool, ToolKind, Usage},
     dialect::Call,
     error::Error,
     wire::Frame,
@@ -49,6 +49,18 @@ const NAME: &str = "openai-chat";
 
 /// The longest name of a tool.
 const MAX_TOOL_NAME: usize = 64;
+
+/// Are there calls with function tools that this model refuses in this dialect?
+pub(crate) fn may_refuse_tools(model: &str) -> bool {
+    model::Model::new(model).refuses_tools(Some(Effort::Low))
+}
+
+/// Does this model refuse this call's function tools here, because it would think?
+pub(crate) fn refuses_tools(model: &str, request: &ChatRequest) -> bool {
+    let level = request.reasoning.as_ref().and_then(request::level);
+    let is_function = |tool: &Tool| matches!(tool.kind, ToolKind::Function { .. });
+    model::Model::new(model).refuses_tools(level) && request.tools.iter().any(is_function)
+}
 
 impl Dialect for OpenAiChat {
     fn name(&self) -> &'static str {

@@ -475,15 +475,15 @@ fn cases_19_20_structured_answers() {
         notes.iter().any(|note| note == "Changed response_format"),
         "{notes:?}"
     );
-    request.max_tokens = Some(5000);
-    request.reasoning = Some(Reasoning {
+    let mut thinks = request.clone();
+    thinks.max_tokens = Some(5000);
+    thinks.reasoning = Some(Reasoning {
         budget: Some(2000),
         ..Reasoning::default()
     });
-    let (body, _) = send(&request, "claude-3-7-sonnet");
+    let (body, _) = send(&thinks, "claude-3-7-sonnet");
     assert_eq!(member(&body, "tools"), "absent");
     assert!(member(&body, "system").contains("JSON schema"));
-    (request.max_tokens, request.reasoning) = (None, None);
     request.response_format = Some(ResponseFormat::JsonObject);
     let (body, notes) = send(&request, OLD);
     assert_eq!(member(&body, "output_config"), "absent");
