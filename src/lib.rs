@@ -63,6 +63,7 @@ mod stream;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
+mod tokens;
 pub mod upstream;
 pub mod wire;
 

@@ -133,6 +133,11 @@ impl Complete {
         }
     }
 
+    /// The number of tokens, if it is the answer to a [count](crate::request::Operation::CountTokens).
+    pub fn tokens(&self) -> Option<u64> {
+        self.dialect.counter()?.read(&self.bytes)
+    }
+
     /// The usage it tells. It is read at the first call.
     pub fn usage(&self) -> Option<Usage> {
         *self.usage.get_or_init(|| match &self.decoded {

@@ -13,6 +13,7 @@ pub mod openai_responses;
 mod alias;
 mod call;
 mod classify;
+mod counter;
 mod pairs;
 mod quirks;
 mod rate_windows;
@@ -29,6 +30,7 @@ pub(crate) use self::classify::has_error;
 pub use self::{
     call::Call,
     classify::classify,
+    counter::Counter,
     quirks::{Bridge, Formats, Quirks, ReasoningField, ToolIds},
     rate_windows::{RateWindow, RateWindows, Resource},
     retry_after::retry_after,
@@ -110,6 +112,11 @@ pub trait Dialect: Debug + Send + Sync + 'static {
     /// A tool's name as this dialect's vendors accept it. Deterministic; it is undone in the answer.
     fn tool_name<'n>(&self, name: &'n str) -> Cow<'n, str> {
         Cow::Borrowed(name)
+    }
+
+    /// The part that counts tokens; none if vendors of this dialect do not.
+    fn counter(&self) -> Option<&'static dyn Counter> {
+        None
     }
 
     /// The half that serves callers.

@@ -27,7 +27,7 @@ use crate::{
     Body, BoxError,
     dialect::{Dialect, Front, gemini::Gemini},
     error::{Error, ErrorKind},
-    request::ModelRequest,
+    request::{ModelRequest, Operation},
     response::{ModelResponse, Outcome, Reply, Served},
     rng::Rng,
 };
@@ -114,7 +114,7 @@ where
         return response;
     }
     let dialect = match &route {
-        Route::Chat { dialect, .. } => *dialect,
+        Route::Chat { dialect, .. } | Route::Count { dialect, .. } => *dialect,
         Route::Generate { .. } => &Gemini,
         _ => asker(&parts.headers, &parts.uri),
     };
@@ -138,7 +138,11 @@ where
         start,
     };
     match dialect.front() {
-        Some(front) if request.payload.dialect().is_some() && request.payload.wants_stream() => {
+        Some(front)
+            if request.operation == Operation::Chat
+                && request.payload.dialect().is_some()
+                && request.payload.wants_stream() =>
+        {
             let caller = Caller {
                 dialect,
                 front,

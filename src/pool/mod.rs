@@ -114,6 +114,7 @@ mod account;
 mod balance;
 mod breaker;
 mod cooldown;
+mod count;
 mod history;
 mod layer;
 mod lease;

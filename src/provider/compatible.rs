@@ -169,6 +169,9 @@ impl Provider for Compatible {
     fn dialect(&self, operation: &Operation) -> Option<&'static dyn Dialect> {
         match operation {
             Operation::Chat => Some(self.dialect),
+            Operation::CountTokens if self.dialect.counter().is_some() => Some(self.dialect),
+            // Where there are Responses, there is their counter.
+            Operation::CountTokens if self.quirks.bridge.is_some() => Some(&OpenAiResponses),
             _ => None,
         }
     }

@@ -20,6 +20,7 @@ use crate::{
     dialect::{self, Dialect, RateWindows},
     error::{Error, ErrorKind},
     provider::Provider,
+    request::Operation,
     response::{Complete, EventStream, ModelResponse, Reply, Served},
     wire::Framing,
 };
@@ -153,6 +154,14 @@ async fn reply(
         return Ok((passed_headers(&parts.headers), Reply::Opaque(body)));
     };
     check_encoding(&parts.headers)?;
+    if attempt.request.operation == Operation::CountTokens {
+        let bytes = clock.run(read(body, MAX_ERROR_BODY)).await?;
+        if dialect.counter().and_then(|c| c.read(&bytes)).is_none() {
+            return Err(not_an_answer(parts.status, "no count of tokens"));
+        }
+        let complete = Complete::json(dialect, bytes).with_usage(None);
+        return Ok((HeaderMap::new(), Reply::Complete(complete)));
+    }
     let reply = if is_event_stream(&parts.headers) {
         let idle = attempt.deployment.timeouts.idle;
         let deadline = attempt.request.budget.deadline();

@@ -64,6 +64,25 @@ pub(super) fn prepare(
             };
             (Method::POST, Some(dialect), body, provider.path(&call))
         }
+        Operation::CountTokens => {
+            let lacking = || Error::new(ErrorKind::Unsupported, "this vendor counts no tokens");
+            let dialect = provider
+                .speaks(&call, &request.payload)
+                .ok_or_else(lacking)?;
+            let counter = dialect.counter().ok_or_else(lacking)?;
+            call = call.with_dialect(dialect);
+            let target = Target::new(&deployment.model, provider.quirks());
+            let body = if is_in(&request.payload, dialect) {
+                let renamed = request.payload.renamed(target.model);
+                counter.own_question(renamed, target.model)?
+            } else {
+                // What gets lost on the way to a number is not worth a report.
+                let chat = request.payload.chat()?;
+                let body = dialect.encode_request(chat, &target, &mut Fidelity::new())?;
+                counter.question(&body, target.model)?
+            };
+            (Method::POST, Some(dialect), body, provider.path(&call))
+        }
         Operation::Proxy { method, path } => (
             method.clone(),
             None,

@@ -6,6 +6,7 @@
 //! clients of this dialect break on comments, on `event:` lines and on `[DONE]`.
 
 mod answer;
+mod count;
 mod error;
 mod finish;
 mod models;
@@ -26,12 +27,14 @@ use http::StatusCode;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
-    Asked, Conversation, Dialect, EventDecoder, EventEncoder, Front, Observer, Target, alias::alias,
+    Asked, Conversation, Counter, Dialect, EventDecoder, EventEncoder, Front, Observer, Target,
+    alias::alias,
 };
 use crate::{
     chat::{ChatRequest, ChatResponse, Fidelity, Usage},
     dialect::Call,
     error::Error,
+    operation::Operation,
     wire::Frame,
 };
 
@@ -63,10 +66,10 @@ impl Dialect for Gemini {
             Some((folder @ ("models" | "tunedModels"), model)) => (folder, model),
             _ => ("models", call.model),
         };
-        let verb = if call.stream {
-            "streamGenerateContent?alt=sse"
-        } else {
-            "generateContent"
+        let verb = match call.operation {
+            Operation::CountTokens => "countTokens",
+            _ if call.stream => "streamGenerateContent?alt=sse",
+            _ => "generateContent",
         };
         let model = utf8_percent_encode(model, PLAIN);
         format!("/{folder}/{model}:{verb}").into()
@@ -99,6 +102,10 @@ impl Dialect for Gemini {
 
     fn tool_name<'n>(&self, name: &'n str) -> Cow<'n, str> {
         tool_name(name)
+    }
+
+    fn counter(&self) -> Option<&'static dyn Counter> {
+        Some(&Self)
     }
 
     fn front(&self) -> Option<&'static dyn Front> {
