@@ -49,6 +49,7 @@ pub mod error;
 pub mod failover;
 pub mod ingress;
 mod json;
+pub mod media;
 pub mod normalize;
 mod operation;
 mod pattern;

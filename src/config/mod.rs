@@ -41,6 +41,7 @@ mod health;
 mod interpolate;
 mod known;
 mod loops;
+mod media;
 mod model;
 mod models;
 mod names;

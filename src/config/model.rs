@@ -10,6 +10,7 @@ use http::HeaderMap;
 
 use crate::{
     credential::Secret,
+    media::MediaOptions,
     upstream::{Limits, Timeouts},
 };
 
@@ -41,6 +42,8 @@ pub struct ServerConfig {
     pub heartbeat: Option<Duration>,
     /// How long running calls may take to end once the server stops; 30 seconds.
     pub drain: Duration,
+    /// How media at addresses are fetched for vendors that take bytes only; `None`, as usual, is not at all.
+    pub media_fetch: Option<MediaOptions>,
 }
 
 /// `timeouts`. `None` waits for ever.
@@ -338,6 +341,7 @@ impl Default for ServerConfig {
             body_limit: 32 << 20,
             heartbeat: Some(Duration::from_secs(15)),
             drain: Duration::from_secs(30),
+            media_fetch: None,
         }
     }
 }

@@ -31,6 +31,20 @@ impl fmt::Display for Config {
             or_off(server.heartbeat),
             format_duration(server.drain),
         )?;
+        if let Some(media) = &server.media_fetch {
+            let hosts = match media.allow_hosts.as_slice() {
+                [] => "public hosts only".to_owned(),
+                hosts => format!("public hosts, {}", hosts.join(", ")),
+            };
+            writeln!(
+                f,
+                "media     fetched from {hosts}, http {}, up to {} and {} addresses a request, {} each",
+                if media.allow_http { "too" } else { "never" },
+                format_size(media.max_bytes),
+                media.max_per_request,
+                format_duration(media.timeout),
+            )?;
+        }
         writeln!(
             f,
             "timeouts  connect {}, first token {}, idle {}, total {}",

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use super::{
+    media,
     model::{RetryConfig, ServerConfig, TimeoutsConfig},
     reader::{At, Reader},
     value::format_duration,
@@ -10,7 +11,10 @@ use super::{
 use crate::upstream::Timeouts;
 
 pub(super) fn server(reader: &mut Reader<'_>, at: &At<'_>) -> Option<ServerConfig> {
-    let fields = reader.fields(at, &["listen", "body_limit", "heartbeat", "drain"])?;
+    let fields = reader.fields(
+        at,
+        &["listen", "body_limit", "heartbeat", "drain", "media_fetch"],
+    )?;
     let usual = ServerConfig::default();
     Some(ServerConfig {
         listen: fields
@@ -25,6 +29,7 @@ pub(super) fn server(reader: &mut Reader<'_>, at: &At<'_>) -> Option<ServerConfi
         drain: fields
             .read(reader, "drain", Reader::duration)
             .unwrap_or(usual.drain),
+        media_fetch: fields.read(reader, "media_fetch", media::fetch).flatten(),
     })
 }
 

@@ -25,6 +25,7 @@ use crate::{
     client::{Client, ClientOptions},
     dialect::Bridge,
     failover::Chains,
+    media::MediaFetcher,
     pool::{Fastest, Headroom, LeastBusy, Pool, Pools, RoundRobin, Sticky, Vendor, Weighted},
     provider::{Compatible, Provider, preset},
     retry::RetryPolicy,
@@ -47,6 +48,9 @@ impl Gateway {
     pub fn new(config: &Config) -> Result<Self, Error> {
         let options = ClientOptions::new().connect_timeout(config.timeouts.connect);
         let mut upstream = Upstream::new(Client::new(&options)?);
+        if let Some(options) = &config.server.media_fetch {
+            upstream = upstream.with_media(Arc::new(MediaFetcher::new(options.clone())?));
+        }
         let mut providers = HashMap::new();
         let proxies = proxies(config);
         for (index, proxy) in proxies.iter().enumerate() {

@@ -39,6 +39,7 @@ pub(crate) use crate::chat::FOREIGN_SIGNATURE_PREFIX;
 use crate::{
     chat::{ChatEvent, ChatRequest, ChatResponse, EventSink, Fidelity, Usage},
     error::Error,
+    media::MediaKind,
     wire::{Frame, Framing},
 };
 
@@ -112,6 +113,13 @@ pub trait Dialect: Debug + Send + Sync + 'static {
     /// A tool's name as this dialect's vendors accept it. Deterministic; it is undone in the answer.
     fn tool_name<'n>(&self, name: &'n str) -> Cow<'n, str> {
         Cow::Borrowed(name)
+    }
+
+    /// Do vendors of this dialect take the bytes of such media only, and not this address on the web?
+    /// [`Quirks::urls`] has the last word.
+    fn needs_bytes(&self, kind: MediaKind, url: &str, quirks: &Quirks) -> bool {
+        let _ = (kind, url, quirks);
+        false
     }
 
     /// The part that counts tokens; none if vendors of this dialect do not.

@@ -31,6 +31,8 @@ pub struct Quirks {
     pub formats: Formats,
     /// Which calls of its Chat Completions have to go over its Responses; none if it has no such thing.
     pub bridge: Option<&'static Bridge>,
+    /// Does it fetch media by their addresses itself? None: as is usual in its dialect.
+    pub urls: Option<bool>,
 }
 
 /// Which calls a vendor takes only as Responses, though it speaks Chat Completions.
@@ -106,6 +108,7 @@ impl Quirks {
         required: "required",
         formats: Formats::All,
         bridge: None,
+        urls: None,
     };
 
     /// Does a request in the vendor's own dialect need an edit?

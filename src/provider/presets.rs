@@ -150,8 +150,8 @@ const PRESETS: &[Preset] = &[
     Preset::anthropic("moonshot-anthropic", "Moonshot AI, as Anthropic", "https://api.moonshot.ai/anthropic/v1", &["MOONSHOT_API_KEY"]).by_name(),
     Preset::openai("moonshot-cn", "Moonshot AI, China", "https://api.moonshot.cn/v1", &["MOONSHOT_API_KEY"], MOONSHOT).by_name(),
     Preset::openai("nvidia", "NVIDIA NIM", "https://integrate.api.nvidia.com/v1", &["NVIDIA_API_KEY", "NVIDIA_NIM_API_KEY"], Quirks::NONE),
-    Preset::openai("ollama", "Ollama", "http://localhost:11434/v1", &[], REASONING),
-    Preset::openai("ollama-cloud", "Ollama Cloud", "https://ollama.com/v1", &["OLLAMA_API_KEY"], REASONING),
+    Preset::openai("ollama", "Ollama", "http://localhost:11434/v1", &[], OLLAMA),
+    Preset::openai("ollama-cloud", "Ollama Cloud", "https://ollama.com/v1", &["OLLAMA_API_KEY"], OLLAMA),
     Preset::openai("openai", "OpenAI", "https://api.openai.com/v1", &["OPENAI_API_KEY"], OPENAI),
     Preset::openai("openrouter", "OpenRouter", "https://openrouter.ai/api/v1", &["OPENROUTER_API_KEY"], OPENROUTER),
     Preset::openai("perplexity", "Perplexity", "https://api.perplexity.ai", &["PERPLEXITY_API_KEY", "PPLX_API_KEY"], Quirks::NONE),
@@ -254,7 +254,14 @@ const GLM: Quirks = Quirks {
     ..Quirks::NONE
 };
 
+/// Pictures come as bytes there.
+const OLLAMA: Quirks = Quirks {
+    urls: Some(false),
+    ..REASONING
+};
+
 const LMSTUDIO: Quirks = Quirks {
+    urls: Some(false),
     formats: Formats::Schema,
     ..Quirks::NONE
 };

@@ -12,6 +12,7 @@ use crate::{
     chat::ChatRequest,
     dialect::{Conversation, Dialect, Front},
     error::{Error, ErrorKind},
+    media::Shelf,
 };
 
 /// The body of a call: bytes in a named dialect, or a typed conversation. Parsed at most once, and only if somebody asks.
@@ -27,6 +28,8 @@ struct Inner {
     peek: Peek,
     /// Is it a question for a count?
     counted: bool,
+    /// What was fetched for it.
+    shelf: OnceLock<Box<Shelf>>,
     chat: OnceLock<Result<ChatRequest, Error>>,
 }
 
@@ -115,6 +118,7 @@ impl Payload {
             model: None,
             peek,
             counted: false,
+            shelf: OnceLock::new(),
             chat: OnceLock::new(),
         }))
     }
@@ -127,6 +131,11 @@ impl Payload {
             inner.counted = true;
         }
         self
+    }
+
+    /// What was fetched for the call, shared by all its attempts.
+    pub(crate) fn shelf(&self) -> &Shelf {
+        self.0.shelf.get_or_init(Box::default)
     }
 
     /// Was the conversation read already?

@@ -10,15 +10,17 @@ use tower::ServiceExt;
 use tower_service::Service;
 
 use super::{
-    Attempt,
+    Attempt, media,
     prepare::{Prepared, prepare},
     service::transport_error,
     vendor_stream::VendorStream,
 };
 use crate::{
     Body, BoxError, Secret,
+    chat::ChatRequest,
     dialect::{self, Dialect, RateWindows},
     error::{Error, ErrorKind},
+    media::MediaSource,
     provider::Provider,
     request::Operation,
     response::{Complete, EventStream, ModelResponse, Reply, Served},
@@ -32,6 +34,7 @@ pub(super) async fn run<C, B>(
     client: C,
     ready: bool,
     attempt: Attempt,
+    media: Option<Arc<dyn MediaSource>>,
     max_body: usize,
 ) -> Result<ModelResponse, Error>
 where
@@ -48,9 +51,37 @@ where
         .secret()
         .await
         .map_err(|error| error.with_served(served.clone()))?;
-    match mending(client, ready, &attempt, &secret, max_body, &served).await {
+    let inlined = within(&attempt, media::inlined(&attempt, media.as_deref()))
+        .await
+        .map_err(|error| error.with_served(served.clone()))?;
+    let said = Said {
+        attempt: &attempt,
+        inlined: inlined.as_ref(),
+        secret: &secret,
+    };
+    match mending(client, ready, &said, max_body, &served).await {
         Ok(response) => Ok(response),
         Err(error) => Err(redact(error, &secret).with_served(served)),
+    }
+}
+
+/// What is to be said, and with which key.
+#[derive(Clone, Copy)]
+struct Said<'a> {
+    attempt: &'a Attempt,
+    /// The conversation with media in place of their addresses.
+    inlined: Option<&'a ChatRequest>,
+    secret: &'a Secret,
+}
+
+/// Work before the vendor is called, within the call's time.
+async fn within<T>(
+    attempt: &Attempt,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    match attempt.request.budget.deadline() {
+        None => work.await,
+        Some(deadline) => Clock::total(deadline).run(work).await,
     }
 }
 
@@ -59,8 +90,7 @@ where
 async fn mending<C, B>(
     mut client: C,
     ready: bool,
-    attempt: &Attempt,
-    secret: &Secret,
+    said: &Said<'_>,
     max_body: usize,
     served: &Arc<Served>,
 ) -> Result<ModelResponse, Error>
@@ -70,7 +100,12 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    let prepared = prepare(attempt, secret, None)?;
+    let Said {
+        attempt,
+        inlined,
+        secret,
+    } = *said;
+    let prepared = prepare(attempt, inlined, secret, None)?;
     let (body, dialect) = (prepared.body.clone(), prepared.dialect);
     let mut lost = prepared.fidelity.clone();
     let first = answer(&mut client, ready, attempt, prepared, max_body, served).await;
@@ -84,7 +119,7 @@ where
         account = &*served.account,
         "the vendor refused a part of the request that can be left out: it is sent once more without"
     );
-    let prepared = prepare(attempt, secret, Some((mended, lost)))?;
+    let prepared = prepare(attempt, inlined, secret, Some((mended, lost)))?;
     answer(&mut client, false, attempt, prepared, max_body, served).await
 }
 

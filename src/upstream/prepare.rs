@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 use super::Attempt;
 use crate::{
     Body, Secret,
-    chat::Fidelity,
+    chat::{ChatRequest, Fidelity},
     dialect::{Call, Dialect, Formats, Quirks, Target, structured},
     error::{Error, ErrorKind},
     json::{ObjectWriter, Value},
@@ -26,9 +26,10 @@ pub(super) struct Prepared {
     pub(super) rewritten: bool,
 }
 
-/// `mended`: a body to be sent in place of the caller's, and what was lost in it.
+/// `inlined`: the conversation with media in place of their addresses. `mended`: a body to be sent in place of the caller's, and what was lost in it.
 pub(super) fn prepare(
     attempt: &Attempt,
+    inlined: Option<&ChatRequest>,
     secret: &Secret,
     mended: Option<(Bytes, Fidelity)>,
 ) -> Result<Prepared, Error> {
@@ -56,7 +57,13 @@ pub(super) fn prepare(
                     body
                 }
                 None if same && !rewritten => own_body(&request.payload, dialect, &target),
-                None => dialect.encode_request(request.payload.chat()?, &target, &mut fidelity)?,
+                None => {
+                    let chat = match inlined {
+                        Some(chat) => chat,
+                        None => request.payload.chat()?,
+                    };
+                    dialect.encode_request(chat, &target, &mut fidelity)?
+                }
             };
             let body = match target.quirks.edits() && !again {
                 true => edit(&body, target.quirks, &mut fidelity)?,

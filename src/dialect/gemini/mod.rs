@@ -27,13 +27,14 @@ use http::StatusCode;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
-    Asked, Conversation, Counter, Dialect, EventDecoder, EventEncoder, Front, Observer, Target,
-    alias::alias,
+    Asked, Conversation, Counter, Dialect, EventDecoder, EventEncoder, Front, Observer, Quirks,
+    Target, alias::alias,
 };
 use crate::{
     chat::{ChatRequest, ChatResponse, Fidelity, Usage},
     dialect::Call,
     error::Error,
+    media::MediaKind,
     operation::Operation,
     wire::Frame,
 };
@@ -102,6 +103,10 @@ impl Dialect for Gemini {
 
     fn tool_name<'n>(&self, name: &'n str) -> Cow<'n, str> {
         tool_name(name)
+    }
+
+    fn needs_bytes(&self, _kind: MediaKind, url: &str, _quirks: &Quirks) -> bool {
+        !request::is_googles(url)
     }
 
     fn counter(&self) -> Option<&'static dyn Counter> {

@@ -35,8 +35,9 @@ use bytes::Bytes;
 use super::{Asked, Dialect, EventDecoder, EventEncoder, Front, Observer, Target, alias::alias};
 use crate::{
     chat::{ChatRequest, ChatResponse, Effort, Fidelity, Tool, ToolKind, Usage},
-    dialect::Call,
+    dialect::{Call, Quirks},
     error::Error,
+    media::MediaKind,
     wire::Frame,
 };
 
@@ -94,6 +95,15 @@ impl Dialect for OpenAiChat {
 
     fn usage(&self, body: &[u8]) -> Option<Usage> {
         usage::of_body(body)
+    }
+
+    fn needs_bytes(&self, kind: MediaKind, _url: &str, quirks: &Quirks) -> bool {
+        match kind {
+            MediaKind::Image => false,
+            // One that takes no documents at all says so before anything is fetched.
+            MediaKind::Document => quirks.files,
+            MediaKind::Audio => true,
+        }
     }
 
     fn tool_name<'n>(&self, name: &'n str) -> Cow<'n, str> {
