@@ -20,9 +20,11 @@
 //! # Ok::<_, trunkline::Error>(())
 //! ```
 
+#[cfg(feature = "reqwest")]
 mod address;
 #[cfg(feature = "reqwest")]
 mod fetcher;
+#[cfg(feature = "reqwest")]
 mod kind;
 #[cfg(feature = "reqwest")]
 mod resolver;

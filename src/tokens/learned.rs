@@ -50,7 +50,8 @@ struct Factor {
 impl Learned {
     /// Is a call of this model to be learned from? `decoded`: its conversation was read anyway.
     pub(crate) fn wants(&self, model: &str, decoded: bool) -> bool {
-        if self.turn.fetch_add(1, Ordering::Relaxed) % EVERY == 0 {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        if turn.is_multiple_of(EVERY) {
             return true;
         }
         let known = |factor: &Factor| factor.calls >= KNOWN;
