@@ -153,8 +153,12 @@ pub(super) fn learn(
     let Outcome::Completed { usage: Some(usage) } = outcome else {
         return;
     };
+    /// A larger body is not read for this alone.
+    const LARGE: usize = 256 << 10;
+    let decoded = request.payload.is_decoded();
     if request.operation != Operation::Chat
-        || !learned.wants(&deployment.model, request.payload.is_decoded())
+        || (!decoded && request.payload.bytes().len() > LARGE)
+        || !learned.wants(&deployment.model, decoded)
     {
         return;
     }

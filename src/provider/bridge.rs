@@ -19,8 +19,11 @@ pub(super) fn takes(bridge: &Bridge, model: &str, payload: &Payload) -> bool {
         })
 }
 
-/// Is there a word in the model's name that tells?
+/// Is there a word in the model's name that tells? Of OpenAI's models only: a vendor may offer those of others, too.
 fn is_only(bridge: &Bridge, model: &str) -> bool {
+    if !openai_chat::is_openais(model) {
+        return false;
+    }
     let name = model.rsplit('/').next().unwrap_or(model);
     name.split('-').any(|word| {
         bridge
@@ -86,6 +89,7 @@ mod tests {
             ("o4-mini-deep-research", String::new(), true),
             ("computer-use-preview", String::new(), true),
             ("o4-mini", String::new(), false),
+            ("google/gemini-2.5-pro", String::new(), false),
         ] {
             let comma = if members.is_empty() { "" } else { "," };
             let body = format!(

@@ -51,6 +51,13 @@ const NAME: &str = "openai-chat";
 /// The longest name of a tool.
 const MAX_TOOL_NAME: usize = 64;
 
+/// Is it one of OpenAI's hosted models, as far as its name tells?
+pub(crate) fn is_openais(model: &str) -> bool {
+    let name = model.rsplit('/').next().unwrap_or(model);
+    let apart = ["codex-", "computer-use"];
+    model::Model::new(name).is_openai() || apart.iter().any(|start| name.starts_with(start))
+}
+
 /// Are there calls with function tools that this model refuses in this dialect?
 pub(crate) fn may_refuse_tools(model: &str) -> bool {
     model::Model::new(model).refuses_tools(Some(Effort::Low))
