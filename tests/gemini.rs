@@ -322,7 +322,7 @@ async fn refusals_come_in_googles_shape() {
             400,
             "INVALID_ARGUMENT",
         ),
-        ("/v1beta/models/gpt:countTokens", ASKED, 404, "NOT_FOUND"),
+        ("/v1beta/models/gpt:predict", ASKED, 404, "NOT_FOUND"),
         (
             "/v1beta/models/..%2Fgpt:generateContent",
             ASKED,

@@ -117,6 +117,7 @@ impl Known {
                 .as_ref()
                 .map_or_else(|| self.base_url.to_owned(), BedrockConfig::base_url),
             bedrock,
+            bridge: None,
             headers: http::HeaderMap::new(),
             health: None,
             proxy: None,

@@ -13,6 +13,7 @@ use super::kinds::BedrockConfig;
 use crate::{
     credential::Secret,
     provider::aws::KeySource,
+    media::MediaOptions,
     upstream::{Limits, Timeouts},
 };
 
@@ -46,6 +47,8 @@ pub struct ServerConfig {
     pub drain: Duration,
     /// The certificate to serve with; none is plain HTTP.
     pub tls: Option<TlsConfig>,
+    /// How media at addresses are fetched for vendors that take bytes only; `None`, as usual, is not at all.
+    pub media_fetch: Option<MediaOptions>,
 }
 
 /// `server.tls`: files in PEM.
@@ -118,6 +121,8 @@ pub struct ProviderConfig {
     pub base_url: String,
     /// What only Amazon Bedrock has.
     pub bedrock: Option<BedrockConfig>,
+    /// Do the calls that OpenAI takes only as Responses go there? None: as known of the vendor.
+    pub bridge: Option<bool>,
     /// Headers that every request carries. Their values are marked as sensitive.
     pub headers: HeaderMap,
     /// Whether it is asked in the background how it is.
@@ -368,6 +373,7 @@ impl Default for ServerConfig {
             heartbeat: Some(Duration::from_secs(15)),
             drain: Duration::from_secs(30),
             tls: None,
+            media_fetch: None,
         }
     }
 }

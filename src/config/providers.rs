@@ -13,8 +13,8 @@ use super::{
     url::{parse_base_url, parse_proxy},
 };
 
-const KEYS: [&str; 10] = [
-    "kind", "base_url", "region", "api", "betas", "headers", "health", "proxy", "timeouts",
+const KEYS: [&str; 11] = [
+    "kind", "base_url", "bridge", "region", "api", "betas", "headers", "health", "proxy", "timeouts",
     "accounts",
 ];
 
@@ -78,6 +78,7 @@ fn provider(
         kind,
         base_url,
         bedrock,
+        bridge: bridge(reader, &fields, kind),
         headers: fields.read(reader, "headers", headers).unwrap_or_default(),
         health: fields.read(reader, "health", health).flatten(),
         proxy: fields.read(reader, "proxy", proxy),
@@ -152,6 +153,22 @@ fn kind(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Kind> {
         )
     };
     reader.problem(at, message);
+    None
+}
+
+/// Whether some calls go over Responses; none if it is as known of the vendor.
+fn bridge(reader: &mut Reader<'_>, fields: &Fields<'_>, kind: Kind) -> Option<bool> {
+    let on = fields.read(reader, "bridge", Reader::boolean)?;
+    if kind == Kind::OpenAiCompatible {
+        return Some(on);
+    }
+    if let Some(at) = fields.get("bridge") {
+        let message = format!(
+            "only openai-compatible providers have a bridge to Responses; this one is {}",
+            kind.as_str()
+        );
+        reader.problem_at_key(at, message);
+    }
     None
 }
 

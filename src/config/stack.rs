@@ -25,8 +25,10 @@ use crate::{
     Body, BoxError, Error, FailoverLayer, IngressLayer, PoolLayer, RetryBackoffLayer, RetryBudget,
     SseNormalizeLayer, Upstream,
     client::{Client, ClientOptions},
+    dialect::Bridge,
     failover::Chains,
     ingress::Closing,
+    media::MediaFetcher,
     pool::{Fastest, Headroom, LeastBusy, Pool, Pools, RoundRobin, Sticky, Vendor, Weighted},
     provider::{Compatible, Provider, aws::AmbientKeys, preset},
     retry::RetryPolicy,
@@ -125,6 +127,9 @@ impl Graph {
         let options = ClientOptions::new().connect_timeout(config.timeouts.connect);
         let client = Client::new(&options)?;
         let mut upstream = Upstream::new(client.clone());
+        if let Some(options) = &config.server.media_fetch {
+            upstream = upstream.with_media(Arc::new(MediaFetcher::new(options.clone())?));
+        }
         let mut providers = HashMap::new();
         let proxies = proxies(config);
         for (index, proxy) in proxies.iter().enumerate() {
@@ -247,6 +252,9 @@ fn compatible(config: &ProviderConfig) -> Result<Compatible, Error> {
     }?;
     if let Some(known) = config.preset.and_then(preset) {
         compatible = compatible.quirks(known.quirks.clone());
+    }
+    if let Some(on) = config.bridge {
+        compatible = compatible.bridge(on.then_some(&Bridge::OPENAI));
     }
     for (name, value) in &config.headers {
         compatible = compatible.header(name.clone(), value.clone());

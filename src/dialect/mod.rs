@@ -18,11 +18,13 @@ mod call;
 mod classify;
 mod distinct;
 mod forget;
+mod counter;
 mod pairs;
 mod quirks;
 mod rate_windows;
 mod retry_after;
 mod rpc_details;
+pub(crate) mod structured;
 
 use std::{borrow::Cow, collections::VecDeque, fmt::Debug};
 
@@ -32,7 +34,8 @@ use http::{HeaderMap, StatusCode, response};
 pub use self::{
     call::Call,
     classify::classify,
-    quirks::{Quirks, ReasoningField, ToolIds},
+    counter::Counter,
+    quirks::{Bridge, Formats, Quirks, ReasoningField, ToolIds},
     rate_windows::{RateWindow, RateWindows, Resource},
     retry_after::retry_after,
 };
@@ -41,6 +44,7 @@ pub(crate) use crate::chat::FOREIGN_SIGNATURE_PREFIX;
 use crate::{
     chat::{ChatEvent, ChatRequest, ChatResponse, EventSink, Fidelity, Usage},
     error::Error,
+    media::MediaKind,
     wire::{Frame, Framing},
 };
 
@@ -134,6 +138,18 @@ pub trait Dialect: Debug + Send + Sync + 'static {
     /// A tool's name as this dialect's vendors accept it. Deterministic; it is undone in the answer.
     fn tool_name<'n>(&self, name: &'n str) -> Cow<'n, str> {
         Cow::Borrowed(name)
+    }
+
+    /// Do vendors of this dialect take the bytes of such media only, and not this address on the web?
+    /// [`Quirks::urls`] has the last word.
+    fn needs_bytes(&self, kind: MediaKind, url: &str, quirks: &Quirks) -> bool {
+        let _ = (kind, url, quirks);
+        false
+    }
+
+    /// The part that counts tokens; none if vendors of this dialect do not.
+    fn counter(&self) -> Option<&'static dyn Counter> {
+        None
     }
 
     /// The half that serves callers.

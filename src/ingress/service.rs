@@ -28,7 +28,7 @@ use crate::{
     Body, BoxError,
     dialect::{Dialect, Front, gemini::Gemini},
     error::{Error, ErrorKind},
-    request::ModelRequest,
+    request::{ModelRequest, Operation},
     response::{ModelResponse, Outcome, Reply, Served},
     rng::Rng,
 };
@@ -115,7 +115,7 @@ where
         return response;
     }
     let dialect = match &route {
-        Route::Chat { dialect, .. } => *dialect,
+        Route::Chat { dialect, .. } | Route::Count { dialect, .. } => *dialect,
         Route::Generate { .. } => &Gemini,
         _ => asker(&parts.headers, &parts.uri),
     };
@@ -139,7 +139,11 @@ where
         start,
     };
     match dialect.front() {
-        Some(front) if request.payload.dialect().is_some() && request.payload.wants_stream() => {
+        Some(front)
+            if request.operation == Operation::Chat
+                && request.payload.dialect().is_some()
+                && request.payload.wants_stream() =>
+        {
             let caller = Caller {
                 dialect,
                 front,

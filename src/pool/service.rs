@@ -14,6 +14,7 @@ use tower_service::Service;
 use super::{
     Pools,
     cooldown::later,
+    count,
     pools::Shared,
     table::Table,
     walk::{Picked, Walk, shown},
@@ -22,7 +23,7 @@ use crate::{
     BoxError,
     budget::CallBudget,
     error::{Error, ErrorKind},
-    request::ModelRequest,
+    request::{ModelRequest, Operation},
     response::ModelResponse,
     upstream::Attempt,
 };
@@ -63,7 +64,12 @@ where
         let clone = self.inner.clone();
         let ready = mem::replace(&mut self.inner, clone);
         let pools = self.pools.clone();
-        Box::pin(async move { serve(ready, pools.shared(), request).await })
+        Box::pin(async move {
+            match request.operation {
+                Operation::CountTokens => count::serve(ready, pools.shared(), request).await,
+                _ => serve(ready, pools.shared(), request).await,
+            }
+        })
     }
 }
 
@@ -100,7 +106,11 @@ where
         let error = match inner.call(attempt).await {
             Ok(mut response) => {
                 lease.succeeded(&response.windows);
-                response.reply = response.reply.on_end(move |outcome| lease.ended(&outcome));
+                let tokens = shared.tokens.clone();
+                response.reply = response.reply.on_end(move |outcome| {
+                    count::learn(&tokens, &deployment, &request, &outcome);
+                    lease.ended(&outcome);
+                });
                 return Ok(response);
             }
             Err(error) => ours(error),
@@ -168,7 +178,7 @@ async fn first<'a>(
     }
 }
 
-fn find<'a>(
+pub(super) fn find<'a>(
     shared: &'a Shared,
     table: &Table,
     request: &'a ModelRequest,
@@ -200,6 +210,6 @@ fn refused(budget: &CallBudget) -> Error {
     )
 }
 
-fn ours(error: impl Into<BoxError>) -> Error {
+pub(super) fn ours(error: impl Into<BoxError>) -> Error {
     Error::from_box(error.into())
 }

@@ -18,6 +18,7 @@ use crate::{
     error::{Error, ErrorKind, NextAccount},
     origin,
     request::{ModelRequest, Payload},
+    tokens,
     upstream::Deployment,
 };
 
@@ -99,6 +100,11 @@ impl<'a> Walk<'a> {
             above: None,
             forced: false,
         }
+    }
+
+    /// Somebody who might be asked, in whatever state.
+    pub(super) fn anybody(&self) -> Option<Arc<Deployment>> {
+        self.stops.first().map(|stop| stop.deployment.clone())
     }
 
     /// How long this call may wait for somebody.
@@ -364,16 +370,16 @@ fn candidate<'a>(stop: &'a Stop, line: &'a Line, load: &Load) -> Candidate<'a> {
     }
 }
 
-/// About how many tokens the input has: four bytes each.
+/// About how many tokens the input has.
 fn estimate(payload: &Payload) -> u64 {
-    let bytes = match payload.bytes().len() {
-        // A typed conversation has no bytes yet; it is decoded already.
-        0 => payload.chat().map_or(0, |chat| {
-            let parts = chat.messages.iter().flat_map(|message| &message.content);
-            parts.filter_map(Content::as_text).map(str::len).sum()
-        }),
-        bytes => bytes,
-    };
+    if !payload.bytes().is_empty() {
+        return tokens::of_body(payload.bytes());
+    }
+    // A typed conversation has no bytes yet; it is decoded already.
+    let bytes = payload.chat().map_or(0, |chat| {
+        let parts = chat.messages.iter().flat_map(|message| &message.content);
+        parts.filter_map(Content::as_text).map(str::len).sum()
+    });
     bytes as u64 / 4
 }
 

@@ -22,6 +22,7 @@
 
 pub mod aws;
 mod bedrock;
+mod bridge;
 mod compatible;
 mod presets;
 

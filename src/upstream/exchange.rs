@@ -10,17 +10,20 @@ use tower::ServiceExt;
 use tower_service::Service;
 
 use super::{
-    Attempt,
+    Attempt, media,
     prepare::{Prepared, TURN_STATE, prepare},
     service::transport_error,
     vendor_stream::VendorStream,
 };
 use crate::{
     Body, BoxError, Secret,
+    chat::ChatRequest,
     dialect::{self, Dialect, RateWindows},
     error::{Error, ErrorKind},
+    media::MediaSource,
     origin::Marker,
     provider::Provider,
+    request::Operation,
     response::{Complete, EventStream, ModelResponse, Reply, Served},
     wire::Framing,
 };
@@ -32,6 +35,7 @@ pub(super) async fn run<C, B>(
     client: C,
     ready: bool,
     attempt: Attempt,
+    media: Option<Arc<dyn MediaSource>>,
     max_body: usize,
 ) -> Result<ModelResponse, Error>
 where
@@ -48,9 +52,37 @@ where
         .secret()
         .await
         .map_err(|error| error.with_served(served.clone()))?;
-    match mending(client, ready, &attempt, &secret, max_body, &served).await {
+    let inlined = within(&attempt, media::inlined(&attempt, media.as_deref()))
+        .await
+        .map_err(|error| error.with_served(served.clone()))?;
+    let said = Said {
+        attempt: &attempt,
+        inlined: inlined.as_ref(),
+        secret: &secret,
+    };
+    match mending(client, ready, &said, max_body, &served).await {
         Ok(response) => Ok(response),
         Err(error) => Err(redact(error, &secret).with_served(served)),
+    }
+}
+
+/// What is to be said, and with which key.
+#[derive(Clone, Copy)]
+struct Said<'a> {
+    attempt: &'a Attempt,
+    /// The conversation with media in place of their addresses.
+    inlined: Option<&'a ChatRequest>,
+    secret: &'a Secret,
+}
+
+/// Work before the vendor is called, within the call's time.
+async fn within<T>(
+    attempt: &Attempt,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    match attempt.request.budget.deadline() {
+        None => work.await,
+        Some(deadline) => Clock::total(deadline).run(work).await,
     }
 }
 
@@ -59,8 +91,7 @@ where
 async fn mending<C, B>(
     mut client: C,
     ready: bool,
-    attempt: &Attempt,
-    secret: &Secret,
+    said: &Said<'_>,
     max_body: usize,
     served: &Arc<Served>,
 ) -> Result<ModelResponse, Error>
@@ -70,7 +101,12 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    let prepared = prepare(attempt, secret, None)?;
+    let Said {
+        attempt,
+        inlined,
+        secret,
+    } = *said;
+    let prepared = prepare(attempt, inlined, secret, None)?;
     let (body, dialect) = (prepared.body.clone(), prepared.dialect);
     let mut lost = prepared.fidelity.clone();
     let first = answer(&mut client, ready, attempt, prepared, max_body, served).await;
@@ -84,7 +120,7 @@ where
         account = &*served.account,
         "the vendor refused a part of the request that can be left out: it is sent once more without"
     );
-    let prepared = prepare(attempt, secret, Some((mended, lost)))?;
+    let prepared = prepare(attempt, inlined, secret, Some((mended, lost)))?;
     answer(&mut client, false, attempt, prepared, max_body, served).await
 }
 
@@ -107,6 +143,7 @@ where
         dialect,
         framing,
         fidelity,
+        rewritten,
         ..
     } = prepared;
     for note in fidelity.notes() {
@@ -123,7 +160,7 @@ where
     let body = Body::new(body);
     let windows = RateWindows::of(&parts.headers);
     let dialect = dialect.map(|dialect| (dialect, framing));
-    let (headers, reply) = reply(attempt, dialect, &parts, body, &clock, max_body)
+    let (headers, reply) = reply(attempt, dialect, rewritten, &parts, body, &clock, max_body)
         .await
         .map_err(|error| error.with_windows(windows))?;
     let mut response = ModelResponse::new(served.clone(), reply);
@@ -131,6 +168,7 @@ where
     response.headers = headers;
     response.windows = windows;
     response.fidelity = fidelity;
+    response.rewritten = rewritten;
     Ok(response)
 }
 
@@ -138,6 +176,7 @@ where
 async fn reply(
     attempt: &Attempt,
     dialect: Option<(&'static dyn Dialect, Framing)>,
+    rewritten: bool,
     parts: &response::Parts,
     body: Body,
     clock: &Clock,
@@ -151,6 +190,14 @@ async fn reply(
         return Ok((passed_headers(&parts.headers), Reply::Opaque(body)));
     };
     check_encoding(&parts.headers)?;
+    if attempt.request.operation == Operation::CountTokens {
+        let bytes = clock.run(read(body, MAX_ERROR_BODY)).await?;
+        if dialect.counter().and_then(|c| c.read(&bytes)).is_none() {
+            return Err(not_an_answer(parts.status, "no count of tokens"));
+        }
+        let complete = Complete::json(dialect, bytes).with_usage(None);
+        return Ok((HeaderMap::new(), Reply::Complete(complete)));
+    }
     let marker = Marker::new(attempt, dialect);
     let headers = turn_state(attempt, dialect, &parts.headers, &marker);
     let reply = if let Some(framing) = stream_framing(&parts.headers, framing) {
@@ -162,11 +209,12 @@ async fn reply(
         Reply::Stream(EventStream::new(dialect, stream))
     } else {
         let bytes = clock.run(read(body, max_body)).await?;
-        let translated = attempt
-            .request
-            .payload
-            .dialect()
-            .is_none_or(|front| front.name() != dialect.name());
+        let translated = rewritten
+            || attempt
+                .request
+                .payload
+                .dialect()
+                .is_none_or(|front| front.name() != dialect.name());
         whole(dialect, provider, parts, bytes, translated, &marker)?
     };
     Ok((headers, reply))

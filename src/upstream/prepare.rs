@@ -6,9 +6,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 use super::Attempt;
 use crate::{
     Body, Secret,
-    chat::Fidelity,
-    dialect::{Call, Quirks},
-    dialect::{Dialect, Target},
+    chat::{ChatRequest, Fidelity},
+    dialect::{Call, Dialect, Formats, Quirks, Target, structured},
     error::{Error, ErrorKind},
     json::{ObjectWriter, Value},
     origin,
@@ -27,11 +26,14 @@ pub(super) struct Prepared {
     pub(super) dialect: Option<&'static dyn Dialect>,
     pub(super) framing: Framing,
     pub(super) fidelity: Fidelity,
+    /// Was the conversation written anew, though not to change its dialect?
+    pub(super) rewritten: bool,
 }
 
-/// `mended`: a body to be sent in place of the caller's, and what was lost in it.
+/// `inlined`: the conversation with media in place of their addresses. `mended`: a body to be sent in place of the caller's, and what was lost in it.
 pub(super) fn prepare(
     attempt: &Attempt,
+    inlined: Option<&ChatRequest>,
     secret: &Secret,
     mended: Option<(Bytes, Fidelity)>,
 ) -> Result<Prepared, Error> {
@@ -40,6 +42,8 @@ pub(super) fn prepare(
     let provider = &*deployment.provider;
     let mut fidelity = Fidelity::new();
     let stream = request.payload.wants_stream();
+    let mut rewritten = false;
+    let again = mended.is_some();
     let mut call = Call::new(&request.operation, &deployment.model, stream);
     let (method, dialect, body, path) = match &request.operation {
         Operation::Chat => {
@@ -49,15 +53,48 @@ pub(super) fn prepare(
             call = call.with_dialect(dialect);
             let target = Target::new(&deployment.model, provider.quirks())
                 .with_max_output(deployment.max_output);
+            let same = is_in(&request.payload, dialect);
+            rewritten = same && is_beyond(&request.payload, &target);
             let body = match mended {
                 Some((body, report)) => {
                     fidelity = report;
                     body
                 }
+                None if same && !rewritten => own_body(&request.payload, dialect, &target),
                 None => {
-                    let body = chat_body(&request.payload, dialect, &target, &mut fidelity)?;
-                    origin::settle(body, dialect, deployment, &mut fidelity)
+                    let chat = match inlined {
+                        Some(chat) => chat,
+                        None => request.payload.chat()?,
+                    };
+                    dialect.encode_request(chat, &target, &mut fidelity)?
                 }
+            };
+            let body = match target.quirks.edits() && !again {
+                true => edit(&body, target.quirks, &mut fidelity)?,
+                false => body,
+            };
+            let body = match again {
+                true => body,
+                false => origin::settle(body, dialect, deployment, &mut fidelity),
+            };
+            (Method::POST, Some(dialect), body, provider.path(&call))
+        }
+        Operation::CountTokens => {
+            let lacking = || Error::new(ErrorKind::Unsupported, "this vendor counts no tokens");
+            let dialect = provider
+                .speaks(&call, &request.payload)
+                .ok_or_else(lacking)?;
+            let counter = dialect.counter().ok_or_else(lacking)?;
+            call = call.with_dialect(dialect);
+            let target = Target::new(&deployment.model, provider.quirks());
+            let body = if is_in(&request.payload, dialect) {
+                let renamed = request.payload.renamed(target.model);
+                counter.own_question(renamed, target.model)?
+            } else {
+                // What gets lost on the way to a number is not worth a report.
+                let chat = request.payload.chat()?;
+                let body = dialect.encode_request(chat, &target, &mut Fidelity::new())?;
+                counter.question(&body, target.model)?
             };
             (Method::POST, Some(dialect), body, provider.path(&call))
         }
@@ -87,6 +124,7 @@ pub(super) fn prepare(
         dialect,
         framing: provider.framing(&call),
         fidelity,
+        rewritten,
     })
 }
 
@@ -100,33 +138,31 @@ fn proxied(attempt: &Attempt, fidelity: &mut Fidelity) -> Bytes {
     }
 }
 
-/// The caller's bytes where the dialects are the same, else the conversation written anew.
-fn chat_body(
-    payload: &Payload,
-    dialect: &'static dyn Dialect,
-    target: &Target<'_>,
-    fidelity: &mut Fidelity,
-) -> Result<Bytes, Error> {
-    let same = payload
+/// Is the caller's body in this dialect?
+fn is_in(payload: &Payload, dialect: &'static dyn Dialect) -> bool {
+    payload
         .dialect()
-        .filter(|front| front.name() == dialect.name());
-    let body = match same {
-        Some(_) => {
-            let renamed = payload.renamed(target.model);
-            // Without being asked, OpenAI-like vendors do not tell what a stream cost.
-            match dialect.front() {
-                Some(front) if payload.wants_stream() && target.quirks.stream_options => {
-                    front.ask_for_usage(&renamed).unwrap_or(renamed)
-                }
-                _ => renamed,
-            }
+        .is_some_and(|front| front.name() == dialect.name())
+}
+
+/// Does it ask for a shape of the answer that the vendor does not know? It is read only if the vendor lacks some.
+fn is_beyond(payload: &Payload, target: &Target<'_>) -> bool {
+    target.quirks.formats != Formats::All
+        && memchr::memmem::find(payload.bytes(), b"\"response_format\"").is_some()
+        && payload
+            .chat()
+            .is_ok_and(|chat| structured::is_beyond(chat, target.quirks))
+}
+
+/// The caller's bytes, under the vendor's name of the model.
+fn own_body(payload: &Payload, dialect: &'static dyn Dialect, target: &Target<'_>) -> Bytes {
+    let renamed = payload.renamed(target.model);
+    // Without being asked, OpenAI-like vendors do not tell what a stream cost.
+    match dialect.front() {
+        Some(front) if payload.wants_stream() && target.quirks.stream_options => {
+            front.ask_for_usage(&renamed).unwrap_or(renamed)
         }
-        None => dialect.encode_request(payload.chat()?, target, fidelity)?,
-    };
-    if target.quirks.edits() {
-        edit(&body, target.quirks, fidelity)
-    } else {
-        Ok(body)
+        _ => renamed,
     }
 }
 

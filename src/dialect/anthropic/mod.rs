@@ -4,6 +4,7 @@
 //! thinking goes back only to who signed it; each generation of models takes other settings; and clients need
 //! `event:` names, a `message_start` before anything else and token counts in `message_delta`.
 
+mod count;
 mod error;
 mod mend;
 mod models;
@@ -22,12 +23,15 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::{Asked, Dialect, EventDecoder, EventEncoder, Front, Observer, Target, alias::alias};
+use super::{
+    Asked, Counter, Dialect, EventDecoder, EventEncoder, Front, Observer, Target, alias::alias,
+};
 use crate::{
     chat::{ChatRequest, ChatResponse, Fidelity, Usage},
     dialect::Call,
     error::Error,
     json,
+    operation::Operation,
     wire::Frame,
 };
 
@@ -61,8 +65,11 @@ impl Dialect for Anthropic {
         NAME
     }
 
-    fn path(&self, _call: &Call<'_>) -> Cow<'static, str> {
-        Cow::Borrowed("/messages")
+    fn path(&self, call: &Call<'_>) -> Cow<'static, str> {
+        Cow::Borrowed(match call.operation {
+            Operation::CountTokens => "/messages/count_tokens",
+            _ => "/messages",
+        })
     }
 
     fn headers(&self, headers: &mut HeaderMap) {
@@ -115,6 +122,10 @@ impl Dialect for Anthropic {
 
     fn tool_name<'n>(&self, name: &'n str) -> Cow<'n, str> {
         alias(name, MAX_TOOL_NAME)
+    }
+
+    fn counter(&self) -> Option<&'static dyn Counter> {
+        Some(&Self)
     }
 
     fn front(&self) -> Option<&'static dyn Front> {

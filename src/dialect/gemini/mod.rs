@@ -6,6 +6,7 @@
 //! clients of this dialect break on comments, on `event:` lines and on `[DONE]`.
 
 mod answer;
+mod count;
 mod error;
 mod finish;
 mod mend;
@@ -28,12 +29,15 @@ use http::StatusCode;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
-    Asked, Conversation, Dialect, EventDecoder, EventEncoder, Front, Observer, Target, alias::alias,
+    Asked, Conversation, Counter, Dialect, EventDecoder, EventEncoder, Front, Observer, Quirks,
+    Target, alias::alias,
 };
 use crate::{
     chat::{ChatRequest, ChatResponse, Fidelity, Usage},
     dialect::Call,
     error::Error,
+    media::MediaKind,
+    operation::Operation,
     wire::Frame,
 };
 
@@ -65,10 +69,10 @@ impl Dialect for Gemini {
             Some((folder @ ("models" | "tunedModels"), model)) => (folder, model),
             _ => ("models", call.model),
         };
-        let verb = if call.stream {
-            "streamGenerateContent?alt=sse"
-        } else {
-            "generateContent"
+        let verb = match call.operation {
+            Operation::CountTokens => "countTokens",
+            _ if call.stream => "streamGenerateContent?alt=sse",
+            _ => "generateContent",
         };
         let model = utf8_percent_encode(model, PLAIN);
         format!("/{folder}/{model}:{verb}").into()
@@ -119,6 +123,14 @@ impl Dialect for Gemini {
 
     fn tool_name<'n>(&self, name: &'n str) -> Cow<'n, str> {
         tool_name(name)
+    }
+
+    fn needs_bytes(&self, _kind: MediaKind, url: &str, _quirks: &Quirks) -> bool {
+        !request::is_googles(url)
+    }
+
+    fn counter(&self) -> Option<&'static dyn Counter> {
+        Some(&Self)
     }
 
     fn front(&self) -> Option<&'static dyn Front> {
