@@ -9,6 +9,7 @@ use std::{
 use http::HeaderMap;
 
 use crate::{
+    chat::FidelityMode,
     credential::Secret,
     upstream::{Limits, Timeouts},
 };
@@ -182,6 +183,8 @@ pub struct PoolConfig {
     pub cooldown: Duration,
     /// How long a request may wait for the soonest account; not at all.
     pub wait: Duration,
+    /// What to do with a request that a vendor cannot be told all of; it is sent as well as can be.
+    pub fidelity: FidelityMode,
     /// The models to try next, in order.
     pub fallbacks: Vec<String>,
 }
@@ -296,6 +299,7 @@ impl PoolConfig {
             balance: BalanceKind::default(),
             cooldown: Duration::from_secs(60),
             wait: Duration::ZERO,
+            fidelity: FidelityMode::default(),
             fallbacks: Vec::new(),
         }
     }

@@ -18,6 +18,7 @@ mod quirks;
 mod rate_windows;
 mod retry_after;
 mod rpc_details;
+mod translate;
 
 use std::{borrow::Cow, collections::VecDeque, fmt::Debug};
 
@@ -31,6 +32,7 @@ pub use self::{
     quirks::{Quirks, ReasoningField, ToolIds},
     rate_windows::{RateWindow, RateWindows, Resource},
     retry_after::retry_after,
+    translate::{check, translate},
 };
 pub(crate) use crate::chat::FOREIGN_SIGNATURE_PREFIX;
 use crate::{

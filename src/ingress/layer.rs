@@ -20,6 +20,7 @@ pub(super) struct Settings {
     pub(super) heartbeat: Option<Duration>,
     pub(super) timeout: Option<Duration>,
     pub(super) models: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
+    pub(super) dialects: Arc<dyn Fn(&str) -> Vec<&'static str> + Send + Sync>,
 }
 
 impl IngressLayer {
@@ -31,6 +32,7 @@ impl IngressLayer {
                 heartbeat: Some(Duration::from_secs(15)),
                 timeout: Some(Duration::from_secs(600)),
                 models: Arc::new(Vec::new),
+                dialects: Arc::new(|_| Vec::new()),
             }),
         }
     }
@@ -56,6 +58,16 @@ impl IngressLayer {
     /// Where the list of models comes from. It is asked at every `GET /models`.
     pub fn models(mut self, models: impl Fn() -> Vec<String> + Send + Sync + 'static) -> Self {
         self.edit().models = Arc::new(models);
+        self
+    }
+
+    /// Which dialects the vendors of a model speak, by their names. It is asked at every `GET /capabilities`, for each of the
+    /// [`models`](Self::models).
+    pub fn dialects(
+        mut self,
+        dialects: impl Fn(&str) -> Vec<&'static str> + Send + Sync + 'static,
+    ) -> Self {
+        self.edit().dialects = Arc::new(dialects);
         self
     }
 

@@ -103,7 +103,7 @@ pub(super) fn tell(headers: &mut HeaderMap, served: &Served) {
     headers.insert(ATTEMPTS, HeaderValue::from(served.attempts));
 }
 
-/// Adds what could not be carried, e.g. `seed=dropped, temperature=changed`; nothing if all was.
+/// Adds what could not be carried, e.g. `seed=dropped, temperature=approximated`; nothing if all was.
 pub(super) fn tell_losses(headers: &mut HeaderMap, fidelity: &Fidelity) {
     const MOST: usize = 16;
     let notes = fidelity.notes();
@@ -146,7 +146,7 @@ mod tests {
         report.dropped("seed", "why");
         report.changed("tools[0].n\u{e9},\n", "why");
         tell_losses(&mut headers, &report);
-        assert_eq!(headers[LOSSY], "seed=dropped, tools[0].n???=changed");
+        assert_eq!(headers[LOSSY], "seed=dropped, tools[0].n???=approximated");
         for i in 0..100 {
             report.dropped(i, "why");
         }

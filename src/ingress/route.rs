@@ -26,6 +26,8 @@ pub(super) enum Route {
     Greeting,
     /// A conversation whose path says the model and whether it is streamed.
     Generate { model: String, stream: Option<Form> },
+    /// What can be carried where.
+    Capabilities,
     /// The list of models.
     Models,
     /// One model.
@@ -106,6 +108,7 @@ pub(super) fn route(method: &Method, uri: &Uri) -> Result<Route, (Error, Option<
         "/chat/completions" => return chat(&OpenAiChat, None),
         "/messages" => return chat(&Anthropic, None),
         "/responses" => return chat(&OpenAiResponses, None),
+        "/capabilities" => return only(Method::GET, "GET", Route::Capabilities),
         "/models" => return only(Method::GET, "GET", Route::Models),
         _ => {}
     }

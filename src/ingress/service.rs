@@ -24,7 +24,7 @@ use super::{
     route::{Form, Route, asker, route},
 };
 use crate::{
-    Body, BoxError,
+    Body, BoxError, capabilities,
     dialect::{Dialect, Front, gemini::Gemini},
     error::{Error, ErrorKind},
     request::ModelRequest,
@@ -118,6 +118,13 @@ where
         Route::Generate { .. } => &Gemini,
         _ => asker(&parts.headers, &parts.uri),
     };
+    if matches!(route, Route::Capabilities) {
+        let names = (settings.models)();
+        let served = names
+            .iter()
+            .map(|name| (name.as_str(), (settings.dialects)(name)));
+        return reply::json(http::StatusCode::OK, capabilities::json(served));
+    }
     if let Some(response) = models(&route, dialect, settings) {
         return response;
     }

@@ -7,8 +7,7 @@ use super::Attempt;
 use crate::{
     Body, Secret,
     chat::Fidelity,
-    dialect::{Call, Quirks},
-    dialect::{Dialect, Target},
+    dialect::{self, Call, Dialect, Quirks, Target},
     error::{Error, ErrorKind},
     json::{ObjectWriter, Value},
     request::{Operation, Payload},
@@ -52,6 +51,8 @@ pub(super) fn prepare(
                 }
                 None => chat_body(&request.payload, dialect, &target, &mut fidelity)?,
             };
+            let mode = request.fidelity.unwrap_or(deployment.fidelity);
+            dialect::check(mode, &fidelity, dialect.name())?;
             (Method::POST, Some(dialect), body, provider.path(&call))
         }
         Operation::Proxy { method, path } => (
@@ -104,7 +105,7 @@ fn chat_body(
                 _ => renamed,
             }
         }
-        None => dialect.encode_request(payload.chat()?, target, fidelity)?,
+        None => dialect::translate(payload, dialect, target, fidelity)?,
     };
     if target.quirks.edits() {
         edit(&body, target.quirks, fidelity)

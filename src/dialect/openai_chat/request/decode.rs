@@ -1,8 +1,10 @@
 //! A request of a caller, read.
 
+use std::cell::RefCell;
+
 use super::{decode_messages, decode_tools};
 use crate::{
-    chat::{CacheMarker, ChatRequest, Effort, Reasoning, ResponseFormat},
+    chat::{CacheMarker, ChatRequest, Effort, Fidelity, Reasoning, ResponseFormat},
     dialect::openai_chat::NAME,
     error::Error,
     json::{self, Json, Object, Value},
@@ -13,7 +15,13 @@ use crate::{
 /// # Errors
 /// If something has the wrong type, or is required and missing; the error names it.
 pub(in super::super) fn decode(body: &[u8]) -> Result<ChatRequest, Error> {
-    let root = Value::root(body)?;
+    let unread = RefCell::default();
+    let mut request = conversation(&Value::accounted(body, &unread)?)?;
+    request.unread = Fidelity::of_unread(unread.into_inner());
+    Ok(request)
+}
+
+fn conversation(root: &Value<'_, '_>) -> Result<ChatRequest, Error> {
     if !root.is_object() {
         return Err(root.error("must be a JSON object"));
     }
@@ -67,6 +75,9 @@ pub(in crate::dialect) fn read<'a, 'p, T>(
 /// `cache_control`, or OpenAI's own `prompt_cache_breakpoint`.
 pub(in crate::dialect) fn cache_marker(value: &Value<'_, '_>) -> Result<CacheMarker, Error> {
     let mut marker = value.object()?;
+    // There is one kind of them: its name says no more than that it is there.
+    marker.take("type");
+    marker.take("mode");
     Ok(CacheMarker::new(read(marker.take("ttl"), |v| v.string())?))
 }
 

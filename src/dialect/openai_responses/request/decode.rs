@@ -1,8 +1,10 @@
 //! A request of a caller, read.
 
+use std::cell::RefCell;
+
 use super::{decode_items, decode_tools};
 use crate::{
-    chat::{ChatRequest, Effort, Message, Reasoning, ResponseFormat, Role},
+    chat::{ChatRequest, Effort, Fidelity, Message, Reasoning, ResponseFormat, Role},
     dialect::{openai_chat::request::read, openai_responses::NAME},
     error::{Error, ErrorKind},
     json::{Json, Object, Value},
@@ -19,7 +21,13 @@ pub(super) const LOGPROBS: &str = "message.output_text.logprobs";
 /// # Errors
 /// If something has the wrong type, is required and missing, or is kept at a vendor; the error names it.
 pub(in super::super) fn decode(body: &[u8]) -> Result<ChatRequest, Error> {
-    let root = Value::root(body)?;
+    let unread = RefCell::default();
+    let mut request = conversation(&Value::accounted(body, &unread)?)?;
+    request.unread = Fidelity::of_unread(unread.into_inner());
+    Ok(request)
+}
+
+fn conversation(root: &Value<'_, '_>) -> Result<ChatRequest, Error> {
     if !root.is_object() {
         return Err(root.error("must be a JSON object"));
     }
