@@ -15,6 +15,7 @@ use crate::{
         openai_responses::OpenAiResponses, translate,
     },
     error::Error,
+    provider::preset,
     request::Payload,
 };
 
@@ -28,10 +29,10 @@ const FRONTS: &[(&dyn Dialect, Probes)] = &[
 
 /// The vendor dialects and the model each is asked for. A new dialect is one line.
 const VENDORS: &[Vendor] = &[
-    Vendor::new(&OpenAiChat, "gpt-5.1"),
-    Vendor::new(&OpenAiResponses, "gpt-5.1"),
-    Vendor::new(&Anthropic, "claude-sonnet-4-5"),
-    Vendor::new(&Gemini, "gemini-2.5-pro"),
+    Vendor::new(&OpenAiChat, "openai", "gpt-5.1"),
+    Vendor::new(&OpenAiResponses, "openai", "gpt-5.1"),
+    Vendor::new(&Anthropic, "anthropic", "claude-sonnet-4-5"),
+    Vendor::new(&Gemini, "gemini", "gemini-2.5-pro"),
 ];
 
 /// A vendor dialect.
@@ -40,13 +41,23 @@ const VENDORS: &[Vendor] = &[
 pub struct Vendor {
     /// The dialect.
     pub dialect: &'static dyn Dialect,
+    /// The known vendor whose quirks apply.
+    pub preset: &'static str,
     /// The model that is asked for: what can be said depends on it.
     pub model: &'static str,
 }
 
 impl Vendor {
-    const fn new(dialect: &'static dyn Dialect, model: &'static str) -> Self {
-        Self { dialect, model }
+    const fn new(dialect: &'static dyn Dialect, preset: &'static str, model: &'static str) -> Self {
+        Self {
+            dialect,
+            preset,
+            model,
+        }
+    }
+
+    fn quirks(&self) -> &'static Quirks {
+        preset(self.preset).map_or(&Quirks::NONE, |preset| &preset.quirks)
     }
 }
 
@@ -144,7 +155,7 @@ fn outcome(
         notes.find(|note| note.loss == loss && !lost.notes().contains(note))
     };
     let why = |note: &crate::chat::Note| Some(format!("{}: {}", note.path, note.why));
-    match (found(Loss::Dropped), found(Loss::Approximated)) {
+    match (found(Loss::Dropped), found(Loss::Changed)) {
         (Some(note), _) => (Outcome::Dropped, why(note)),
         (None, Some(note)) => (Outcome::Approximated, why(note)),
         (None, None) => (Outcome::Carried, None),
@@ -164,7 +175,7 @@ fn report(
         Payload::json(front, body)
     }?;
     let mut report = Fidelity::new();
-    let target = Target::new(vendor.model, &Quirks::NONE);
+    let target = Target::new(vendor.model, vendor.quirks());
     translate(&payload, vendor.dialect, &target, &mut report)?;
     Ok(report)
 }

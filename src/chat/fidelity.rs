@@ -55,7 +55,7 @@ pub enum Loss {
     /// Left out: the vendor has no place for it.
     Dropped,
     /// Said in another way, or with another value.
-    Approximated,
+    Changed,
     /// Filled in: the vendor requires it and the caller did not say.
     Defaulted,
     /// Mended: it was not legal as it came.
@@ -68,14 +68,14 @@ impl Loss {
     /// What is filled in and what is mended is not: the caller had left it open, or had said something no vendor of the dialect
     /// takes, and nothing that was said is lost.
     pub const fn changes_meaning(self) -> bool {
-        matches!(self, Self::Dropped | Self::Approximated)
+        matches!(self, Self::Dropped | Self::Changed)
     }
 
     /// A stable name, for headers and logs.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Dropped => "dropped",
-            Self::Approximated => "approximated",
+            Self::Changed => "approximated",
             Self::Defaulted => "defaulted",
             Self::Repaired => "repaired",
         }
@@ -113,7 +113,7 @@ impl Fidelity {
 
     /// Notes that `path` was approximated: said in another way, or with another value.
     pub fn changed(&mut self, path: impl fmt::Display, why: impl Into<Cow<'static, str>>) {
-        self.note(path, Loss::Approximated, why);
+        self.note(path, Loss::Changed, why);
     }
 
     /// Notes that `path` was filled in.

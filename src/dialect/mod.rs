@@ -19,6 +19,7 @@ mod rate_windows;
 mod retry_after;
 mod rpc_details;
 mod translate;
+mod unsaid;
 
 use std::{borrow::Cow, collections::VecDeque, fmt::Debug};
 
@@ -36,7 +37,7 @@ pub use self::{
 };
 pub(crate) use crate::chat::FOREIGN_SIGNATURE_PREFIX;
 use crate::{
-    chat::{ChatEvent, ChatRequest, ChatResponse, EventSink, Fidelity, Usage},
+    chat::{ChatEvent, ChatRequest, ChatResponse, EventSink, Fidelity, Note, Usage},
     error::Error,
     wire::{Frame, Framing},
 };
@@ -206,6 +207,13 @@ pub trait Front: Debug + Send + Sync + 'static {
 
     /// An encoder for one stream.
     fn encoder(&self, asked: &Asked<'_>) -> Box<dyn EventEncoder>;
+
+    /// What of an event callers of this dialect cannot be told as it was meant, for the report of the answer. The encoders do as
+    /// this says.
+    fn unsaid(&self, event: &ChatEvent) -> Option<Note> {
+        let _ = event;
+        None
+    }
 
     /// The body of an HTTP error. A vendor's own body in this dialect is kept.
     fn encode_error(&self, error: &Error) -> Bytes;

@@ -14,6 +14,7 @@
 //! # let _ = service;
 //! ```
 
+mod losses;
 mod pass;
 mod service;
 mod tools;

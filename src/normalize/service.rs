@@ -12,10 +12,10 @@ use http::StatusCode;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{pass::PassThrough, tools::ToolNames, translate::Translation};
+use super::{losses::Losses, pass::PassThrough, tools::ToolNames, translate::Translation};
 use crate::{
     BoxError,
-    chat::{ChatResponse, Collector, EventSink, Stop, StopReason},
+    chat::{ChatResponse, Collector, EventSink, Fidelity, Stop, StopReason},
     dialect::{Asked, Dialect, Front},
     error::Error,
     request::ModelRequest,
@@ -118,11 +118,13 @@ async fn normalize(
             let mut chat = complete.decode()?;
             names().restore(&mut chat);
             silence(&mut chat, mute);
+            account(front, &chat, &mut response.fidelity);
             whole(dialect, front, &chat, &asked)
         }
         (Reply::Stream(frames), false) => {
             let mut chat = collect(frames, names()).await?;
             silence(&mut chat, mute);
+            account(front, &chat, &mut response.fidelity);
             whole(dialect, front, &chat, &asked)
         }
         (Reply::Stream(frames), true) if mute => {
@@ -131,7 +133,7 @@ async fn normalize(
             told(dialect, front, &chat, &asked)
         }
         (Reply::Stream(frames), true) => {
-            let translation = Translation::of_stream(frames, names(), front.encoder(&asked));
+            let translation = Translation::of_stream(frames, names(), front, &asked);
             Reply::Stream(EventStream::new(dialect, translation))
         }
         (Reply::Complete(complete), true) => {
@@ -146,6 +148,17 @@ async fn normalize(
         response.status = StatusCode::OK;
     }
     Ok(response)
+}
+
+/// Notes what of an answer the caller's dialect has no place for.
+fn account(front: &'static dyn Front, chat: &ChatResponse, report: &mut Fidelity) {
+    let mut sink = EventSink::new();
+    chat.replay(&mut sink);
+    let mut lost = Losses::new(front);
+    while let Some(event) = sink.next_event() {
+        lost.see(&event);
+    }
+    report.merge(lost.report());
 }
 
 /// A stream to its end.
@@ -175,7 +188,7 @@ fn told(
 ) -> Reply {
     let mut sink = EventSink::new();
     chat.replay(&mut sink);
-    let translation = Translation::of_events(sink, front.encoder(asked));
+    let translation = Translation::of_events(sink, front, asked);
     Reply::Stream(EventStream::new(dialect, translation))
 }
 

@@ -3,7 +3,7 @@
 use super::super::{Probe, Probes};
 
 pub(in super::super) const PROBES: Probes = Probes {
-    plain: r#"{"model": "model", "max_tokens": 1000, "messages": [{"role": "user", "content": "hi"}]}"#,
+    plain: r#"{"model": "model", "max_tokens": 20000, "messages": [{"role": "user", "content": "hi"}]}"#,
     features: &[
         Probe {
             feature: "system",
@@ -167,7 +167,7 @@ pub(in super::super) const PROBES: Probes = Probes {
         },
         Probe {
             feature: "thinking.enabled",
-            members: r#"{"max_tokens": 4000, "thinking": {"type": "enabled", "budget_tokens": 2000}}"#,
+            members: r#"{"thinking": {"type": "enabled", "budget_tokens": 2000}}"#,
         },
         Probe {
             feature: "thinking.adaptive",

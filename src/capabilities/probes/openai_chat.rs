@@ -3,7 +3,7 @@
 use super::super::{Probe, Probes};
 
 pub(in super::super) const PROBES: Probes = Probes {
-    plain: r#"{"model": "model", "max_tokens": 1000, "messages": [{"role": "user", "content": "hi"}]}"#,
+    plain: r#"{"model": "model", "max_tokens": 20000, "messages": [{"role": "user", "content": "hi"}]}"#,
     features: &[
         Probe {
             feature: "system",

@@ -3,7 +3,7 @@
 use super::super::{Probe, Probes};
 
 pub(in super::super) const PROBES: Probes = Probes {
-    plain: r#"{"model": "model", "max_output_tokens": 1000, "input": "hi"}"#,
+    plain: r#"{"model": "model", "max_output_tokens": 20000, "input": "hi"}"#,
     features: &[
         Probe {
             feature: "instructions",

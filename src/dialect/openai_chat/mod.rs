@@ -32,9 +32,11 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::{Asked, Dialect, EventDecoder, EventEncoder, Front, Observer, Target, alias::alias};
+use super::{
+    Asked, Dialect, EventDecoder, EventEncoder, Front, Observer, Target, alias::alias, unsaid,
+};
 use crate::{
-    chat::{ChatRequest, ChatResponse, Fidelity, Usage},
+    chat::{Block, ChatEvent, ChatRequest, ChatResponse, Fidelity, Loss, Note, Usage},
     dialect::Call,
     error::Error,
     wire::Frame,
@@ -104,6 +106,24 @@ impl Front for OpenAiChat {
 
     fn encoder(&self, asked: &Asked<'_>) -> Box<dyn EventEncoder> {
         Box::new(stream::Encoder::new(asked))
+    }
+
+    fn unsaid(&self, event: &ChatEvent) -> Option<Note> {
+        match event {
+            ChatEvent::BlockStart {
+                block:
+                    Block::Other {
+                        dialect: NAME,
+                        json,
+                    },
+                ..
+            } if stream::part_slot(json).is_none() => Some(unsaid::note(
+                "response.content",
+                Loss::Dropped,
+                "this part has no place in an answer",
+            )),
+            _ => unsaid::foreign_part(event, NAME).or_else(|| unsaid::citation(event, NAME)),
+        }
     }
 
     fn encode_error(&self, error: &Error) -> Bytes {

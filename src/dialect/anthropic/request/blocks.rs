@@ -149,7 +149,11 @@ fn source(value: &Value<'_, '_>) -> Result<Option<Source>, Error> {
         },
         "url" => Source::Url(members.require("url")?.string()?),
         "file" => Source::File(members.require("file_id")?.string()?),
-        "text" => Source::Text(members.require("data")?.string()?),
+        "text" => {
+            // There is no other than plain text.
+            members.take("media_type");
+            Source::Text(members.require("data")?.string()?)
+        }
         "content" => Source::Parts(content(&members.require("content")?)?),
         _ => {
             members.forget();
