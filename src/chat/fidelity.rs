@@ -52,6 +52,8 @@ pub struct Note {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Loss {
+    /// Said, or seen to, by other means to the same effect.
+    Mapped,
     /// Left out: the vendor has no place for it.
     Dropped,
     /// Said in another way, or with another value.
@@ -65,7 +67,7 @@ pub enum Loss {
 impl Loss {
     /// Does the vendor hear less than, or something else than, the caller said? This is what a strict request is refused for.
     ///
-    /// What is filled in and what is mended is not: the caller had left it open, or had said something no vendor of the dialect
+    /// What is seen to by other means, what is filled in and what is mended is not: the caller had left it open, or had said something no vendor of the dialect
     /// takes, and nothing that was said is lost.
     pub const fn changes_meaning(self) -> bool {
         matches!(self, Self::Dropped | Self::Changed)
@@ -74,6 +76,7 @@ impl Loss {
     /// A stable name, for headers and logs.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Mapped => "mapped",
             Self::Dropped => "dropped",
             Self::Changed => "approximated",
             Self::Defaulted => "defaulted",
@@ -92,7 +95,7 @@ impl Fidelity {
     pub(crate) fn of_unread(paths: Vec<String>) -> Self {
         let mut this = Self::new();
         for path in paths {
-            this.dropped(path, "a conversation has no place for this member");
+            this.dropped(path, "a conversation has no place for it");
         }
         this
     }
@@ -104,6 +107,11 @@ impl Fidelity {
             loss,
             why: why.into(),
         });
+    }
+
+    /// Notes that `path` was seen to by other means.
+    pub fn mapped(&mut self, path: impl fmt::Display, why: impl Into<Cow<'static, str>>) {
+        self.note(path, Loss::Mapped, why);
     }
 
     /// Notes that `path` was left out.
@@ -160,7 +168,7 @@ impl Fidelity {
 
     /// Did everything arrive as it was meant?
     pub fn is_exact(&self) -> bool {
-        self.notes.is_empty()
+        self.notes.iter().all(|note| note.loss == Loss::Mapped)
     }
 }
 

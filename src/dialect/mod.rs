@@ -13,6 +13,7 @@ pub mod openai_responses;
 mod alias;
 mod call;
 mod classify;
+mod labels;
 mod pairs;
 mod quirks;
 mod rate_windows;

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use super::route::Form;
 use crate::{
     Body,
-    chat::Fidelity,
+    chat::{Fidelity, Loss},
     dialect::Dialect,
     error::{Error, ErrorKind},
     response::Served,
@@ -106,7 +106,8 @@ pub(super) fn tell(headers: &mut HeaderMap, served: &Served) {
 /// Adds what could not be carried, e.g. `seed=dropped, temperature=approximated`; nothing if all was.
 pub(super) fn tell_losses(headers: &mut HeaderMap, fidelity: &Fidelity) {
     const MOST: usize = 16;
-    let notes = fidelity.notes();
+    let notes = fidelity.notes().iter();
+    let notes: Vec<_> = notes.filter(|note| note.loss != Loss::Mapped).collect();
     if notes.is_empty() {
         return;
     }

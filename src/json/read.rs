@@ -136,6 +136,19 @@ impl<'a, 'p> Value<'a, 'p> {
         self.raw.into()
     }
 
+    /// Tells that this value is not read, or not as it was meant.
+    pub(crate) fn lost(&self) {
+        self.lost_member("");
+    }
+
+    /// The same of a member of it that stands deeper in.
+    pub(crate) fn lost_member(&self, name: &str) {
+        if let Some(Ok(mut unread)) = self.path.unread().map(RefCell::try_borrow_mut) {
+            let dot = if name.is_empty() { "" } else { "." };
+            unread.push(format!("{}{dot}{name}", self.path));
+        }
+    }
+
     pub(crate) fn path(&self) -> &Path<'p> {
         &self.path
     }

@@ -49,10 +49,11 @@ pub(super) fn prepare(
                     fidelity = report;
                     body
                 }
-                None => chat_body(&request.payload, dialect, &target, &mut fidelity)?,
+                None => chat_body(&request.payload, dialect, &target, &mut fidelity)
+                    .map_err(Error::with_unsent)?,
             };
             let mode = request.fidelity.unwrap_or(deployment.fidelity);
-            dialect::check(mode, &fidelity, dialect.name())?;
+            dialect::check(mode, &fidelity, dialect.name()).map_err(Error::with_unsent)?;
             (Method::POST, Some(dialect), body, provider.path(&call))
         }
         Operation::Proxy { method, path } => (

@@ -32,7 +32,7 @@ pub fn translate(
     let front = payload.dialect().map_or("", Dialect::name);
     match written {
         Ok(body) => {
-            if !noted.is_exact() {
+            if !noted.notes().is_empty() {
                 let places = Places::of(front, payload.bytes(), chat);
                 noted = noted.relocated(|path| places.find(path));
             }

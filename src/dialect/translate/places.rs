@@ -39,6 +39,27 @@ const NAMES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "reasoning.budget",
+        &[
+            "thinking.budget_tokens",
+            "reasoning.max_tokens",
+            "thinking_budget",
+            "generationConfig.thinkingConfig.thinkingBudget",
+            "generation_config.thinking_config.thinking_budget",
+        ],
+    ),
+    (
+        "response_format.name",
+        &["response_format.json_schema.name", "text.format.name"],
+    ),
+    (
+        "response_format.description",
+        &[
+            "response_format.json_schema.description",
+            "text.format.description",
+        ],
+    ),
+    (
         "max_tokens",
         &[
             "max_completion_tokens",
@@ -128,6 +149,32 @@ const NAMES: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// What a member of a part is called elsewhere.
+const MEMBERS: &[(&str, &[&str])] = &[
+    (
+        ".title",
+        &[
+            ".file.filename",
+            ".filename",
+            ".document_name",
+            ".inlineData.displayName",
+            ".inline_data.display_name",
+        ],
+    ),
+    (".detail", &[".image_url.detail"]),
+    (".citations", &[".annotations"]),
+    (
+        ".arguments",
+        &[
+            ".function.arguments",
+            ".custom.input",
+            ".input",
+            ".functionCall.args",
+        ],
+    ),
+    (".cache_control", &[".prompt_cache_breakpoint"]),
+];
+
 impl<'c> Places<'c> {
     pub(super) fn of(front: &'c str, body: &[u8], chat: &'c ChatRequest) -> Self {
         let body = serde_json::from_slice(body).unwrap_or_default();
@@ -164,8 +211,14 @@ impl<'c> Places<'c> {
         if path == "system[0]" {
             return self.find("messages[0].content[0]");
         }
+        if path == "user" && self.front == "openai-responses" && self.exists("safety_identifier") {
+            return "safety_identifier".to_owned();
+        }
         // Wherever the thinking is asked for.
+        let asked = self.chat.reasoning.as_ref();
+        let by_budget = asked.is_some_and(|r| r.effort.is_none() && r.budget.is_some());
         let wanted = match path {
+            "reasoning" | "reasoning_effort" if by_budget => "reasoning.budget",
             "reasoning" | "reasoning.effort" => "reasoning_effort",
             path => path,
         };
@@ -193,9 +246,20 @@ impl<'c> Places<'c> {
             });
         };
         Some(match message.parts.get(part) {
-            Some(part) => format!("{part}{tail}"),
+            Some(part) => self.inside(part, tail),
             None => message.path.clone(),
         })
+    }
+
+    /// A member of a part, by the caller's name for it.
+    fn inside(&self, part: &str, tail: &str) -> String {
+        let known = MEMBERS.iter().find(|(canonical, _)| *canonical == tail);
+        let names = known.map_or(&[][..], |(_, names)| names);
+        std::iter::once(&tail)
+            .chain(names)
+            .map(|name| format!("{part}{name}"))
+            .find(|path| self.exists(path))
+            .unwrap_or_else(|| part.to_owned())
     }
 
     fn tool(&self, path: &str) -> Option<String> {
@@ -375,9 +439,12 @@ fn turns(
             }
         }
     }
-    // Parts that were read as one, or not at all, leave the others without a number to go by.
+    // Parts that were read as one, or not at all, leave the others without a number to go by; so do signatures, which are read as
+    // thoughts of their own.
     for (message, read) in out.iter_mut().zip(&chat.messages) {
-        if message.parts.len() != read.content.len() {
+        let signed = look_up(body, &message.path)
+            .is_some_and(|turn| items(turn, parts).iter().any(is_signed));
+        if signed || message.parts.len() != read.content.len() {
             message.parts.clear();
         }
     }
@@ -400,6 +467,12 @@ fn is_result(part: &Value) -> bool {
 
 fn is_response(part: &Value) -> bool {
     part.get("functionResponse").is_some() || part.get("function_response").is_some()
+}
+
+/// A signature beside anything but a thought.
+fn is_signed(part: &Value) -> bool {
+    let has = |name: &str| part.get(name).is_some();
+    !has("thought") && (has("thoughtSignature") || has("thought_signature"))
 }
 
 /// Items, of which those of the same speaker in a row have become one message.

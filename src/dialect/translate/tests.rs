@@ -39,7 +39,7 @@ fn losses_are_told_by_the_callers_own_paths() {
                 {"type":"image_url","image_url":{"url":"https://e.example/a.png","detail":"low"}}]}]}"#.to_owned(),
             &Anthropic as &dyn Dialect,
             claude,
-            vec!["messages[0].name=dropped", "messages[0].content[1]=dropped", "messages[0].content[0].unheard=dropped"],
+            vec!["messages[0].name=dropped", "messages[0].content[1].image_url.detail=dropped", "messages[0].content[0].unheard=dropped"],
         ),
         (
             &OpenAiChat,

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     Json,
     chat::{ChatRequest, Content, Fidelity, ResponseFormat, Role, Source},
-    dialect::Target,
+    dialect::{Target, labels},
     error::{Error, ErrorKind},
     json::{self, ObjectWriter},
 };
@@ -214,7 +214,13 @@ fn format(
             ));
             None
         }
-        ResponseFormat::JsonSchema { schema, .. } if able.formats => {
+        ResponseFormat::JsonSchema {
+            schema,
+            name,
+            description,
+            ..
+        } if able.formats => {
+            labels::schema(name.as_deref(), description.as_deref(), report);
             let schema = if request.dialect == Some(NAME) {
                 schema.clone()
             } else {
@@ -226,7 +232,13 @@ fn format(
                 o.field("type", "json_schema").field("schema", &schema);
             }))
         }
-        ResponseFormat::JsonSchema { schema, .. } => {
+        ResponseFormat::JsonSchema {
+            schema,
+            name,
+            description,
+            ..
+        } => {
+            labels::schema(name.as_deref(), description.as_deref(), report);
             report.changed(
                 "response_format",
                 "this model enforces no schema: the system prompt asks for it",

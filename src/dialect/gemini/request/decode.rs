@@ -134,8 +134,13 @@ fn read_function(function: &Value<'_, '_>) -> Result<Tool, Error> {
     );
     let own = members.take("parameters");
     let schema = match (schema, own) {
-        (Some(schema), _) => Some(schema.json()),
-        (None, Some(own)) => Some(super::super::schema_read::json_schema(&own.json())),
+        (Some(schema), own) => {
+            if let Some(own) = own {
+                own.lost();
+            }
+            Some(schema.json())
+        }
+        (None, Some(own)) => Some(decode_config::own_schema(&own)),
         (None, None) => None,
     };
     Ok(Tool {

@@ -33,8 +33,9 @@ fn conversation(root: &Value<'_, '_>) -> Result<ChatRequest, Error> {
     request.tool_choice = decode_tools::choice(&mut o)?;
     request.parallel_tool_calls = read(o.take("parallel_tool_calls"), |v| v.bool())?;
 
-    let older = read(o.take("max_tokens"), |v| v.u64())?;
-    request.max_tokens = read(o.take("max_completion_tokens"), |v| v.u64())?.or(older);
+    let older = o.take("max_tokens");
+    let newer = o.take("max_completion_tokens");
+    request.max_tokens = read(one_of(newer, older), |v| v.u64())?;
     request.temperature = read(o.take("temperature"), |v| v.f64())?;
     request.top_p = read(o.take("top_p"), |v| v.f64())?;
     request.top_k = top_k(&mut o)?;
@@ -48,8 +49,8 @@ fn conversation(root: &Value<'_, '_>) -> Result<ChatRequest, Error> {
 
     request.reasoning = reasoning(&mut o)?;
     request.response_format = read(o.take("response_format"), |v| response_format(&v))?;
-    let newer = read(o.take("safety_identifier"), |v| v.string())?;
-    request.user = read(o.take("user"), |v| v.string())?.or(newer);
+    let newer = o.take("safety_identifier");
+    request.user = read(one_of(o.take("user"), newer), |v| v.string())?;
     request.cache_key = read(o.take("prompt_cache_key"), |v| v.string())?;
     request.cache = read(o.take("cache_control"), |v| cache_marker(&v))?;
     request.service_tier = read(o.take("service_tier"), |v| v.string())?;
@@ -70,6 +71,26 @@ pub(in crate::dialect) fn read<'a, 'p, T>(
     read: impl FnOnce(Value<'a, 'p>) -> Result<T, Error>,
 ) -> Result<Option<T>, Error> {
     value.map(read).transpose()
+}
+
+/// The first of two members that say the same; of the other nobody hears.
+pub(in crate::dialect) fn one_of<'a, 'p>(
+    first: Option<Value<'a, 'p>>,
+    second: Option<Value<'a, 'p>>,
+) -> Option<Value<'a, 'p>> {
+    if let (Some(_), Some(second)) = (&first, &second) {
+        second.lost();
+    }
+    first.or(second)
+}
+
+/// The level of that name; of one that only its vendor knows nobody hears.
+pub(in crate::dialect) fn effort(value: &Value<'_, '_>) -> Result<Option<Effort>, Error> {
+    let found = Effort::from_name(&value.str()?);
+    if found.is_none() {
+        value.lost();
+    }
+    Ok(found)
 }
 
 /// `cache_control`, or OpenAI's own `prompt_cache_breakpoint`.
@@ -104,13 +125,13 @@ fn reasoning(o: &mut Object<'_, '_>) -> Result<Option<Reasoning>, Error> {
     let mut raw: Vec<(&'static str, Json)> = Vec::new();
     if let Some(value) = o.take("reasoning_effort") {
         // Some vendors have levels of their own, e.g. "default".
-        found.effort = Effort::from_name(&value.str()?);
+        found.effort = effort(&value)?;
         raw.push(("reasoning_effort", value.json()));
     }
     if let Some(value) = o.take("reasoning") {
         let mut inner = value.object()?;
-        let effort = read(inner.take("effort"), |v| v.string())?;
-        found.effort = effort.and_then(|e| Effort::from_name(&e)).or(found.effort);
+        let level = read(inner.take("effort"), |v| effort(&v))?.flatten();
+        found.effort = level.or(found.effort);
         found.budget = read(inner.take("max_tokens"), |v| v.u64())?;
         found.enabled = read(inner.take("enabled"), |v| v.bool())?;
         found.show = read(inner.take("exclude"), |v| v.bool())?.map(|hide| !hide);
