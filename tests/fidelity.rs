@@ -102,7 +102,7 @@ async fn strict_names_the_field_in_every_dialect_and_asks_nobody() {
         (
             "/v1/messages",
             format!(
-                r#"{{"model":"open","max_tokens":9,"stop_sequences":["x"],"messages":{hello}}}"#
+                r#"{{"model":"open","max_tokens":99,"stop_sequences":["x"],"messages":{hello}}}"#
             ),
             "stop_sequences",
             "/error/message",

@@ -13,6 +13,9 @@ pub struct IngressLayer {
     pub(super) settings: Arc<Settings>,
 }
 
+/// Tells which dialects the vendors of a model speak.
+pub(super) type Dialects = Arc<dyn Fn(&str) -> Vec<&'static str> + Send + Sync>;
+
 /// What one gateway's door is set to.
 #[derive(Clone)]
 pub(super) struct Settings {
@@ -20,7 +23,7 @@ pub(super) struct Settings {
     pub(super) heartbeat: Option<Duration>,
     pub(super) timeout: Option<Duration>,
     pub(super) models: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
-    pub(super) dialects: Arc<dyn Fn(&str) -> Vec<&'static str> + Send + Sync>,
+    pub(super) dialects: Dialects,
 }
 
 impl IngressLayer {

@@ -103,20 +103,28 @@ pub(super) fn tell(headers: &mut HeaderMap, served: &Served) {
     headers.insert(ATTEMPTS, HeaderValue::from(served.attempts));
 }
 
-/// Adds what could not be carried, e.g. `seed=dropped, temperature=approximated`; nothing if all was.
+/// Adds what could not be carried.
 pub(super) fn tell_losses(headers: &mut HeaderMap, fidelity: &Fidelity) {
+    if let Some(value) = losses(fidelity).and_then(|text| HeaderValue::from_str(&text).ok()) {
+        headers.insert(LOSSY, value);
+    }
+}
+
+/// What could not be carried, e.g. `seed=dropped, temperature=approximated`; nothing if all was.
+pub(super) fn losses(fidelity: &Fidelity) -> Option<String> {
     const MOST: usize = 16;
+    const LONGEST: usize = 120;
     let notes = fidelity.notes().iter();
     let notes: Vec<_> = notes.filter(|note| note.loss != Loss::Mapped).collect();
     if notes.is_empty() {
-        return;
+        return None;
     }
     let mut text = String::new();
     for note in notes.iter().take(MOST) {
         let comma = if text.is_empty() { "" } else { ", " };
         text.push_str(comma);
         // A path may hold a name of the caller's, which may hold anything.
-        text.extend(note.path.chars().map(|c| {
+        text.extend(note.path.chars().take(LONGEST).map(|c| {
             if c.is_ascii_graphic() && c != ',' {
                 c
             } else {
@@ -129,9 +137,7 @@ pub(super) fn tell_losses(headers: &mut HeaderMap, fidelity: &Fidelity) {
     if notes.len() > MOST {
         text.push_str(", ...");
     }
-    if let Ok(value) = HeaderValue::from_str(&text) {
-        headers.insert(LOSSY, value);
-    }
+    Some(text)
 }
 
 #[cfg(test)]

@@ -173,9 +173,10 @@ where
     let first = log.start.elapsed();
     let served = response.served.clone();
     let status = response.status.as_u16();
+    let lossy = reply::losses(&response.fidelity);
     let span = tracing::Span::current();
     response.reply = response.reply.on_end(move |outcome| {
-        span.in_scope(|| log.done(&served, status, first, &outcome));
+        span.in_scope(|| log.done(&served, status, first, lossy.as_deref(), &outcome));
     });
     Ok(response)
 }
@@ -349,7 +350,14 @@ struct Log {
 }
 
 impl Log {
-    fn done(&self, served: &Served, status: u16, first: std::time::Duration, outcome: &Outcome) {
+    fn done(
+        &self,
+        served: &Served,
+        status: u16,
+        first: std::time::Duration,
+        lossy: Option<&str>,
+        outcome: &Outcome,
+    ) {
         let usage = outcome.usage().unwrap_or_default();
         let (ending, kind) = match outcome {
             Outcome::Completed { .. } => ("completed", None),
@@ -369,6 +377,7 @@ impl Log {
             total_ms = self.start.elapsed().as_millis() as u64,
             input_tokens = usage.total_input(),
             output_tokens = usage.total_output(),
+            lossy,
             ending,
             kind,
             "served"

@@ -303,6 +303,9 @@ impl<'a, 'p> Object<'a, 'p> {
     }
 }
 
+/// How many members that nobody took are told: a body of nothing else is not worth a list of them all.
+const MOST_UNREAD: usize = 256;
+
 impl Drop for Object<'_, '_> {
     /// What nobody took is lost here: it is told.
     fn drop(&mut self) {
@@ -317,6 +320,9 @@ impl Drop for Object<'_, '_> {
             return;
         };
         for (name, raw) in &self.members {
+            if unread.len() >= MOST_UNREAD {
+                return;
+            }
             if !matches!(raw.get(), "null" | "[]" | "{}" | "\"\"") {
                 unread.push(self.path.member(name).to_string());
             }

@@ -47,6 +47,10 @@ pub(in super::super) const PROBES: Probes = Probes {
         },
         Probe {
             feature: "content.file.data",
+            members: r#"{"messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}, {"type": "file", "file": {"file_data": "data:application/pdf;base64,aGk="}}]}]}"#,
+        },
+        Probe {
+            feature: "content.file.filename",
             members: r#"{"messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}, {"type": "file", "file": {"file_data": "data:application/pdf;base64,aGk=", "filename": "a.pdf"}}]}]}"#,
         },
         Probe {
@@ -103,7 +107,7 @@ pub(in super::super) const PROBES: Probes = Probes {
         },
         Probe {
             feature: "max_completion_tokens",
-            members: r#"{"max_completion_tokens": 2000}"#,
+            members: r#"{"max_tokens": null, "max_completion_tokens": 2000}"#,
         },
         Probe {
             feature: "temperature",

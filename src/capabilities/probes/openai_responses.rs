@@ -39,6 +39,10 @@ pub(in super::super) const PROBES: Probes = Probes {
         },
         Probe {
             feature: "content.file.data",
+            members: r#"{"input": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}, {"type": "input_file", "file_data": "data:application/pdf;base64,aGk="}]}]}"#,
+        },
+        Probe {
+            feature: "content.file.filename",
             members: r#"{"input": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}, {"type": "input_file", "file_data": "data:application/pdf;base64,aGk=", "filename": "a.pdf"}]}]}"#,
         },
         Probe {

@@ -47,7 +47,7 @@ fn losses_are_told_by_the_callers_own_paths() {
                 {{"id":"1","type":"function","function":{{"name":"t","arguments":"no"}}}}]}}]}}"#),
             &Gemini,
             flash,
-            vec!["messages[0].tool_calls[0].arguments=repaired", "messages[0]=repaired"],
+            vec!["messages[0].tool_calls[0].function.arguments=repaired", "messages[0]=repaired"],
         ),
         (
             &OpenAiChat,

@@ -78,7 +78,9 @@ pub(in crate::dialect) fn one_of<'a, 'p>(
     first: Option<Value<'a, 'p>>,
     second: Option<Value<'a, 'p>>,
 ) -> Option<Value<'a, 'p>> {
-    if let (Some(_), Some(second)) = (&first, &second) {
+    if let (Some(first), Some(second)) = (&first, &second)
+        && first.text() != second.text()
+    {
         second.lost();
     }
     first.or(second)
