@@ -36,6 +36,7 @@ mod macros;
 
 mod body;
 mod budget;
+pub mod capabilities;
 pub mod chat;
 #[cfg(feature = "reqwest")]
 #[cfg_attr(docsrs, doc(cfg(feature = "reqwest")))]

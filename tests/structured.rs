@@ -127,7 +127,12 @@ async fn an_old_claude_answers_by_a_forced_tool_and_every_caller_reads_text() {
                 let got = told(&text);
                 assert_eq!(got, (want.to_owned(), finish.to_owned()), "{front} {text}");
                 let lost = format!("{headers:?}");
-                assert!(lost.contains("response_format"), "{lost}");
+                let field = match front {
+                    "responses" => "text.format=",
+                    "gemini" => "generationConfig.response",
+                    _ => "response_format",
+                };
+                assert!(lost.contains(field), "{lost}");
             }
         }
     }

@@ -11,9 +11,10 @@ use http::HeaderMap;
 
 use super::kinds::BedrockConfig;
 use crate::{
+    chat::FidelityMode,
     credential::Secret,
-    provider::aws::KeySource,
     media::MediaOptions,
+    provider::aws::KeySource,
     upstream::{Limits, Timeouts},
 };
 
@@ -212,6 +213,8 @@ pub struct PoolConfig {
     pub cooldown: Duration,
     /// How long a request may wait for the soonest account; not at all.
     pub wait: Duration,
+    /// What to do with a request that a vendor cannot be told all of; it is sent as well as can be.
+    pub fidelity: FidelityMode,
     /// The models to try next, in order.
     pub fallbacks: Vec<String>,
 }
@@ -330,6 +333,7 @@ impl PoolConfig {
             balance: BalanceKind::default(),
             cooldown: Duration::from_secs(60),
             wait: Duration::ZERO,
+            fidelity: FidelityMode::default(),
             fallbacks: Vec::new(),
         }
     }

@@ -12,6 +12,7 @@ use super::{
     },
     value::{format_duration, format_share, format_size},
 };
+use crate::chat::FidelityMode;
 use crate::provider::aws::KeySource;
 
 impl Config {
@@ -168,6 +169,9 @@ fn write_pool(f: &mut Formatter<'_>, pool: &PoolConfig) -> fmt::Result {
         format_duration(pool.cooldown),
         or_off((!pool.wait.is_zero()).then_some(pool.wait)),
     )?;
+    if pool.fidelity != FidelityMode::default() {
+        write!(f, ", {}", pool.fidelity.as_str())?;
+    }
     if !pool.fallbacks.is_empty() {
         write!(f, ", then {}", pool.fallbacks.join(", "))?;
     }

@@ -14,8 +14,8 @@ use super::{
 };
 
 const KEYS: [&str; 11] = [
-    "kind", "base_url", "bridge", "region", "api", "betas", "headers", "health", "proxy", "timeouts",
-    "accounts",
+    "kind", "base_url", "bridge", "region", "api", "betas", "headers", "health", "proxy",
+    "timeouts", "accounts",
 ];
 
 /// Kinds that are planned.

@@ -1,7 +1,7 @@
 //! The stack that a configuration describes.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     convert::Infallible,
     fmt,
     future::Future,
@@ -26,9 +26,11 @@ use crate::{
     SseNormalizeLayer, Upstream,
     client::{Client, ClientOptions},
     dialect::Bridge,
+    error::ErrorKind,
     failover::Chains,
     ingress::Closing,
     media::MediaFetcher,
+    operation::Operation,
     pool::{Fastest, Headroom, LeastBusy, Pool, Pools, RoundRobin, Sticky, Vendor, Weighted},
     provider::{Compatible, Provider, aws::AmbientKeys, preset},
     retry::RetryPolicy,
@@ -57,7 +59,7 @@ impl Gateway {
     /// Builds the whole stack, with a client of its own for each proxy.
     ///
     /// # Errors
-    /// If a client cannot be set up; everything else was checked when the configuration was read.
+    /// If a client cannot be set up, or a model's vendor offers no conversations; everything else was checked when the configuration was read.
     pub fn new(config: &Config) -> Result<Self, Error> {
         let (pools, closing) = (Pools::new(), Closing::new());
         let graph = Graph::new(config, &pools, &closing)?;
@@ -147,6 +149,7 @@ impl Graph {
         for ModelConfig { name, target } in &config.models {
             match target {
                 Target::Pool(pool) => {
+                    check_speaks(name, pool, &providers)?;
                     pools = pools.pool(name.as_str(), build_pool(pool, &providers));
                     let fallbacks = pool.fallbacks.iter().map(String::as_str);
                     chains = chains.chain(name.as_str(), fallbacks);
@@ -282,7 +285,10 @@ fn egress(index: usize) -> String {
 }
 
 fn build_pool(config: &PoolConfig, providers: &HashMap<&str, Parts>) -> Pool {
-    let mut pool = Pool::new().cooldown(config.cooldown).wait(config.wait);
+    let mut pool = Pool::new()
+        .cooldown(config.cooldown)
+        .wait(config.wait)
+        .fidelity(config.fidelity);
     pool = match config.balance {
         BalanceKind::Weighted => pool.balance(Weighted::new()),
         BalanceKind::RoundRobin => pool.balance(RoundRobin::new()),
@@ -328,6 +334,41 @@ fn build_vendor(config: &DeploymentConfig, parts: &Parts) -> Vendor {
     vendor
 }
 
+/// The models that each split chooses among.
+fn shares(config: &Config) -> HashMap<String, Vec<String>> {
+    let splits = config
+        .models
+        .iter()
+        .filter_map(|model| match &model.target {
+            Target::Split { shares, .. } => {
+                let models = shares.iter().map(|(name, _)| name.clone());
+                Some((model.name.clone(), models.collect()))
+            }
+            Target::Pool(_) => None,
+        });
+    splits.collect()
+}
+
+/// Every vendor of a pool has to speak some dialect of conversations: whatever callers speak can be put into any of them
+/// (what a vendor has no place for is lost or refused call by call, and told), but not into none.
+fn check_speaks(
+    name: &str,
+    pool: &PoolConfig,
+    providers: &HashMap<&str, Parts>,
+) -> Result<(), Error> {
+    for deployment in &pool.deployments {
+        let parts = providers.get(deployment.provider.as_str());
+        if parts.is_some_and(|parts| parts.provider.dialect(&Operation::Chat).is_none()) {
+            let message = format!(
+                "models.{name}: the provider `{}` offers no conversations, so that no caller could be served; name another provider",
+                deployment.provider
+            );
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+    }
+    Ok(())
+}
+
 fn stack(
     config: &Config,
     pools: &Pools,
@@ -346,6 +387,7 @@ fn stack(
         .filter(|model| matches!(model.target, Target::Split { .. }))
         .map(|model| model.name.clone())
         .collect();
+    let (spoken, shared) = (pools.clone(), shares(config));
     let ingress = IngressLayer::new()
         .body_limit(config.server.body_limit)
         .heartbeat(config.server.heartbeat)
@@ -356,6 +398,13 @@ fn stack(
             all.extend(splits.iter().cloned());
             all.sort();
             all
+        })
+        .dialects(move |model| match shared.get(model) {
+            None => spoken.dialects(model),
+            Some(models) => {
+                let each = models.iter().flat_map(|model| spoken.dialects(model));
+                each.collect::<BTreeSet<_>>().into_iter().collect()
+            }
         });
     let service = ServiceBuilder::new()
         .layer(ingress)

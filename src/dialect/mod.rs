@@ -6,8 +6,8 @@
 //! ([`EventStream`](crate::response::EventStream)) does, once for all.
 
 pub mod anthropic;
-pub mod cohere;
 pub mod bedrock;
+pub mod cohere;
 pub mod gemini;
 pub mod openai_chat;
 pub mod openai_completions;
@@ -16,15 +16,18 @@ pub mod openai_responses;
 mod alias;
 mod call;
 mod classify;
+mod counter;
 mod distinct;
 mod forget;
-mod counter;
+mod labels;
 mod pairs;
 mod quirks;
 mod rate_windows;
 mod retry_after;
 mod rpc_details;
 pub(crate) mod structured;
+mod translate;
+mod unsaid;
 
 use std::{borrow::Cow, collections::VecDeque, fmt::Debug};
 
@@ -38,11 +41,12 @@ pub use self::{
     quirks::{Bridge, Formats, Quirks, ReasoningField, ToolIds},
     rate_windows::{RateWindow, RateWindows, Resource},
     retry_after::retry_after,
+    translate::{check, translate},
 };
 pub(crate) use self::{classify::has_error, retry_after::rfc3339};
 pub(crate) use crate::chat::FOREIGN_SIGNATURE_PREFIX;
 use crate::{
-    chat::{ChatEvent, ChatRequest, ChatResponse, EventSink, Fidelity, Usage},
+    chat::{ChatEvent, ChatRequest, ChatResponse, EventSink, Fidelity, Note, Usage},
     error::Error,
     media::MediaKind,
     wire::{Frame, Framing},
@@ -245,6 +249,13 @@ pub trait Front: Debug + Send + Sync + 'static {
 
     /// An encoder for one stream.
     fn encoder(&self, asked: &Asked<'_>) -> Box<dyn EventEncoder>;
+
+    /// What of an event callers of this dialect cannot be told as it was meant, for the report of the answer. The encoders do as
+    /// this says.
+    fn unsaid(&self, event: &ChatEvent) -> Option<Note> {
+        let _ = event;
+        None
+    }
 
     /// The body of an HTTP error. A vendor's own body in this dialect is kept.
     fn encode_error(&self, error: &Error) -> Bytes;

@@ -13,6 +13,9 @@ pub struct IngressLayer {
     pub(super) settings: Arc<Settings>,
 }
 
+/// Tells which dialects the vendors of a model speak.
+pub(super) type Dialects = Arc<dyn Fn(&str) -> Vec<&'static str> + Send + Sync>;
+
 /// What one gateway's door is set to.
 #[derive(Clone)]
 pub(super) struct Settings {
@@ -21,6 +24,7 @@ pub(super) struct Settings {
     pub(super) timeout: Option<Duration>,
     pub(super) closing: Option<Closing>,
     pub(super) models: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
+    pub(super) dialects: Dialects,
 }
 
 impl IngressLayer {
@@ -33,6 +37,7 @@ impl IngressLayer {
                 timeout: Some(Duration::from_secs(600)),
                 closing: None,
                 models: Arc::new(Vec::new),
+                dialects: Arc::new(|_| Vec::new()),
             }),
         }
     }
@@ -64,6 +69,16 @@ impl IngressLayer {
     /// Where the list of models comes from. It is asked at every `GET /models`.
     pub fn models(mut self, models: impl Fn() -> Vec<String> + Send + Sync + 'static) -> Self {
         self.edit().models = Arc::new(models);
+        self
+    }
+
+    /// Which dialects the vendors of a model speak, by their names. It is asked at every `GET /capabilities`, for each of the
+    /// [`models`](Self::models).
+    pub fn dialects(
+        mut self,
+        dialects: impl Fn(&str) -> Vec<&'static str> + Send + Sync + 'static,
+    ) -> Self {
+        self.edit().dialects = Arc::new(dialects);
         self
     }
 

@@ -10,11 +10,15 @@
 //! | `POST /models/{model}:generateContent`, `…:streamGenerateContent` | Google's Gemini; the stream is one JSON list unless `?alt=sse` is there |
 //! | `POST /models/{model}/chat/completions`, `…/messages`, `…/responses` | the same, the model named in the path |
 //! | `GET /models`, `GET /models/{model}` | the models of [`IngressLayer::models`], in the dialect of the asker |
+//! | `GET /capabilities` | what each vendor dialect can be told of each front dialect, see [`capabilities`](crate::capabilities) |
 //! | `HEAD /`, `HEAD /api/hello` | nothing: some clients ask whether anybody is there |
 //! | any method, `/{model}/{*path}` | any other endpoint of the chosen account, passed through; a `/` in the model's name is written `%2F` |
 //!
 //! Errors come in the dialect of the route, with a message that names the field. A body that is too large, malformed or without a
 //! model never goes further. A caller's key tells callers apart ([`Caller`](crate::request::Caller)) and is never passed on.
+//!
+//! A caller may ask for all or nothing with `x-trunkline-fidelity: strict`: a request that the vendor cannot be told all of is then
+//! refused, naming the field. Otherwise the answer's `x-trunkline-lossy` tells what was lost.
 //!
 //! While a vendor is silent, a streaming caller hears heartbeats; should the first be due before the vendor has begun, the
 //! response headers go out then, and a failure is told in the stream.

@@ -9,6 +9,7 @@ use http_body_util::BodyExt;
 
 use super::{layer::Settings, route::Route};
 use crate::{
+    chat::FidelityMode,
     dialect::{Dialect, gemini::Gemini},
     error::{Error, ErrorKind},
     request::{Caller, ModelRequest, Operation, Payload},
@@ -46,13 +47,14 @@ where
             };
             ModelRequest::new(model, operation, Payload::opaque(bytes, content_type))
         }
-        Route::Greeting | Route::Models | Route::Model(_) => {
+        Route::Greeting | Route::Capabilities | Route::Models | Route::Model(_) => {
             return Err(Error::new(ErrorKind::NotFound, "this is not a call"));
         }
     };
     request.headers = Arc::new(passed_on(&parts.headers));
     request.caller = caller(parts);
     request.affinity = affinity(&parts.headers);
+    request.fidelity = fidelity(&parts.headers)?;
     if let Some(timeout) = settings.timeout {
         request = request.with_timeout(timeout);
     }
@@ -180,6 +182,22 @@ fn is_passed_on(name: &HeaderName) -> bool {
             | "tracestate"
             | "x-codex-turn-state"
     )
+}
+
+/// What to do about what cannot be carried, if the caller says so.
+fn fidelity(headers: &HeaderMap) -> Result<Option<FidelityMode>, Error> {
+    const NAME: &str = "x-trunkline-fidelity";
+    let Some(value) = headers.get(NAME) else {
+        return Ok(None);
+    };
+    let text = String::from_utf8_lossy(value.as_bytes());
+    match FidelityMode::from_name(&text.trim().to_ascii_lowercase()) {
+        Some(mode) => Ok(Some(mode)),
+        None => Err(Error::invalid(
+            NAME,
+            format!("the header `{NAME}` must be `strict` or `lenient`, not {text:?}"),
+        )),
+    }
 }
 
 /// The session, by the first header that names one.

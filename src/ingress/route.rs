@@ -32,6 +32,8 @@ pub(super) enum Route {
     Greeting,
     /// A conversation whose path says the model and whether it is streamed.
     Generate { model: String, stream: Option<Form> },
+    /// What can be carried where.
+    Capabilities,
     /// The list of models.
     Models,
     /// One model.
@@ -118,6 +120,7 @@ pub(super) fn route(method: &Method, uri: &Uri) -> Result<Route, (Error, Option<
         "/responses" => return chat(&OpenAiResponses, None),
         "/messages/count_tokens" => return count(&Anthropic, None),
         "/responses/input_tokens" => return count(&OpenAiResponses, None),
+        "/capabilities" => return only(Method::GET, "GET", Route::Capabilities),
         "/models" => return only(Method::GET, "GET", Route::Models),
         _ => {}
     }

@@ -25,7 +25,7 @@ use super::{
     route::{Form, Route, asker, route},
 };
 use crate::{
-    Body, BoxError,
+    Body, BoxError, capabilities,
     dialect::{Dialect, Front, gemini::Gemini},
     error::{Error, ErrorKind},
     request::{ModelRequest, Operation},
@@ -119,6 +119,13 @@ where
         Route::Generate { .. } => &Gemini,
         _ => asker(&parts.headers, &parts.uri),
     };
+    if matches!(route, Route::Capabilities) {
+        let names = (settings.models)();
+        let served = names
+            .iter()
+            .map(|name| (name.as_str(), (settings.dialects)(name)));
+        return reply::json(http::StatusCode::OK, capabilities::json(served));
+    }
     if let Some(response) = models(&route, dialect, settings) {
         return response;
     }
@@ -186,9 +193,10 @@ where
     let first = log.start.elapsed();
     let served = response.served.clone();
     let status = response.status.as_u16();
+    let lossy = reply::losses(&response.fidelity);
     let span = tracing::Span::current();
     response.reply = response.reply.on_end(move |outcome| {
-        span.in_scope(|| log.done(&served, status, first, &outcome));
+        span.in_scope(|| log.done(&served, status, first, lossy.as_deref(), &outcome));
     });
     Ok(response)
 }
@@ -366,7 +374,14 @@ struct Log {
 }
 
 impl Log {
-    fn done(&self, served: &Served, status: u16, first: std::time::Duration, outcome: &Outcome) {
+    fn done(
+        &self,
+        served: &Served,
+        status: u16,
+        first: std::time::Duration,
+        lossy: Option<&str>,
+        outcome: &Outcome,
+    ) {
         let usage = outcome.usage().unwrap_or_default();
         let (ending, kind) = match outcome {
             Outcome::Completed { .. } => ("completed", None),
@@ -386,6 +401,7 @@ impl Log {
             total_ms = self.start.elapsed().as_millis() as u64,
             input_tokens = usage.total_input(),
             output_tokens = usage.total_output(),
+            lossy,
             ending,
             kind,
             "served"

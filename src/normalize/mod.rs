@@ -15,6 +15,7 @@
 //! ```
 
 mod format;
+mod losses;
 mod pass;
 mod service;
 mod tools;

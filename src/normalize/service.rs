@@ -12,10 +12,10 @@ use http::StatusCode;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{pass::PassThrough, tools::ToolNames, translate::Translation};
+use super::{losses::Losses, pass::PassThrough, tools::ToolNames, translate::Translation};
 use crate::{
     BoxError,
-    chat::{ChatResponse, Collector, EventSink, Stop, StopReason},
+    chat::{ChatResponse, Collector, EventSink, Fidelity, Stop, StopReason},
     dialect::{Asked, Dialect, Front},
     error::{Error, ErrorKind},
     request::{ModelRequest, Operation},
@@ -122,11 +122,13 @@ async fn normalize(
             let mut chat = complete.decode()?;
             names().restore(&mut chat);
             silence(&mut chat, mute);
+            account(front, &chat, &mut response.fidelity);
             whole(dialect, front, &chat, &asked)
         }
         (Reply::Stream(frames), false) => {
             let mut chat = collect(frames, names()).await?;
             silence(&mut chat, mute);
+            account(front, &chat, &mut response.fidelity);
             whole(dialect, front, &chat, &asked)
         }
         (Reply::Stream(frames), true) if mute => {
@@ -135,7 +137,7 @@ async fn normalize(
             told(dialect, front, &chat, &asked)
         }
         (Reply::Stream(frames), true) => {
-            let translation = Translation::of_stream(frames, names(), front.encoder(&asked));
+            let translation = Translation::of_stream(frames, names(), front, &asked);
             Reply::Stream(EventStream::new(dialect, translation))
         }
         (Reply::Complete(complete), true) => {
@@ -173,6 +175,17 @@ fn counted(dialect: &'static dyn Dialect, reply: Reply) -> Result<Reply, Error> 
     }
 }
 
+/// Notes what of an answer the caller's dialect has no place for.
+fn account(front: &'static dyn Front, chat: &ChatResponse, report: &mut Fidelity) {
+    let mut sink = EventSink::new();
+    chat.replay(&mut sink);
+    let mut lost = Losses::new(front);
+    while let Some(event) = sink.next_event() {
+        lost.see(&event);
+    }
+    report.merge(lost.report());
+}
+
 /// A stream to its end.
 async fn collect(frames: EventStream, mut names: ToolNames) -> Result<ChatResponse, Error> {
     let mut events = frames.into_events();
@@ -200,7 +213,7 @@ fn told(
 ) -> Reply {
     let mut sink = EventSink::new();
     chat.replay(&mut sink);
-    let translation = Translation::of_events(sink, front.encoder(asked));
+    let translation = Translation::of_events(sink, front, asked);
     Reply::Stream(EventStream::new(dialect, translation))
 }
 

@@ -1,12 +1,12 @@
 //! All pools of a gateway.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
 use super::{AccountStatus, Pool, Rng, cooldown::Rules, table::Table};
-use crate::{error::Error, tokens::Learned};
+use crate::{error::Error, operation::Operation, tokens::Learned};
 
 /// Pools by model. Clones share everything. See the [module docs](crate::pool).
 #[derive(Clone)]
@@ -68,6 +68,18 @@ impl Pools {
     /// Is there a pool for this model, by name or by pattern?
     pub fn contains(&self, model: &str) -> bool {
         self.0.table.load().find(model).is_some()
+    }
+
+    /// The names of the dialects that the vendors of this model speak, sorted; none if nobody serves it.
+    pub fn dialects(&self, model: &str) -> Vec<&'static str> {
+        let table = self.0.table.load();
+        let Some(found) = table.find(model) else {
+            return Vec::new();
+        };
+        let vendors = found.route.pool.vendors.iter();
+        let spoken = vendors.filter_map(|vendor| vendor.provider.dialect(&Operation::Chat));
+        let names: BTreeSet<&'static str> = spoken.map(|dialect| dialect.name()).collect();
+        names.into_iter().collect()
     }
 
     /// Every account, by vendor and name.

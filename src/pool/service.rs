@@ -116,6 +116,9 @@ where
             Err(error) => ours(error),
         };
         lease.failed(&error);
+        if error.kind() == ErrorKind::Unsupported && error.is_unsent() {
+            request.budget.give_back();
+        }
         // A layer between here and the vendor does not know who was called.
         let error = match error.served() {
             Some(_) => error,

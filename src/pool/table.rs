@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{Pool, Vendor, account::AccountState, vendor::Member};
-use crate::{pattern::Pattern, upstream::Deployment};
+use crate::{chat::FidelityMode, pattern::Pattern, upstream::Deployment};
 
 /// All pools as of some moment, and the state of all their accounts.
 #[derive(Clone, Debug, Default)]
@@ -171,7 +171,14 @@ impl Route {
                     })
                     .clone();
                 if vendor.enabled && member.enabled && !member.is_closed() {
-                    lines.push(Line::new(vendor, index, member, place, state));
+                    lines.push(Line::new(
+                        vendor,
+                        index,
+                        member,
+                        place,
+                        state,
+                        pool.fidelity,
+                    ));
                 }
             }
         }
@@ -194,6 +201,7 @@ impl Line {
         member: &Member,
         place: usize,
         state: Arc<AccountState>,
+        fidelity: FidelityMode,
     ) -> Self {
         let mut deployment = Deployment::new(
             vendor.provider.clone(),
@@ -203,6 +211,7 @@ impl Line {
         .with_timeouts(vendor.timeouts);
         deployment.context_window = vendor.context_window;
         deployment.max_output = vendor.max_output;
+        deployment.fidelity = fidelity;
         Self {
             vendor: index,
             place,

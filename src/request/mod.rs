@@ -9,7 +9,10 @@ use http::{Extensions, HeaderMap};
 
 pub use self::payload::Payload;
 pub use crate::operation::Operation;
-use crate::{budget::CallBudget, chat::ChatRequest};
+use crate::{
+    budget::CallBudget,
+    chat::{ChatRequest, FidelityMode},
+};
 
 /// One call for a model, before anybody has decided who serves it. Cloning shares everything.
 #[derive(Clone, Debug)]
@@ -28,6 +31,9 @@ pub struct ModelRequest {
     /// Names the session the call belongs to, for pools that keep sessions at one account
     /// ([`Sticky`](crate::pool::Sticky)). None: they look at the body.
     pub affinity: Option<Arc<str>>,
+    /// What to do if the vendor cannot be told all of it. None: what the model's deployment says
+    /// ([`Deployment::fidelity`](crate::upstream::Deployment)).
+    pub fidelity: Option<FidelityMode>,
     /// What this call may spend: time and attempts, shared by all layers and all clones.
     pub budget: CallBudget,
     /// The user's own data. No layer of this crate reads or writes it.
@@ -44,6 +50,7 @@ impl ModelRequest {
             headers: Arc::default(),
             caller: Caller::default(),
             affinity: None,
+            fidelity: None,
             budget: CallBudget::new(),
             extensions: Extensions::new(),
         }
@@ -60,6 +67,13 @@ impl ModelRequest {
     #[must_use]
     pub fn with_model(mut self, model: impl Into<Arc<str>>) -> Self {
         self.model = model.into();
+        self
+    }
+
+    /// What to do if the vendor cannot be told all of it.
+    #[must_use]
+    pub const fn with_fidelity(mut self, mode: FidelityMode) -> Self {
+        self.fidelity = Some(mode);
         self
     }
 

@@ -2,7 +2,10 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use crate::{credential::Credentials, provider::Provider, request::ModelRequest, response::Served};
+use crate::{
+    chat::FidelityMode, credential::Credentials, provider::Provider, request::ModelRequest,
+    response::Served,
+};
 
 /// A call bound to one deployment.
 #[derive(Clone, Debug)]
@@ -60,6 +63,8 @@ pub struct Deployment {
     pub max_output: Option<u64>,
     /// How long to wait for what.
     pub timeouts: Timeouts,
+    /// What to do with a request that the vendor cannot be told all of, unless the request says so itself.
+    pub fidelity: FidelityMode,
 }
 
 impl Deployment {
@@ -76,6 +81,7 @@ impl Deployment {
             context_window: None,
             max_output: None,
             timeouts: Timeouts::default(),
+            fidelity: FidelityMode::default(),
         }
     }
 
@@ -97,6 +103,13 @@ impl Deployment {
     #[must_use]
     pub const fn with_timeouts(mut self, timeouts: Timeouts) -> Self {
         self.timeouts = timeouts;
+        self
+    }
+
+    /// What to do with a request that the vendor cannot be told all of.
+    #[must_use]
+    pub const fn with_fidelity(mut self, mode: FidelityMode) -> Self {
+        self.fidelity = mode;
         self
     }
 

@@ -7,7 +7,7 @@ use super::Attempt;
 use crate::{
     Body, Secret,
     chat::{ChatRequest, Fidelity},
-    dialect::{Call, Dialect, Formats, Quirks, Target, structured},
+    dialect::{self, Call, Dialect, Formats, Quirks, Target, structured},
     error::{Error, ErrorKind},
     json::{ObjectWriter, Value},
     origin,
@@ -64,9 +64,10 @@ pub(super) fn prepare(
                 None => {
                     let chat = match inlined {
                         Some(chat) => chat,
-                        None => request.payload.chat()?,
+                        None => request.payload.chat().map_err(Error::with_unsent)?,
                     };
-                    dialect.encode_request(chat, &target, &mut fidelity)?
+                    dialect::translate(&request.payload, chat, dialect, &target, &mut fidelity)
+                        .map_err(Error::with_unsent)?
                 }
             };
             let body = match target.quirks.edits() && !again {
@@ -77,6 +78,8 @@ pub(super) fn prepare(
                 true => body,
                 false => origin::settle(body, dialect, deployment, &mut fidelity),
             };
+            let mode = request.fidelity.unwrap_or(deployment.fidelity);
+            dialect::check(mode, &fidelity, dialect.name()).map_err(Error::with_unsent)?;
             (Method::POST, Some(dialect), body, provider.path(&call))
         }
         Operation::CountTokens => {

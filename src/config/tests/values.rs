@@ -214,6 +214,14 @@ fn pools_lead_somewhere() {
         "did you mean `least-busy`?",
     );
     wrong(
+        &with_models("  a: { deployments: [acme], fidelity: strickt }"),
+        "4: models.a.fidelity: `strickt` is no fidelity; did you mean `strict`?; known are lenient, strict",
+    );
+    wrong(
+        &with_models("  a: { split: { b: 1 }, fidelity: strict }\n  b: [acme]"),
+        "`fidelity` belongs to the models that the split names",
+    );
+    wrong(
         &with_models("  'a*b*': acme"),
         "4: models.a*b*: a model's name may have one `*`",
     );

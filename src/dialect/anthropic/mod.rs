@@ -25,9 +25,10 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::{
     Asked, Counter, Dialect, EventDecoder, EventEncoder, Front, Observer, Target, alias::alias,
+    unsaid,
 };
 use crate::{
-    chat::{ChatRequest, ChatResponse, Fidelity, Usage},
+    chat::{ChatEvent, ChatRequest, ChatResponse, Fidelity, Note, Usage},
     dialect::Call,
     error::Error,
     json,
@@ -144,6 +145,12 @@ impl Front for Anthropic {
 
     fn encoder(&self, asked: &Asked<'_>) -> Box<dyn EventEncoder> {
         Box::new(stream::Encoder::new(asked))
+    }
+
+    fn unsaid(&self, event: &ChatEvent) -> Option<Note> {
+        unsaid::foreign_part(event, NAME)
+            .or_else(|| unsaid::citation(event, NAME))
+            .or_else(|| unsaid::logprobs(event))
     }
 
     fn encode_error(&self, error: &Error) -> Bytes {

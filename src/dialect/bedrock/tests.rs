@@ -282,7 +282,7 @@ fn e24_e39_e40_turns_alternate() {
         body["messages"][0]["content"][1]["text"],
         "<system-reminder>s</system-reminder>"
     );
-    assert_eq!(notes, ["changed messages[1]"]);
+    assert_eq!(notes, ["approximated messages[1]"]);
 }
 
 #[test]
@@ -381,7 +381,7 @@ fn files_inside_results_go_where_the_model_takes_them() {
         body["messages"][2]["content"][2]["document"].is_object(),
         "{body}"
     );
-    assert_eq!(notes[0], "changed messages[2].content[0]");
+    assert_eq!(notes[0], "approximated messages[2].content[0]");
 }
 
 #[test]
@@ -457,7 +457,7 @@ fn tool_choice_in_all_its_forms() {
     );
     let (body, notes) = openai(SONNET, &called, &format!(r#"{tools},"tool_choice":"none""#));
     assert_eq!(body["toolConfig"]["toolChoice"], json!({"auto": {}}));
-    assert_eq!(notes, ["changed tool_choice"]);
+    assert_eq!(notes, ["approximated tool_choice"]);
     let (body, _) = openai(
         SONNET,
         HI,
@@ -660,7 +660,7 @@ fn e59_families_think_in_their_own_words() {
     assert_eq!(
         notes,
         [
-            "changed tool_choice",
+            "approximated tool_choice",
             "dropped temperature",
             "dropped top_p",
             "dropped top_k"
@@ -683,7 +683,7 @@ fn e58_settings() {
         body["additionalModelRequestFields"],
         json!({"inferenceConfig": {"topK": 3}})
     );
-    assert_eq!(notes, ["changed temperature", "dropped stop"]);
+    assert_eq!(notes, ["approximated temperature", "dropped stop"]);
     let (body, _) = anthropic(SONNET, HI, r#","top_k":3,"stop_sequences":["a"]"#);
     assert_eq!(body["additionalModelRequestFields"], json!({"top_k": 3}));
     assert_eq!(
@@ -746,9 +746,9 @@ fn shapes_of_answers() {
             .unwrap()
             .contains("JSON schema")
     );
-    assert_eq!(notes, ["changed response_format"]);
+    assert_eq!(notes, ["approximated response_format"]);
     let (_, notes) = openai(SONNET, HI, r#","response_format":{"type":"json_object"}"#);
-    assert_eq!(notes, ["changed response_format"]);
+    assert_eq!(notes, ["approximated response_format"]);
     let strict = r#","tools":[{"type":"function","function":{"name":"f","strict":true,"parameters":{"type":"object","properties":{},"additionalProperties":false}}}]"#;
     assert_eq!(
         openai(SONNET, HI, strict).0["toolConfig"]["tools"][0]["toolSpec"]["strict"],

@@ -30,10 +30,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
     Asked, Conversation, Counter, Dialect, EventDecoder, EventEncoder, Front, Observer, Quirks,
-    Target, alias::alias,
+    Target, alias::alias, unsaid,
 };
 use crate::{
-    chat::{ChatRequest, ChatResponse, Fidelity, Usage},
+    chat::{Block, ChatEvent, ChatRequest, ChatResponse, Fidelity, Note, Usage},
     dialect::Call,
     error::Error,
     media::MediaKind,
@@ -149,6 +149,22 @@ impl Front for Gemini {
 
     fn encoder(&self, asked: &Asked<'_>) -> Box<dyn EventEncoder> {
         Box::new(stream::Encoder::new(asked))
+    }
+
+    fn unsaid(&self, event: &ChatEvent) -> Option<Note> {
+        let image = matches!(
+            event,
+            ChatEvent::BlockStart {
+                block: Block::Other { dialect: answer::IMAGES_DIALECT, json },
+                ..
+            } if parts::inline_image(json).is_some()
+        );
+        if image {
+            return None;
+        }
+        unsaid::foreign_part(event, NAME)
+            .or_else(|| unsaid::citation(event, NAME))
+            .or_else(|| unsaid::logprobs(event))
     }
 
     fn encode_error(&self, error: &Error) -> Bytes {

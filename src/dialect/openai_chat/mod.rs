@@ -34,9 +34,14 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::{Asked, Dialect, EventDecoder, EventEncoder, Front, Observer, Target, alias::alias};
+use super::{
+    Asked, Dialect, EventDecoder, EventEncoder, Front, Observer, Target, alias::alias, unsaid,
+};
 use crate::{
-    chat::{ChatRequest, ChatResponse, Effort, Fidelity, Tool, ToolKind, Usage},
+    chat::{
+        Block, ChatEvent, ChatRequest, ChatResponse, Effort, Fidelity, Loss, Note, Tool, ToolKind,
+        Usage,
+    },
     dialect::{Call, Quirks},
     error::Error,
     media::MediaKind,
@@ -149,6 +154,24 @@ impl Front for OpenAiChat {
 
     fn encoder(&self, asked: &Asked<'_>) -> Box<dyn EventEncoder> {
         Box::new(stream::Encoder::new(asked))
+    }
+
+    fn unsaid(&self, event: &ChatEvent) -> Option<Note> {
+        match event {
+            ChatEvent::BlockStart {
+                block:
+                    Block::Other {
+                        dialect: NAME,
+                        json,
+                    },
+                ..
+            } if stream::part_slot(json).is_none() => Some(unsaid::note(
+                "response.content",
+                Loss::Dropped,
+                "this part has no place in an answer",
+            )),
+            _ => unsaid::foreign_part(event, NAME).or_else(|| unsaid::citation(event, NAME)),
+        }
     }
 
     fn encode_error(&self, error: &Error) -> Bytes {

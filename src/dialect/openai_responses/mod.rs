@@ -40,10 +40,10 @@ use bytes::Bytes;
 
 use super::{
     Asked, Conversation, Counter, Dialect, EventDecoder, EventEncoder, Front, Observer, Target,
-    alias::alias, openai_chat,
+    alias::alias, openai_chat, unsaid,
 };
 use crate::{
-    chat::{ChatRequest, ChatResponse, Fidelity, Usage},
+    chat::{ChatEvent, ChatRequest, ChatResponse, Fidelity, Note, Usage},
     dialect::Call,
     error::Error,
     operation::Operation,
@@ -145,6 +145,10 @@ impl Front for OpenAiResponses {
 
     fn encoder(&self, asked: &Asked<'_>) -> Box<dyn EventEncoder> {
         Box::new(stream::Encoder::new(asked))
+    }
+
+    fn unsaid(&self, event: &ChatEvent) -> Option<Note> {
+        unsaid::foreign_part(event, NAME).or_else(|| unsaid::citation(event, NAME))
     }
 
     fn encode_error(&self, error: &Error) -> Bytes {

@@ -1,5 +1,7 @@
 //! A caller's request, read.
 
+use std::cell::RefCell;
+
 use super::{
     super::NAME,
     blocks,
@@ -8,8 +10,8 @@ use super::{
 use crate::{
     Extra,
     chat::{
-        CacheMarker, ChatRequest, Content, Effort, Message, Reasoning, ResponseFormat, Role, Tool,
-        ToolChoice, ToolKind,
+        CacheMarker, ChatRequest, Content, Effort, Fidelity, Message, Reasoning, ResponseFormat,
+        Role, Tool, ToolChoice, ToolKind,
     },
     error::Error,
     json::{Object, Value},
@@ -26,7 +28,13 @@ pub(in super::super) fn decode_counted(body: &[u8]) -> Result<ChatRequest, Error
 }
 
 fn read(body: &[u8], answered: bool) -> Result<ChatRequest, Error> {
-    let root = Value::root(body)?;
+    let unread = RefCell::default();
+    let mut request = conversation(&Value::accounted(body, &unread)?, answered)?;
+    request.unread = Fidelity::of_unread(unread.into_inner());
+    Ok(request)
+}
+
+fn conversation(root: &Value<'_, '_>, answered: bool) -> Result<ChatRequest, Error> {
     let mut members = root.object()?;
     let mut request = ChatRequest::new(members.require("model")?.string()?, Vec::new());
     request.dialect = Some(NAME);
@@ -106,6 +114,8 @@ pub(super) fn cache(members: &mut Object<'_, '_>) -> Result<Option<CacheMarker>,
         return Ok(None);
     }
     let mut inner = value.object()?;
+    // There is one kind of them: its name says no more than that it is there.
+    inner.take("type");
     let ttl = inner.take("ttl").map(|v| v.string()).transpose()?;
     Ok(Some(CacheMarker::new(ttl)))
 }
@@ -147,6 +157,7 @@ fn read_tool(tool: &Value<'_, '_>) -> Result<Tool, Error> {
     let kind = members.take("type").map(|v| v.string()).transpose()?;
     if let Some(kind) = kind.filter(|kind| kind != "custom") {
         let name = members.take("name").map(|v| v.string()).transpose()?;
+        members.forget();
         return Ok(Tool {
             name: name.unwrap_or(kind),
             description: None,

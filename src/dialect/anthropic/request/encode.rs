@@ -19,7 +19,7 @@ use super::{
 use crate::{
     Json,
     chat::{ChatRequest, Content, Fidelity, ResponseFormat, Role, Source},
-    dialect::{Target, structured},
+    dialect::{Target, labels, structured},
     error::{Error, ErrorKind},
     json::{self, ObjectWriter},
 };
@@ -221,7 +221,13 @@ fn format(
 ) -> Option<Json> {
     match request.response_format.as_ref()? {
         ResponseFormat::Text => None,
-        ResponseFormat::JsonSchema { schema, .. } if able.formats => {
+        ResponseFormat::JsonSchema {
+            schema,
+            name,
+            description,
+            ..
+        } if able.formats => {
+            labels::schema(name.as_deref(), description.as_deref(), report);
             let schema = if request.dialect == Some(NAME) {
                 schema.clone()
             } else {
@@ -234,6 +240,12 @@ fn format(
             }))
         }
         format => {
+            if let ResponseFormat::JsonSchema {
+                name, description, ..
+            } = format
+            {
+                labels::schema(name.as_deref(), description.as_deref(), report);
+            }
             report.changed(
                 "response_format",
                 match format {

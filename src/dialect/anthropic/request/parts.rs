@@ -55,7 +55,10 @@ pub(super) fn block<'a>(
                 .map(|(_, json)| Cow::Borrowed(json))
                 .collect();
             if own.len() < citations.len() {
-                report.dropped(at, "the vendor takes back only its own citations");
+                report.dropped(
+                    format_args!("{at}.citations"),
+                    "the vendor takes back only its own citations",
+                );
             }
             Some(Block::Text {
                 text: text.as_str().into(),
@@ -88,7 +91,16 @@ pub(super) fn block<'a>(
             source: image(media, at)?,
             cache_control: {
                 if media.detail.is_some() {
-                    report.dropped(at, "the vendor has no levels of detail");
+                    report.dropped(
+                        format_args!("{at}.detail"),
+                        "the vendor has no levels of detail",
+                    );
+                }
+                if media.title.is_some() {
+                    report.dropped(
+                        format_args!("{at}.title"),
+                        "the vendor has no titles of images",
+                    );
                 }
                 breakpoint(media.cache.as_ref(), at, report)
             },

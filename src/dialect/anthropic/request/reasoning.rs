@@ -38,7 +38,16 @@ impl Mode {
         Ok(Self {
             kind: members.require("type")?.string()?,
             budget: members.take("budget_tokens").map(|v| v.u64()).transpose()?,
-            display: members.take("display").map(|v| v.string()).transpose()?,
+            display: members
+                .take("display")
+                .map(|v| {
+                    let display = v.string()?;
+                    if !matches!(display.as_str(), "summarized" | "omitted") {
+                        v.lost();
+                    }
+                    Ok::<_, Error>(display)
+                })
+                .transpose()?,
         })
     }
 }
@@ -111,6 +120,16 @@ pub(in crate::dialect) fn plan(
         return Plan::default();
     }
 
+    if asked.effort.is_some() && asked.budget.is_some() && !own_words {
+        report.changed(
+            "reasoning.budget",
+            "beside a level it counts only where the model takes both",
+        );
+        report.changed(
+            "reasoning.effort",
+            "beside a budget it counts only where the model takes both",
+        );
+    }
     let mut plan = Plan::default();
     if let (Some(mode), Some(raw)) = (mode.filter(|mode| fits(mode, able, max_tokens)), raw) {
         plan.on = asked.enabled == Some(true);

@@ -444,7 +444,7 @@ fn case_18_only_allowed_tools_and_those_in_use() {
     assert_eq!(member(&body, "tool_choice"), r#"{"type":"any"}"#);
     let (body, notes) = tools(true);
     assert!(body.contains(r#""name":"y","description""#) && !body.contains(r#""name":"z""#));
-    assert_eq!(notes, ["Changed tools[1]"]);
+    assert_eq!(notes, ["Changed tools[1]", "Mapped tools[2]"]);
 }
 
 #[test]

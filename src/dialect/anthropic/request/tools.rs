@@ -93,6 +93,12 @@ pub(super) fn tools<'a>(
             "tools",
             "the conversation calls tools that the request does not describe",
         );
+        if request.extra.get("web_search_options").is_some() {
+            report.dropped(
+                "web_search_options",
+                "the tools of the conversation are told instead, to be called no more",
+            );
+        }
         return used.into_iter().map(minimal).collect();
     }
     let used: HashSet<&str> = used.into_iter().collect();
@@ -102,6 +108,10 @@ pub(super) fn tools<'a>(
         let name = tool.name.as_str();
         if allowed.as_ref().is_some_and(|names| !names.contains(name)) {
             if !used.contains(name) {
+                report.mapped(
+                    format_args!("tools[{i}]"),
+                    "a tool that is not allowed is not told",
+                );
                 continue;
             }
             report.changed(

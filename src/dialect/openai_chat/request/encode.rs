@@ -116,6 +116,10 @@ impl Writer<'_> {
             }
             return level;
         }
+        if asked.budget.is_some() && (!details || asked.effort.is_some()) {
+            self.report
+                .changed("reasoning.budget", "a level is told instead");
+        }
         if details {
             self.reasoning_object(asked, level, o);
             return level;

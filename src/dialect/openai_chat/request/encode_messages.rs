@@ -219,8 +219,16 @@ fn assistant(w: &mut Writer<'_>, at: usize, message: &Message) -> Json {
         let path = format!("messages[{at}].content[{j}]");
         match part {
             Content::Text {
-                text: more, cache, ..
+                text: more,
+                cache,
+                citations,
             } => {
+                if !citations.is_empty() {
+                    w.report.dropped(
+                        format_args!("{path}.citations"),
+                        "this dialect takes no citations back",
+                    );
+                }
                 if cache.is_some() {
                     w.no_cache();
                 }

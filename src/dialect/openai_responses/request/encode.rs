@@ -113,6 +113,10 @@ impl Writer<'_> {
             o.field("reasoning", raw);
             return level;
         }
+        if asked.budget.is_some() {
+            self.report
+                .changed("reasoning.budget", "a level is told instead");
+        }
         let taken = match level.map(|level| (level, self.model.effort(level))) {
             // A level built in process is meant, whatever the model's name tells.
             Some((level, None)) if self.request.dialect.is_none() => Some(level),
