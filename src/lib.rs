@@ -48,6 +48,7 @@ pub mod dialect;
 pub mod error;
 pub mod failover;
 pub mod ingress;
+pub mod issued;
 mod json;
 pub mod normalize;
 mod operation;

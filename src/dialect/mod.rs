@@ -6,9 +6,11 @@
 //! ([`EventStream`](crate::response::EventStream)) does, once for all.
 
 pub mod anthropic;
+pub mod embeddings;
 pub mod gemini;
 pub mod openai_chat;
 pub mod openai_responses;
+pub mod rerank;
 
 mod alias;
 mod call;

@@ -108,6 +108,12 @@
 //! ([`ModelRequest::affinity`](crate::ModelRequest::affinity)), else the body's `prompt_cache_key`, else how the conversation begins: the
 //! first 1 KiB of its system prompt, and of its messages up to the first of the user. Each caller has sessions of its own.
 //!
+//! # Who keeps what
+//!
+//! A call that names what an account issued ([`ModelRequest::pin`](crate::ModelRequest::pin)) goes to that account and to no other; if
+//! it is out, the caller is told when it is back. A call that names neither such a thing nor a model (a new file, a list of batches)
+//! goes to [`Pools::home`].
+//!
 //! All of this lives in one process: two gateways on the same account share its limits without knowing of each other.
 
 mod account;
@@ -115,6 +121,7 @@ mod balance;
 mod breaker;
 mod cooldown;
 mod history;
+mod home;
 mod layer;
 mod lease;
 mod pools;

@@ -14,6 +14,7 @@ use tower_service::Service;
 use super::{
     Pools,
     cooldown::later,
+    home::{self, issuer},
     pools::Shared,
     table::Table,
     walk::{Picked, Walk, shown},
@@ -78,6 +79,7 @@ where
     S::Error: Into<BoxError>,
 {
     let (mut walk, mut picked) = first(shared, &request).await?;
+    let crowded = shared.table().accounts().nth(1).is_some();
     let mut best: Option<Error> = None;
     loop {
         let Picked { lease, deployment } = picked;
@@ -98,6 +100,7 @@ where
         let error = match inner.call(attempt).await {
             Ok(mut response) => {
                 lease.succeeded(&response.windows);
+                response.issuer = issuer(&request, &response, crowded).then_some(lease.state.tag);
                 response.reply = response.reply.on_end(move |outcome| lease.ended(&outcome));
                 return Ok(response);
             }
@@ -172,6 +175,9 @@ fn find<'a>(
     request: &'a ModelRequest,
 ) -> Result<Walk<'a>, Error> {
     let model = &*request.model;
+    if let Some(found) = home::find(table, request)? {
+        return Ok(Walk::new(shared, found, request));
+    }
     let found = table.find(model).ok_or_else(|| {
         let model = shown(model);
         Error::new(

@@ -15,6 +15,8 @@ pub(super) struct Table {
     /// The most specific first.
     patterns: Vec<(Pattern, Arc<Route>)>,
     accounts: BTreeMap<(Arc<str>, Arc<str>), Arc<AccountState>>,
+    /// The providers of calls without a model, the preferred one first.
+    pub(super) home: Arc<[Arc<str>]>,
 }
 
 /// A pool, with the state of its accounts.
@@ -25,7 +27,7 @@ pub(super) struct Route {
 }
 
 /// One account of one vendor that can be picked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Line {
     /// Place of the vendor in the pool.
     pub(super) vendor: usize,
@@ -54,7 +56,7 @@ enum Template {
 pub(super) struct Found<'a> {
     pub(super) route: Arc<Route>,
     pub(super) asked: &'a str,
-    matched: &'a str,
+    pub(super) matched: &'a str,
 }
 
 impl Table {
@@ -65,10 +67,19 @@ impl Table {
         table
     }
 
+    /// The same with another home.
+    pub(super) fn with_home(&self, home: Arc<[Arc<str>]>) -> Self {
+        Self {
+            home,
+            ..self.clone()
+        }
+    }
+
     /// The pools of `other`, with the state that is known here of their accounts.
     pub(super) fn rebuilt_from(&self, other: &Self) -> Self {
         let mut table = Self {
             accounts: self.accounts.clone(),
+            home: other.home.clone(),
             ..Self::default()
         };
         for (name, route) in &other.exact {
@@ -113,6 +124,12 @@ impl Table {
         })
     }
 
+    /// Every route, in no order.
+    pub(super) fn routes(&self) -> impl Iterator<Item = &Arc<Route>> {
+        let patterns = self.patterns.iter().map(|(_, route)| route);
+        self.exact.values().chain(patterns)
+    }
+
     /// Every name that is no pattern, sorted.
     pub(super) fn models(&self) -> Vec<String> {
         let mut names: Vec<_> = self.exact.keys().map(|name| name.to_string()).collect();
@@ -134,10 +151,7 @@ impl Table {
         &'a self,
         state: &'a Arc<AccountState>,
     ) -> impl Iterator<Item = &'a Route> {
-        let patterns = self.patterns.iter().map(|(_, route)| route);
-        self.exact
-            .values()
-            .chain(patterns)
+        self.routes()
             .map(|route| &**route)
             .filter(move |route| {
                 route
@@ -216,6 +230,18 @@ impl Line {
 
     pub(super) fn context_window(&self) -> Option<u64> {
         self.deployment.context_window
+    }
+
+    /// The same line for calls that name no model.
+    pub(super) fn without_model(&self) -> Self {
+        let mut deployment = Deployment::clone(&self.deployment);
+        deployment.model = "".into();
+        deployment.context_window = None;
+        Self {
+            deployment: Arc::new(deployment),
+            template: Template::Fixed,
+            ..self.clone()
+        }
     }
 
     /// The deployment for this call.

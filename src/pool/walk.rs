@@ -348,6 +348,10 @@ fn candidate<'a>(stop: &'a Stop, line: &'a Line, load: &Load) -> Candidate<'a> {
 
 /// About how many tokens the input has: four bytes each.
 fn estimate(payload: &Payload) -> u64 {
+    // Sounds, pictures and files are no tokens by their bytes.
+    if payload.is_form() {
+        return 0;
+    }
     let bytes = match payload.bytes().len() {
         // A typed conversation has no bytes yet; it is decoded already.
         0 => payload.chat().map_or(0, |chat| {

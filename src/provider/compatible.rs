@@ -9,8 +9,13 @@ use crate::dialect::Quirks;
 use crate::{
     credential::Secret,
     dialect::{
-        Dialect, anthropic::Anthropic, gemini::Gemini, openai_chat::OpenAiChat,
+        Call, Dialect,
+        anthropic::Anthropic,
+        embeddings::{EmbeddingDialect, GeminiEmbeddings, OpenAiEmbeddings},
+        gemini::Gemini,
+        openai_chat::OpenAiChat,
         openai_responses::OpenAiResponses,
+        rerank::{JinaRerank, RerankDialect},
     },
     error::Error,
     request::Operation,
@@ -34,6 +39,8 @@ pub struct Compatible {
     auth: Auth,
     headers: HeaderMap,
     quirks: Quirks,
+    embeddings: Option<&'static dyn EmbeddingDialect>,
+    rerank: Option<&'static dyn RerankDialect>,
 }
 
 /// Which header carries the key.
@@ -63,6 +70,8 @@ impl Compatible {
             auth: Auth::Bearer,
             headers: HeaderMap::new(),
             quirks: Quirks::NONE,
+            embeddings: None,
+            rerank: None,
         })
     }
 
@@ -118,6 +127,18 @@ impl Compatible {
         self
     }
 
+    /// How it is asked for embeddings, where that does not follow from its dialect.
+    pub fn embeddings(mut self, dialect: &'static dyn EmbeddingDialect) -> Self {
+        self.embeddings = Some(dialect);
+        self
+    }
+
+    /// How it is asked to order documents, where that does not follow from its dialect.
+    pub fn rerank(mut self, dialect: &'static dyn RerankDialect) -> Self {
+        self.rerank = Some(dialect);
+        self
+    }
+
     /// Another address for the same vendor: a region, a proxy, a test server.
     ///
     /// # Errors
@@ -166,6 +187,21 @@ impl Provider for Compatible {
             Operation::Chat => Some(self.dialect),
             _ => None,
         }
+    }
+
+    fn embeddings(&self, _: &Call<'_>) -> Option<&'static dyn EmbeddingDialect> {
+        self.embeddings.or_else(|| match self.dialect.name() {
+            "openai-chat" | "openai-responses" => Some(&OpenAiEmbeddings as _),
+            "gemini" => Some(&GeminiEmbeddings as _),
+            _ => None,
+        })
+    }
+
+    fn rerank(&self, _: &Call<'_>) -> Option<&'static dyn RerankDialect> {
+        self.rerank.or_else(|| match self.dialect.name() {
+            "openai-chat" | "openai-responses" => Some(&JinaRerank as _),
+            _ => None,
+        })
     }
 
     fn authorize(

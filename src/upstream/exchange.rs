@@ -13,6 +13,7 @@ use super::{
     Attempt,
     prepare::{Prepared, prepare},
     service::transport_error,
+    translated,
     vendor_stream::VendorStream,
 };
 use crate::{
@@ -20,6 +21,7 @@ use crate::{
     dialect::{self, Dialect, RateWindows},
     error::{Error, ErrorKind},
     provider::Provider,
+    request::Operation,
     response::{Complete, EventStream, ModelResponse, Reply, Served},
     wire::Framing,
 };
@@ -34,7 +36,7 @@ pub(super) async fn run<C, B>(
     max_body: usize,
 ) -> Result<ModelResponse, Error>
 where
-    C: Service<http::Request<Body>, Response = http::Response<B>>,
+    C: Service<http::Request<Body>, Response = http::Response<B>> + Clone,
     C::Error: Into<BoxError>,
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
@@ -47,7 +49,18 @@ where
         .secret()
         .await
         .map_err(|error| error.with_served(served.clone()))?;
-    match mending(client, ready, &attempt, &secret, max_body, &served).await {
+    let answered = match attempt.request.operation {
+        Operation::Embeddings(form) => {
+            let call = translated::Called::new(&attempt, &secret, max_body, &served);
+            translated::embeddings(client, ready, &call, form).await
+        }
+        Operation::Rerank => {
+            let call = translated::Called::new(&attempt, &secret, max_body, &served);
+            translated::rerank(client, ready, &call).await
+        }
+        _ => mending(client, ready, &attempt, &secret, max_body, &served).await,
+    };
+    match answered {
         Ok(response) => Ok(response),
         Err(error) => Err(redact(error, &secret).with_served(served)),
     }
@@ -169,14 +182,14 @@ async fn reply(
 }
 
 /// What is left of the time before content.
-struct Clock {
+pub(super) struct Clock {
     until: Option<Instant>,
     code: &'static str,
     what: &'static str,
 }
 
 impl Clock {
-    fn new(attempt: &Attempt, chat: bool) -> Self {
+    pub(super) fn new(attempt: &Attempt, chat: bool) -> Self {
         let deadline = attempt.request.budget.deadline();
         // A whole answer comes after all its tokens: only the call's own deadline limits it.
         let first = attempt
@@ -209,7 +222,7 @@ impl Clock {
         }
     }
 
-    async fn run<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    pub(super) async fn run<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         match self.until {
             None => work.await,
             Some(until) => timeout_at(until, work).await.unwrap_or_else(|_| {
@@ -220,7 +233,7 @@ impl Clock {
 }
 
 /// A status that is no success, with whatever can be had of its body.
-async fn refusal(
+pub(super) async fn refusal(
     provider: &dyn Provider,
     parts: &response::Parts,
     body: Body,
@@ -270,7 +283,7 @@ fn whole(
     Ok(Reply::Complete(complete))
 }
 
-fn not_an_answer(status: StatusCode, what: &str) -> Error {
+pub(super) fn not_an_answer(status: StatusCode, what: &str) -> Error {
     Error::new(
         ErrorKind::Server,
         format!("the vendor answered {} with {what}", status.as_u16()),
@@ -279,7 +292,7 @@ fn not_an_answer(status: StatusCode, what: &str) -> Error {
 }
 
 /// The whole body, up to a limit.
-async fn read(mut body: Body, max: usize) -> Result<Bytes, Error> {
+pub(super) async fn read(mut body: Body, max: usize) -> Result<Bytes, Error> {
     let mut all = BytesMut::new();
     let mut only: Option<Bytes> = None;
     while let Some(frame) = body.frame().await {
@@ -325,7 +338,7 @@ fn is_event_stream(headers: &HeaderMap) -> bool {
 }
 
 /// Nobody asked for a compressed answer, and nobody here reads one.
-fn check_encoding(headers: &HeaderMap) -> Result<(), Error> {
+pub(super) fn check_encoding(headers: &HeaderMap) -> Result<(), Error> {
     match headers.get(header::CONTENT_ENCODING) {
         Some(encoding) if encoding != "identity" => Err(Error::new(
             ErrorKind::Server,

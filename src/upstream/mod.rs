@@ -38,6 +38,7 @@ mod deployment;
 mod exchange;
 mod prepare;
 mod service;
+mod translated;
 mod vendor_stream;
 
 pub use self::{
