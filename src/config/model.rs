@@ -41,6 +41,9 @@ pub struct ServerConfig {
     pub heartbeat: Option<Duration>,
     /// How long running calls may take to end once the server stops; 30 seconds.
     pub drain: Duration,
+    /// The provider of calls that name neither a model nor anything an account has issued, such as uploads and lists of files. `None`
+    /// is the first provider of OpenAI's kind.
+    pub files: Option<String>,
 }
 
 /// `timeouts`. `None` waits for ever.
@@ -336,6 +339,7 @@ impl Default for ServerConfig {
             body_limit: 32 << 20,
             heartbeat: Some(Duration::from_secs(15)),
             drain: Duration::from_secs(30),
+            files: None,
         }
     }
 }

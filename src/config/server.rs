@@ -3,14 +3,14 @@
 use std::{net::SocketAddr, time::Duration};
 
 use super::{
-    model::{RetryConfig, ServerConfig, TimeoutsConfig},
+    model::{ProviderConfig, RetryConfig, ServerConfig, TimeoutsConfig},
     reader::{At, Reader},
     value::format_duration,
 };
 use crate::upstream::Timeouts;
 
 pub(super) fn server(reader: &mut Reader<'_>, at: &At<'_>) -> Option<ServerConfig> {
-    let fields = reader.fields(at, &["listen", "body_limit", "heartbeat", "drain"])?;
+    let fields = reader.fields(at, &["listen", "body_limit", "heartbeat", "drain", "files"])?;
     let usual = ServerConfig::default();
     Some(ServerConfig {
         listen: fields
@@ -25,6 +25,7 @@ pub(super) fn server(reader: &mut Reader<'_>, at: &At<'_>) -> Option<ServerConfi
         drain: fields
             .read(reader, "drain", Reader::duration)
             .unwrap_or(usual.drain),
+        files: fields.read(reader, "files", Reader::text),
     })
 }
 
@@ -109,6 +110,22 @@ pub(super) fn retry(reader: &mut Reader<'_>, at: &At<'_>) -> Option<RetryConfig>
         reader.problem(at, message);
     }
     Some(retry)
+}
+
+/// The provider that `files` names must be there.
+pub(super) fn check_files(
+    reader: &mut Reader<'_>,
+    at: &At<'_>,
+    name: &str,
+    providers: &[ProviderConfig],
+) {
+    let names: Vec<&str> = providers.iter().map(|p| p.name.as_str()).collect();
+    if !names.contains(&name) {
+        // What was written may have come from the environment: it is not repeated.
+        let known = names.join(", ");
+        let message = format!("`files` names no provider; there are {known}");
+        reader.problem_at_key(at, message);
+    }
 }
 
 fn listen(reader: &mut Reader<'_>, at: &At<'_>) -> Option<SocketAddr> {

@@ -73,6 +73,7 @@ impl Gateway {
                 }
             }
         }
+        let pools = pools.home(home(config));
         let service = stack(config, &pools, chains, upstream.clone());
         Ok(Self {
             pools,
@@ -181,6 +182,23 @@ fn proxies(config: &Config) -> Vec<&ProxyUrl> {
         }
     }
     all
+}
+
+/// The providers of calls that name neither a model nor an id: the one that is set, else all of OpenAI's kind, in their order.
+fn home(config: &Config) -> Vec<&str> {
+    if let Some(name) = &config.server.files {
+        return vec![name];
+    }
+    let providers = config.providers.iter();
+    providers
+        .filter(|provider| {
+            matches!(
+                provider.kind,
+                Kind::OpenAiCompatible | Kind::ResponsesCompatible
+            )
+        })
+        .map(|provider| provider.name.as_str())
+        .collect()
 }
 
 /// The name of a proxy's client. The address itself may hold a password, and names are printed.

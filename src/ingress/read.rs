@@ -7,10 +7,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
 use http_body::Body as HttpBody;
 use http_body_util::BodyExt;
 
-use super::{layer::Settings, route::Route};
+use super::{layer::Settings, operations, route::Route};
 use crate::{
     dialect::{Dialect, gemini::Gemini},
     error::{Error, ErrorKind},
+    issued::claim,
     request::{Caller, ModelRequest, Operation, Payload},
 };
 
@@ -32,7 +33,14 @@ where
         _ => collect(parts, body, settings.body_limit).await?,
     };
     let mut request = match route {
-        Route::Chat { dialect, model } => chat(dialect, bytes, model)?,
+        Route::Chat { dialect, model } => {
+            let mut pin = None;
+            let bytes = claim(bytes, true, &mut pin)?;
+            let mut request = chat(dialect, bytes, model)?;
+            request.pin = pin;
+            request
+        }
+        Route::Other { operation, model } => operations::read(operation, model, parts, bytes)?,
         Route::Generate { model, stream } => {
             let payload = Payload::json_in_path(&Gemini, bytes, &*model, stream.is_some())?;
             ModelRequest::new(model, Operation::Chat, payload)

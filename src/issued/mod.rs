@@ -118,9 +118,7 @@ pub fn wrap(id: &str, account: AccountTag) -> String {
 /// The account that issued an id, and the id as that account knows it; none if it carries no account.
 pub fn unwrap(id: &str) -> Option<(AccountTag, String)> {
     let (prefix, rest) = id.split_at(prefix(id));
-    let (digits, rest) = rest
-        .strip_prefix(MARK)?
-        .split_at_checked(AccountTag::LEN)?;
+    let (digits, rest) = rest.strip_prefix(MARK)?.split_at_checked(AccountTag::LEN)?;
     let rest = rest.strip_prefix('_').filter(|rest| !rest.is_empty())?;
     Some((AccountTag::parse(digits)?, format!("{prefix}{rest}")))
 }

@@ -67,7 +67,9 @@ pub(crate) fn strings<'a>(json: &'a [u8], mut visit: impl FnMut(Place<'a>)) {
                     return;
                 }
                 let object = *byte == b'{';
-                if own.is_none() && object && matches!(key, b"metadata" | b"input") {
+                // In a list there are several, which is the conversation itself.
+                let alone = open.last().is_none_or(|open| open.object);
+                if own.is_none() && object && alone && matches!(key, b"metadata" | b"input") {
                     own = Some(open.len());
                 }
                 open.push(Open { object, key });
@@ -121,7 +123,7 @@ mod tests {
 
     #[test]
     fn every_string_has_its_names() {
-        let json = r#" {"id" : "a","l":["b",{"x":"c"},["d"],"e"],"n":1,"o":{"p":{"q":"f\"}"},"r":"g"},"s":"h","metadata":{"id":"no","l":[{"x":"no"}]},"t":"i"}"#;
+        let json = r#" {"id" : "a","l":["b",{"x":"c"},["d"],"e"],"n":1,"o":{"p":{"q":"f\"}"},"r":"g"},"s":"h","metadata":{"id":"no","l":[{"x":"no"}]},"t":"i","input":[{"u":"j","input":{"id":"no"}}]}"#;
         assert_eq!(
             seen(json),
             [
@@ -133,7 +135,8 @@ mod tests {
                 "p>q@3=f\\\"}",
                 "o>r@2=g",
                 ">s@1=h",
-                ">t@1=i"
+                ">t@1=i",
+                "input>u@3=j"
             ]
         );
         assert_eq!(seen(r#"["a",{"b":"c"}]"#), [">@1=a", ">b@2=c"]);

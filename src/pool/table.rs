@@ -151,14 +151,12 @@ impl Table {
         &'a self,
         state: &'a Arc<AccountState>,
     ) -> impl Iterator<Item = &'a Route> {
-        self.routes()
-            .map(|route| &**route)
-            .filter(move |route| {
-                route
-                    .lines
-                    .iter()
-                    .any(|line| Arc::ptr_eq(&line.state, state))
-            })
+        self.routes().map(|route| &**route).filter(move |route| {
+            route
+                .lines
+                .iter()
+                .any(|line| Arc::ptr_eq(&line.state, state))
+        })
     }
 }
 

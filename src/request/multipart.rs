@@ -115,8 +115,8 @@ fn disposition(headers: &[u8]) -> (String, bool) {
     let Some((_, parameters)) = found.and_then(|value| value.split_once(';')) else {
         return (String::new(), false);
     };
-    let file = parameter(parameters, "filename").is_some()
-        || parameter(parameters, "filename*").is_some();
+    let file =
+        parameter(parameters, "filename").is_some() || parameter(parameters, "filename*").is_some();
     (parameter(parameters, "name").unwrap_or_default(), file)
 }
 

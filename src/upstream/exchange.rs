@@ -222,7 +222,10 @@ impl Clock {
         }
     }
 
-    pub(super) async fn run<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    pub(super) async fn run<T>(
+        &self,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
         match self.until {
             None => work.await,
             Some(until) => timeout_at(until, work).await.unwrap_or_else(|_| {

@@ -19,9 +19,7 @@ use crate::{
     chat::{Fidelity, Usage},
     dialect::{
         self, Call, RateWindows,
-        embeddings::{
-            EmbeddingDialect, EmbeddingResponse, encoding_asked, front, in_encoding,
-        },
+        embeddings::{EmbeddingDialect, EmbeddingResponse, encoding_asked, front, in_encoding},
         openai_chat::OpenAiChat,
         rerank::RerankRequest,
     },
@@ -182,10 +180,7 @@ where
         let answer = called.send(client, ready, &path, body).await?;
         let (body, tokens) = match form {
             EmbeddingForm::OpenAi => in_encoding(answer.body.clone(), encoding_asked(asked))?,
-            _ => (
-                answer.body.clone(),
-                vendor.decode(&answer.body)?.tokens,
-            ),
+            _ => (answer.body.clone(), vendor.decode(&answer.body)?.tokens),
         };
         return Ok(called.answered(&answer, body, tokens, Fidelity::new()));
     }
@@ -231,18 +226,20 @@ where
     let clones: Vec<C> = (0..others).map(|_| client.clone()).collect();
     let clients = std::iter::once((client, ready)).chain(clones.into_iter().map(|c| (c, false)));
     let path = &*path;
-    let calls = clients.zip(bodies).map(|((client, ready), (texts, body))| async move {
-        let answer = called.send(client, ready, path, body).await?;
-        let vectors = vendor.decode(&answer.body)?;
-        if vectors.vectors.len() != texts {
-            let message = format!(
-                "the vendor answered {texts} texts with {} vectors",
-                vectors.vectors.len()
-            );
-            return Err(Error::new(ErrorKind::Server, message));
-        }
-        Ok((answer, vectors))
-    });
+    let calls = clients
+        .zip(bodies)
+        .map(|((client, ready), (texts, body))| async move {
+            let answer = called.send(client, ready, path, body).await?;
+            let vectors = vendor.decode(&answer.body)?;
+            if vectors.vectors.len() != texts {
+                let message = format!(
+                    "the vendor answered {texts} texts with {} vectors",
+                    vectors.vectors.len()
+                );
+                return Err(Error::new(ErrorKind::Server, message));
+            }
+            Ok((answer, vectors))
+        });
     let answers: Vec<_> = stream::iter(calls).buffered(AT_ONCE).try_collect().await?;
     let mut last = None;
     let mut parts = Vec::with_capacity(answers.len());
@@ -276,7 +273,10 @@ where
         let path = deployment.provider.path(&called.call());
         let answer = called.send(client, ready, &path, body).await?;
         // What it cost is worth knowing, but not worth failing for.
-        let tokens = vendor.decode(&answer.body).ok().and_then(|read| read.tokens);
+        let tokens = vendor
+            .decode(&answer.body)
+            .ok()
+            .and_then(|read| read.tokens);
         let body = answer.body.clone();
         return Ok(called.answered(&answer, body, tokens, report));
     }

@@ -77,7 +77,10 @@ impl EmbeddingFront for AsOpenAi {
         if inputs.is_empty() {
             return Err(input.error("must not be empty"));
         }
-        let task = task(&mut object, &["input_type", "task_type", "taskType", "task"])?;
+        let task = task(
+            &mut object,
+            &["input_type", "task_type", "taskType", "task"],
+        )?;
         let dimensions = match object.take("dimensions") {
             Some(dimensions) => Some(dimensions.u64()?),
             None => None,

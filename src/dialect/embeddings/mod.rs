@@ -19,7 +19,7 @@ pub use self::{
     titan::TitanEmbeddings,
 };
 pub(crate) use self::{
-    front::{EmbeddingFront, front},
+    front::front,
     openai::{encoding_asked, in_encoding},
 };
 use crate::{chat::Fidelity, error::Error};

@@ -41,7 +41,10 @@ impl EmbeddingDialect for OpenAiEmbeddings {
         report: &mut Fidelity,
     ) -> Result<Bytes, Error> {
         if request.task.is_some() {
-            report.dropped("taskType", "this vendor's vectors are the same for every task");
+            report.dropped(
+                "taskType",
+                "this vendor's vectors are the same for every task",
+            );
         }
         let inputs: Vec<_> = request.inputs.iter().map(Written::of).collect();
         let body = object(|o| {

@@ -237,14 +237,10 @@ mod tests {
             (json!({"query":"q"}), "documents"),
             (json!({"query":"q","documents":[]}), "documents"),
             (json!({"query":"q","documents":["a",7]}), "documents[1]"),
-            (
-                json!({"query":"q","documents":["a"],"top_n":"x"}),
-                "top_n",
-            ),
+            (json!({"query":"q","documents":["a"],"top_n":"x"}), "top_n"),
         ] {
             let body = body.to_string();
-            let error =
-                RerankRequest::decode(body.as_bytes(), &mut Fidelity::new()).unwrap_err();
+            let error = RerankRequest::decode(body.as_bytes(), &mut Fidelity::new()).unwrap_err();
             assert_eq!(error.param(), Some(param), "{body}");
         }
     }

@@ -1,0 +1,150 @@
+//! Ids on their way out: each is told with the account that issued it.
+
+use std::{
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::header;
+use http_body_util::{BodyExt, Limited};
+use memchr::memmem;
+
+use crate::{
+    Body,
+    chat::Usage,
+    error::{Error, ErrorKind},
+    issued::{AccountTag, Wrap, wrap_ids},
+    operation::Operation,
+    request::ModelRequest,
+    response::{EventStream, ModelResponse, Reply},
+    stream::FrameSource,
+    wire::Frame,
+};
+
+/// The largest answer whose ids are looked for: lists and objects are far smaller.
+const MOST: usize = 64 << 20;
+/// The largest answer to a picture's making that may be a task's id in place of the picture.
+const TASK: u64 = 64 << 10;
+
+/// Which ids an answer may hold.
+#[derive(Clone, Debug)]
+pub(super) enum Ids {
+    /// None that lead anywhere.
+    None,
+    /// Those of a conversation in OpenAI's Responses.
+    Conversation,
+    /// Those of what is at this path.
+    Resource(Arc<str>),
+    /// A task's, where it is not done at once.
+    Task,
+}
+
+impl Ids {
+    /// Those in the answer to this call.
+    pub(super) fn of(request: &ModelRequest) -> Self {
+        let dialect = request.payload.dialect();
+        match &request.operation {
+            Operation::Chat if dialect.is_some_and(|d| d.name() == "openai-responses") => {
+                Self::Conversation
+            }
+            Operation::Resource { path, .. } => Self::Resource(path.clone()),
+            Operation::Images(_) => Self::Task,
+            _ => Self::None,
+        }
+    }
+
+    /// The answer as the caller is told it.
+    ///
+    /// # Errors
+    /// If its body breaks off while it is read.
+    pub(super) async fn told(&self, mut response: ModelResponse) -> Result<ModelResponse, Error> {
+        let Some(account) = response.issuer else {
+            return Ok(response);
+        };
+        let which = match self {
+            Self::None => return Ok(response),
+            Self::Conversation => Wrap::Answers,
+            Self::Resource(path) if path.starts_with("/responses/") => Wrap::Answers,
+            Self::Resource(_) | Self::Task => Wrap::All,
+        };
+        response.reply = match response.reply {
+            Reply::Complete(mut complete) => {
+                complete.bytes = wrap_ids(&complete.bytes, account, which);
+                Reply::Complete(complete)
+            }
+            Reply::Stream(stream) => {
+                let dialect = stream.dialect();
+                Reply::Stream(EventStream::new(dialect, Told { stream, account }))
+            }
+            Reply::Opaque(body) if self.is_looked_at(&response.headers) => {
+                let bytes = Limited::new(body, MOST).collect().await.map_err(|source| {
+                    Error::new(
+                        ErrorKind::Server,
+                        "the vendor's answer broke off before its end, or is too large",
+                    )
+                    .with_source(source)
+                })?;
+                // Its length is another, and whatever vouched for its bytes does so no more.
+                response.headers.remove(header::CONTENT_LENGTH);
+                response.headers.remove(header::ETAG);
+                Reply::Opaque(Body::from(wrap_ids(&bytes.to_bytes(), account, which)))
+            }
+            opaque @ Reply::Opaque(_) => opaque,
+        };
+        Ok(response)
+    }
+
+    fn is_looked_at(&self, headers: &http::HeaderMap) -> bool {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let is_json = text(header::CONTENT_TYPE).is_some_and(|kind| {
+            let kind = kind.split(';').next().unwrap_or_default();
+            kind.trim().eq_ignore_ascii_case("application/json")
+        });
+        let is_plain = text(header::CONTENT_ENCODING).is_none_or(|how| how == "identity");
+        let wanted = match self {
+            // What is kept may be JSON itself, which is nobody's to change.
+            Self::Resource(path) => {
+                let path = path.split('?').next().unwrap_or_default();
+                !path.ends_with("/content")
+            }
+            Self::Task => {
+                let length = text(header::CONTENT_LENGTH).and_then(|text| text.parse().ok());
+                length.is_some_and(|length: u64| length <= TASK)
+            }
+            _ => false,
+        };
+        wanted && is_json && is_plain
+    }
+}
+
+/// A stream of answers whose ids are told with their account.
+struct Told {
+    stream: EventStream,
+    account: AccountTag,
+}
+
+impl FrameSource for Told {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, Error>>> {
+        let next = ready!(self.stream.poll_frame(cx));
+        Poll::Ready(next.map(|frame| frame.map(|frame| tell(frame, self.account))))
+    }
+
+    fn usage(&self) -> Option<Usage> {
+        self.stream.usage()
+    }
+}
+
+/// Only the few events that hold the whole answer hold its id.
+fn tell(frame: Frame, account: AccountTag) -> Frame {
+    let holds = memmem::find(frame.data(), b"\"response\"").is_some()
+        || memmem::find(frame.data(), b"\"response_id\"").is_some();
+    if !holds {
+        return frame;
+    }
+    let data: Bytes = wrap_ids(frame.data(), account, Wrap::Answers);
+    if data == *frame.data() {
+        return frame;
+    }
+    Frame::new(frame.name(), data)
+}
