@@ -42,6 +42,7 @@ models:
 
 struct Bed {
     openai: Vendor,
+    claude: Vendor,
     gemini: Vendor,
     native: Vendor,
     gateway: Running,
@@ -62,9 +63,10 @@ async fn bed() -> Bed {
         ("A", servers[3].url("/v1")),
     ];
     let gateway = Running::start(CONFIG, &env).await;
-    let [openai, gemini, native, _] = vendors;
+    let [openai, gemini, native, claude] = vendors;
     Bed {
         openai,
+        claude,
         gemini,
         native,
         gateway,
@@ -461,6 +463,17 @@ async fn pain_p182_p183_a_form_arrives_as_it_was_sent_but_for_the_models_name() 
 
 // ---- what an account keeps
 
+/// An answer that the vendor keeps.
+fn kept(answer: &Answer, stream: bool) -> Answer {
+    let text = String::from_utf8(answer.content().to_vec()).expect("text");
+    let text = text.replace(r#""store":false"#, r#""store":true"#);
+    if stream {
+        Answer::sse([text])
+    } else {
+        Answer::json(200, text)
+    }
+}
+
 /// Files and batches of two accounts, as one vendor keeps them.
 fn keeps_files(vendor: &Vendor) {
     let kept: Mutex<Vec<(String, String)>> = Mutex::default();
@@ -712,7 +725,8 @@ async fn pain_p28_a_stored_answer_is_continued_where_it_is() {
             ));
         }
         let stream = request.field("/stream").as_deref() == Some("true");
-        Some(Script::new().text("Hello.").responses("up", stream))
+        let answer = Script::new().text("Hello.").responses("up", stream);
+        Some(kept(&answer, stream))
     });
     for stream in [false, true] {
         for _ in 0..3 {
@@ -814,10 +828,10 @@ async fn without_anything_that_says_which_account_the_fix_is_named() {
     let vendor = Vendor::new();
     let server = served(&vendor).await;
     let text = r#"
-providers: { a: { kind: anthropic-compatible, base_url: "${A}", accounts: [k] } }
-models: { claude: [a/claude] }
+providers: { g: { kind: gemini-compatible, base_url: "${G}", accounts: [k] } }
+models: { gem: [g/gem] }
 "#;
-    let gateway = Running::start(text, &[("A", server.url("/v1"))]).await;
+    let gateway = Running::start(text, &[("G", server.url("/v1"))]).await;
     let (status, _, body) = whole(client().get(gateway.url("/v1/files"))).await;
     assert_eq!(status, 400);
     for fix in ["?model=", "x-trunkline-model", "server.files"] {
@@ -827,7 +841,76 @@ models: { claude: [a/claude] }
         200,
         r#"{"data":[{"id":"file_1","type":"file"}]}"#,
     ));
-    let (status, _, body) = whole(client().get(gateway.url("/v1/files?model=claude"))).await;
+    let (status, _, body) = whole(client().get(gateway.url("/v1/files?model=gem"))).await;
     assert_eq!(status, 200, "{body}");
     assert!(body.contains("file_tl1_"), "{body}");
+}
+
+#[tokio::test]
+async fn anthropics_callers_have_files_and_batches_of_their_own() {
+    let bed = bed().await;
+    bed.claude.on(|request| {
+        let id = "msgbatch_1";
+        Some(match (request.method.as_str(), request.path()) {
+            ("GET", "/v1/files") => Answer::json(200, r#"{"data":[{"id":"file_1","type":"file"}],"first_id":"file_1"}"#),
+            ("POST", "/v1/messages/batches") | ("GET", "/v1/messages/batches/msgbatch_1") => Answer::json(
+                200,
+                json!({"id":id,"results_url":format!("https://vendor.example/v1/messages/batches/{id}/results")}).to_string(),
+            ),
+            ("GET", "/v1/messages/batches/msgbatch_1/results") => Answer::status(200)
+                .header("content-type", "application/x-jsonl")
+                .body("{\"custom_id\":\"1\"}\n"),
+            _ => return None,
+        })
+    });
+    let send = async |method: &str, path: &str| -> (u16, String) {
+        let method = method.parse().unwrap();
+        let call = client()
+            .request(method, bed.gateway.url(path))
+            .header("anthropic-version", "2023-06-01")
+            .header("anthropic-beta", "files-api-2025-04-14");
+        let (status, _, body) = whole(call).await;
+        (status, body)
+    };
+    let (status, files) = send("GET", "/v1/files").await;
+    assert_eq!(status, 200, "{files}");
+    assert_eq!(files.matches("file_tl1_").count(), 2);
+    let request = last(&bed.claude);
+    assert_eq!(
+        request.header("anthropic-beta"),
+        Some("files-api-2025-04-14")
+    );
+    assert_eq!(request.header("x-api-key"), Some("k"));
+    let (_, batch) = send("POST", "/v1/messages/batches").await;
+    let batch: Value = serde_json::from_str(&batch).unwrap();
+    let (_, again) = send(
+        "GET",
+        &format!("/v1/messages/batches/{}", batch["id"].as_str().unwrap()),
+    )
+    .await;
+    let again: Value = serde_json::from_str(&again).unwrap();
+    assert_eq!(again, batch);
+    let (status, results) = send("GET", again["results_url"].as_str().unwrap()).await;
+    assert_eq!((status, results.as_str()), (200, "{\"custom_id\":\"1\"}\n"));
+    assert!(bed.openai.requests().is_empty());
+}
+
+#[tokio::test]
+async fn what_it_cost_is_counted_where_the_vendor_tells() {
+    let bed = bed().await;
+    bed.openai.always(Answer::json(
+        200,
+        r#"{"created":1,"data":[],"usage":{"input_tokens":40,"output_tokens":2}}"#,
+    ));
+    bed.post("/v1/images/generations", &json!({"model":"m","prompt":"x"}))
+        .await;
+    bed.openai.always(Answer::json(
+        200,
+        r#"{"data":[{"index":0,"embedding":[0.5]}],"usage":{"prompt_tokens":58,"total_tokens":58}}"#,
+    ));
+    bed.post("/v1/embeddings", &json!({"model":"m","input":"x"}))
+        .await;
+    let accounts = bed.gateway.gateway.pools().snapshot();
+    let tokens: u64 = accounts.iter().map(|a| a.tokens_last_minute).sum();
+    assert_eq!(tokens, 100);
 }

@@ -216,6 +216,17 @@ fn other_answer(request: &Recorded) -> Answer {
     }
 }
 
+/// An answer that the vendor keeps.
+fn kept(answer: &Answer, stream: bool) -> Answer {
+    let text = String::from_utf8(answer.content().to_vec()).expect("text");
+    let text = text.replace(r#""store":false"#, r#""store":true"#);
+    if stream {
+        Answer::sse([text])
+    } else {
+        Answer::json(200, text)
+    }
+}
+
 /// A vendor that keeps its answers: each account's have its own ids.
 fn stored_answer(request: &Recorded) -> Answer {
     let stream = request.field("/stream").as_deref() == Some("true");
@@ -225,10 +236,11 @@ fn stored_answer(request: &Recorded) -> Answer {
         if before.is_some_and(|id| id.contains("tl1")) {
             return Answer::openai_error(400, "invalid_request_error", "", "no such answer");
         }
-        return Script::new()
+        let answer = Script::new()
             .text("Hello.")
             .usage(1, 1)
             .responses("up", stream);
+        return kept(&answer, stream);
     }
     let id = path.rsplit('/').next().unwrap_or_default();
     if id.contains("tl1") {

@@ -42,7 +42,7 @@ pub struct ServerConfig {
     /// How long running calls may take to end once the server stops; 30 seconds.
     pub drain: Duration,
     /// The provider of calls that name neither a model nor anything an account has issued, such as uploads and lists of files. `None`
-    /// is the first provider of OpenAI's kind.
+    /// is the first provider of OpenAI's kind, or of Anthropic's for its callers.
     pub files: Option<String>,
 }
 

@@ -184,7 +184,7 @@ fn proxies(config: &Config) -> Vec<&ProxyUrl> {
     all
 }
 
-/// The providers of calls that name neither a model nor an id: the one that is set, else all of OpenAI's kind, in their order.
+/// The providers of calls that name neither a model nor an id: the one that is set, else all that have files, in their order.
 fn home(config: &Config) -> Vec<&str> {
     if let Some(name) = &config.server.files {
         return vec![name];
@@ -194,7 +194,7 @@ fn home(config: &Config) -> Vec<&str> {
         .filter(|provider| {
             matches!(
                 provider.kind,
-                Kind::OpenAiCompatible | Kind::ResponsesCompatible
+                Kind::OpenAiCompatible | Kind::ResponsesCompatible | Kind::AnthropicCompatible
             )
         })
         .map(|provider| provider.name.as_str())

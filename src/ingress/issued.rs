@@ -25,7 +25,7 @@ use crate::{
 /// The largest answer whose ids are looked for: lists and objects are far smaller.
 const MOST: usize = 64 << 20;
 /// The largest answer to a picture's making that may be a task's id in place of the picture.
-const TASK: u64 = 64 << 10;
+const TASK: usize = 64 << 10;
 
 /// Which ids an answer may hold.
 #[derive(Clone, Debug)]
@@ -64,11 +64,17 @@ impl Ids {
         };
         let which = match self {
             Self::None => return Ok(response),
-            Self::Conversation => Wrap::Answers,
+            Self::Conversation => Wrap::Stored,
             Self::Resource(path) if path.starts_with("/responses/") => Wrap::Answers,
             Self::Resource(_) | Self::Task => Wrap::All,
         };
         response.reply = match response.reply {
+            // A picture is no task.
+            Reply::Complete(complete)
+                if matches!(self, Self::Task) && complete.bytes.len() > TASK =>
+            {
+                Reply::Complete(complete)
+            }
             Reply::Complete(mut complete) => {
                 complete.bytes = wrap_ids(&complete.bytes, account, which);
                 Reply::Complete(complete)
@@ -108,10 +114,6 @@ impl Ids {
                 let path = path.split('?').next().unwrap_or_default();
                 !path.ends_with("/content")
             }
-            Self::Task => {
-                let length = text(header::CONTENT_LENGTH).and_then(|text| text.parse().ok());
-                length.is_some_and(|length: u64| length <= TASK)
-            }
             _ => false,
         };
         wanted && is_json && is_plain
@@ -142,7 +144,7 @@ fn tell(frame: Frame, account: AccountTag) -> Frame {
     if !holds {
         return frame;
     }
-    let data: Bytes = wrap_ids(frame.data(), account, Wrap::Answers);
+    let data: Bytes = wrap_ids(frame.data(), account, Wrap::Stored);
     if data == *frame.data() {
         return frame;
     }

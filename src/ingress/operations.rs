@@ -31,12 +31,13 @@ pub(super) fn fixed(path: &str) -> Option<Operation> {
 
 /// Does an account keep what is at this path?
 pub(super) fn is_resource(path: &str) -> bool {
-    const ALL: [&str; 9] = [
+    const ALL: [&str; 10] = [
         "/batches",
         "/containers",
         "/conversations",
         "/files",
         "/fine_tuning",
+        "/messages/batches",
         "/tasks",
         "/uploads",
         "/vector_stores",

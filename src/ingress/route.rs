@@ -359,6 +359,7 @@ mod tests {
             ("POST /v1/images/edits", "Images(Edit) None"),
             ("POST /v1/audio/translations", "Translation None"),
             ("POST /v1/audio/other", "404 None"),
+            ("POST /v1/messages/batches", "POST /messages/batches"),
             (
                 "GET /v1/files/file-1/content?key=secret&x=1",
                 "GET /files/file-1/content?x=1",

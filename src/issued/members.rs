@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use memchr::memmem;
+use serde::Deserialize;
 
 use super::{AccountTag, MARK, Pin, Place, strings, unwrap, wrap};
 use crate::error::Error;
@@ -16,6 +17,8 @@ pub(crate) enum Wrap {
     /// Those of stored answers: the answer's own and the one before it. An answer's items have ids too, which mean something only
     /// beside it.
     Answers,
+    /// The same, where an answer may not be stored: it says so (`store`), or its id is none of OpenAI's kind. Then its bytes pass.
+    Stored,
 }
 
 /// A body's bytes with the ids as their account knows them, and the account; the same bytes if no id carries one. In a conversation
@@ -91,10 +94,18 @@ fn join(pin: &mut Option<Pin>, account: AccountTag, id: String) -> Result<(), Er
 /// An answer's bytes with its ids as callers are told them.
 pub(crate) fn wrap_ids(body: &Bytes, account: AccountTag, which: Wrap) -> Bytes {
     let mut edits = Vec::new();
+    let store = match which {
+        Wrap::Stored => is_stored(body),
+        _ => Some(true),
+    };
+    if store == Some(false) {
+        return body.clone();
+    }
     strings(body, |place| {
         let named = match which {
             Wrap::All => is_id(place.key),
-            Wrap::Answers => is_answers_id(&place),
+            Wrap::Stored if store.is_none() && !place.text.starts_with(b"resp_") => false,
+            Wrap::Stored | Wrap::Answers => is_answers_id(&place),
         };
         // Ids have no escapes; what has is none.
         if named
@@ -103,9 +114,42 @@ pub(crate) fn wrap_ids(body: &Bytes, account: AccountTag, which: Wrap) -> Bytes 
             && let Ok(id) = str::from_utf8(place.text)
         {
             edits.push((place.span, wrap(id, account)));
+        } else if place.key == b"results_url"
+            && let Some(url) = results_url(place.text, account)
+        {
+            edits.push((place.span, url));
         }
     });
     splice(body, &edits)
+}
+
+/// Where Anthropic's clients fetch the results of a batch: at its vendor, with the vendor's key, if it were left as it is. They take a
+/// path for one at the address they know.
+fn results_url(url: &[u8], account: AccountTag) -> Option<String> {
+    const BATCHES: &str = "/messages/batches/";
+    let (_, below) = str::from_utf8(url).ok()?.split_once(BATCHES)?;
+    let (id, rest) = below.split_once('/')?;
+    Some(format!("/v1{BATCHES}{}/{rest}", wrap(id, account)))
+}
+
+/// Does the vendor keep this answer, or the one in this event? None if it does not say.
+fn is_stored(body: &[u8]) -> Option<bool> {
+    #[derive(Deserialize)]
+    struct Event {
+        #[serde(default)]
+        store: Option<bool>,
+        #[serde(default)]
+        response: Option<Answer>,
+    }
+    #[derive(Deserialize)]
+    struct Answer {
+        #[serde(default)]
+        store: Option<bool>,
+    }
+    let event: Event = serde_json::from_slice(body).ok()?;
+    event
+        .store
+        .or_else(|| event.response.and_then(|answer| answer.store))
 }
 
 /// In a whole answer its own id is at the root, in an event below `response`.
@@ -206,6 +250,35 @@ mod tests {
         );
         let told = wrap_ids(&event, tag(), Wrap::Answers);
         assert_eq!(std::str::from_utf8(&told).unwrap().matches(MARK).count(), 1);
+    }
+
+    #[test]
+    fn an_answer_that_is_not_stored_passes() {
+        for (body, wrapped) in [
+            (r#"{"id":"resp_1"}"#, true),
+            (r#"{"id":"resp_1","store":true}"#, true),
+            (r#"{"id":"550e","store":true}"#, true),
+            (r#"{"id":"550e"}"#, false),
+            (r#"{"id":"resp_1","store":false}"#, false),
+            (r#"{"response":{"id":"resp_1","store":false}}"#, false),
+            (r#"{"response":{"id":"resp_1","store":true}}"#, true),
+        ] {
+            let told = wrap_ids(&Bytes::from_static(body.as_bytes()), tag(), Wrap::Stored);
+            assert_eq!(told != body, wrapped, "{body}");
+        }
+    }
+
+    #[test]
+    fn results_are_fetched_here() {
+        let body = Bytes::from_static(
+            br#"{"id":"msgbatch_1","results_url":"https://api.anthropic.com/v1/messages/batches/msgbatch_1/results"}"#,
+        );
+        let told = wrap_ids(&body, tag(), Wrap::All);
+        let id = wrap("msgbatch_1", tag());
+        assert_eq!(
+            told,
+            format!(r#"{{"id":"{id}","results_url":"/v1/messages/batches/{id}/results"}}"#)
+        );
     }
 
     #[test]

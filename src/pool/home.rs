@@ -64,13 +64,20 @@ fn pinned<'a>(
 }
 
 fn home<'a>(table: &Table, request: &'a ModelRequest) -> Result<Found<'a>, Error> {
-    let found = table.home.iter().find_map(|provider| {
-        without_model(
-            table,
-            |line| line.state.provider == *provider,
-            &request.model,
-        )
+    let all = || table.home.iter();
+    // What two dialects call files are different things. Anthropic's clients say in a header which they mean.
+    let asked = request.headers.contains_key("anthropic-version");
+    let mut found = all().find_map(|provider| {
+        let is_it =
+            |line: &&Line| line.state.provider == *provider && line.speaks("anthropic") == asked;
+        without_model(table, is_it, &request.model)
     });
+    if found.is_none() {
+        found = all().find_map(|provider| {
+            let is_it = |line: &&Line| line.state.provider == *provider;
+            without_model(table, is_it, &request.model)
+        });
+    }
     found.ok_or_else(|| {
         Error::invalid(
             "model",

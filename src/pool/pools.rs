@@ -50,7 +50,7 @@ impl Pools {
     }
 
     /// Where calls go that name neither a model nor anything an account has issued: new files, lists of files and batches. The first of
-    /// these providers that has an account in some pool. Without one such calls are refused. Clones see it too.
+    /// these providers that has an account in some pool; for callers of Anthropic's dialect the first that speaks it, if one does. Without one such calls are refused. Clones see it too.
     #[must_use]
     pub fn home<N: Into<Arc<str>>>(self, providers: impl IntoIterator<Item = N>) -> Self {
         let home: Arc<[Arc<str>]> = providers.into_iter().map(Into::into).collect();

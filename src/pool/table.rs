@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{Pool, Vendor, account::AccountState, vendor::Member};
-use crate::{pattern::Pattern, upstream::Deployment};
+use crate::{operation::Operation, pattern::Pattern, upstream::Deployment};
 
 /// All pools as of some moment, and the state of all their accounts.
 #[derive(Clone, Debug, Default)]
@@ -224,6 +224,12 @@ impl Line {
     /// Is it a spare, for when there is nobody else?
     pub(super) const fn is_spare(&self) -> bool {
         self.vendor_weight == 0 || self.weight == 0
+    }
+
+    /// Is it a vendor of this dialect?
+    pub(super) fn speaks(&self, dialect: &str) -> bool {
+        let spoken = self.deployment.provider.dialect(&Operation::Chat);
+        spoken.is_some_and(|spoken| spoken.name() == dialect)
     }
 
     pub(super) fn context_window(&self) -> Option<u64> {

@@ -15,6 +15,7 @@ use super::{
     service::transport_error,
     translated,
     vendor_stream::VendorStream,
+    watched::Watched,
 };
 use crate::{
     Body, BoxError, Secret,
@@ -160,6 +161,17 @@ async fn reply(
         return Err(refusal(provider, parts, body, clock).await);
     }
     let Some((dialect, framing)) = dialect else {
+        if translated::tells_usage(&attempt.request.operation, &parts.headers) {
+            check_encoding(&parts.headers)?;
+            let bytes = clock.run(read(body, max_body)).await?;
+            if dialect::has_error(&bytes) {
+                return Err(provider.classify(parts, &bytes));
+            }
+            return Ok((HeaderMap::new(), translated::with_usage(bytes)));
+        }
+        let idle = attempt.deployment.timeouts.idle;
+        let deadline = attempt.request.budget.deadline();
+        let body = Body::new(Watched::new(body, idle, deadline));
         return Ok((passed_headers(&parts.headers), Reply::Opaque(body)));
     };
     check_encoding(&parts.headers)?;

@@ -40,6 +40,7 @@ mod prepare;
 mod service;
 mod translated;
 mod vendor_stream;
+mod watched;
 
 pub use self::{
     deployment::{Account, Attempt, Deployment, Limits, Timeouts},

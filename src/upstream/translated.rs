@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use http::{Method, response};
+use http::{HeaderMap, Method, header, response};
+use serde::Deserialize;
 use tower::ServiceExt;
 use tower_service::Service;
 
@@ -24,7 +25,7 @@ use crate::{
         rerank::RerankRequest,
     },
     error::{Error, ErrorKind},
-    operation::EmbeddingForm,
+    operation::{EmbeddingForm, Operation},
     response::{Complete, ModelResponse, Reply, Served},
 };
 
@@ -286,4 +287,40 @@ where
     let ranked = vendor.decode(&answer.body)?;
     let body = ranked.encode(&asked, &called.asked());
     Ok(called.answered(&answer, body, ranked.tokens, report))
+}
+
+/// Is the answer to this one JSON that tells what it cost? Then it is read whole: vendors send it at once when all is done.
+pub(super) fn tells_usage(operation: &Operation, headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|value| value.to_str().ok()).unwrap_or("");
+    let kind = kind.split(';').next().unwrap_or_default();
+    matches!(
+        operation,
+        Operation::Images(_) | Operation::Transcription | Operation::Translation
+    ) && kind.trim().eq_ignore_ascii_case("application/json")
+}
+
+/// The same bytes, and what they say of the cost.
+pub(super) fn with_usage(body: Bytes) -> Reply {
+    #[derive(Deserialize)]
+    struct Answer {
+        #[serde(default)]
+        usage: Option<Cost>,
+    }
+    // Whisper counts seconds: then there are no tokens.
+    #[derive(Deserialize)]
+    struct Cost {
+        #[serde(default)]
+        input_tokens: Option<u64>,
+        #[serde(default)]
+        output_tokens: Option<u64>,
+    }
+    let answer = serde_json::from_slice::<Answer>(&body).ok();
+    let usage = answer.and_then(|answer| answer.usage).map(|cost| {
+        let mut usage = Usage::default();
+        usage.input = cost.input_tokens;
+        usage.output = cost.output_tokens;
+        usage
+    });
+    Reply::Complete(Complete::json(&OpenAiChat, body).with_usage(usage))
 }
