@@ -753,6 +753,18 @@ async fn pain_p28_a_stored_answer_is_continued_where_it_is() {
                     Some(native.clone())
                 );
             }
+            bed.native.push(kept(
+                &Script::new().text("Hello.").responses("up", true),
+                true,
+            ));
+            let again = format!("/v1/responses/{id}?stream=true&starting_after=3");
+            let (status, text) = bed.send("GET", &again).await;
+            assert_eq!(
+                (status, text.matches("\"resp_tl1_").count()),
+                (200, 3),
+                "{text}"
+            );
+            assert!(text.contains("event: response.completed\n"), "{text}");
             for (method, below) in [
                 ("GET", ""),
                 ("POST", "/cancel"),

@@ -1,17 +1,18 @@
 //! Ids on their way out: each is told with the account that issued it.
 
 use std::{
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header;
 use http_body_util::{BodyExt, Limited};
 use memchr::memmem;
 
 use crate::{
-    Body,
+    Body, BoxError,
     chat::Usage,
     error::{Error, ErrorKind},
     issued::{AccountTag, Wrap, wrap_ids},
@@ -19,7 +20,7 @@ use crate::{
     request::ModelRequest,
     response::{EventStream, ModelResponse, Reply},
     stream::FrameSource,
-    wire::Frame,
+    wire::{Frame, sse::SseSplitter},
 };
 
 /// The largest answer whose ids are looked for: lists and objects are far smaller.
@@ -96,9 +97,24 @@ impl Ids {
                 response.headers.remove(header::ETAG);
                 Reply::Opaque(Body::from(wrap_ids(&bytes.to_bytes(), account, which)))
             }
+            Reply::Opaque(body) if self.is_replayed(&response.headers) => {
+                response.headers.remove(header::CONTENT_LENGTH);
+                Reply::Opaque(Body::new(Replayed {
+                    body,
+                    splitter: SseSplitter::new(),
+                    account,
+                }))
+            }
             opaque @ Reply::Opaque(_) => opaque,
         };
         Ok(response)
+    }
+
+    /// Is it a stored answer, streamed again?
+    fn is_replayed(&self, headers: &http::HeaderMap) -> bool {
+        let kind = headers.get(header::CONTENT_TYPE);
+        matches!(self, Self::Resource(path) if path.starts_with("/responses/"))
+            && kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
     }
 
     fn is_looked_at(&self, headers: &http::HeaderMap) -> bool {
@@ -134,6 +150,48 @@ impl FrameSource for Told {
 
     fn usage(&self) -> Option<Usage> {
         self.stream.usage()
+    }
+}
+
+/// A stream that is passed through unread but for the ids.
+struct Replayed {
+    body: Body,
+    splitter: SseSplitter,
+    account: AccountTag,
+}
+
+impl http_body::Body for Replayed {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, BoxError>>> {
+        let this = &mut *self;
+        loop {
+            let mut out = BytesMut::new();
+            match ready!(Pin::new(&mut this.body).poll_frame(cx)) {
+                Some(Ok(chunk)) => {
+                    if let Ok(data) = chunk.into_data() {
+                        this.splitter.push(data);
+                    }
+                    while let Some(frame) = this.splitter.next_frame()? {
+                        out.extend_from_slice(tell(frame, this.account).raw());
+                    }
+                }
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => {
+                    let Some(frame) = this.splitter.finish() else {
+                        return Poll::Ready(None);
+                    };
+                    out.extend_from_slice(tell(frame, this.account).raw());
+                }
+            }
+            if !out.is_empty() {
+                return Poll::Ready(Some(Ok(http_body::Frame::data(out.freeze()))));
+            }
+        }
     }
 }
 

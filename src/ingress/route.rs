@@ -272,7 +272,7 @@ pub(super) fn asker(headers: &HeaderMap, uri: &Uri) -> &'static dyn Dialect {
         || uri.path().contains(":generateContent")
         || uri.path().contains(":streamGenerateContent")
         || uri.path().rsplit_once(':').is_some_and(|(_, verb)| {
-            VERBS.contains(&verb) || verb.ends_with("mbedContent") || verb == "batchEmbedContents"
+            VERBS.contains(&verb) || matches!(verb, "embedContent" | "batchEmbedContents")
         })
         || headers.contains_key("x-goog-api-key")
         || headers.contains_key("x-goog-api-client");

@@ -139,10 +139,9 @@ impl<'a> Called<'a> {
         tokens: Option<u64>,
         report: Fidelity,
     ) -> ModelResponse {
-        let usage = tokens.map(|tokens| {
-            let mut usage = Usage::default();
-            usage.input = Some(tokens);
-            usage
+        let usage = tokens.map(|tokens| Usage {
+            input: Some(tokens),
+            ..Usage::default()
         });
         // All of these are JSON, and none is a conversation: the dialect's name is never asked for.
         let complete = Complete::json(&OpenAiChat, body).with_usage(usage);
@@ -316,11 +315,10 @@ pub(super) fn with_usage(body: Bytes) -> Reply {
         output_tokens: Option<u64>,
     }
     let answer = serde_json::from_slice::<Answer>(&body).ok();
-    let usage = answer.and_then(|answer| answer.usage).map(|cost| {
-        let mut usage = Usage::default();
-        usage.input = cost.input_tokens;
-        usage.output = cost.output_tokens;
-        usage
+    let usage = answer.and_then(|answer| answer.usage).map(|cost| Usage {
+        input: cost.input_tokens,
+        output: cost.output_tokens,
+        ..Usage::default()
     });
     Reply::Complete(Complete::json(&OpenAiChat, body).with_usage(usage))
 }
