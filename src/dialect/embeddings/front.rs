@@ -108,8 +108,8 @@ impl EmbeddingFront for AsOpenAi {
             object(|o| {
                 o.field("object", "embedding").field("index", &index);
                 match encoding {
-                    Encoding::Float => o.field("embedding", vector),
-                    Encoding::Base64 => o.field("embedding", &to_base64(vector)),
+                    None | Some(Encoding::Float) => o.field("embedding", vector),
+                    Some(Encoding::Base64) => o.field("embedding", &to_base64(vector)),
                 };
             })
         });

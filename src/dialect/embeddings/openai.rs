@@ -124,16 +124,18 @@ impl Item<'_> {
     }
 }
 
-/// How the caller of a body in OpenAI's form wants the vectors.
-pub(crate) fn encoding_asked(body: &[u8]) -> Encoding {
+/// How the caller of a body in OpenAI's form wants the vectors; none if in a way that only the vendor knows.
+pub(crate) fn encoding_asked(body: &[u8]) -> Option<Encoding> {
     #[derive(Deserialize)]
     struct Asked<'a> {
         #[serde(borrow, default)]
         encoding_format: Option<Cow<'a, str>>,
     }
-    match serde_json::from_slice::<Asked<'_>>(body) {
-        Ok(asked) if asked.encoding_format.as_deref() == Some("base64") => Encoding::Base64,
-        _ => Encoding::Float,
+    let asked = serde_json::from_slice::<Asked<'_>>(body).ok();
+    match asked.and_then(|asked| asked.encoding_format).as_deref() {
+        None | Some("float") => Some(Encoding::Float),
+        Some("base64") => Some(Encoding::Base64),
+        Some(_) => None,
     }
 }
 
@@ -142,19 +144,22 @@ pub(crate) fn encoding_asked(body: &[u8]) -> Encoding {
 ///
 /// # Errors
 /// If it holds no vectors.
-pub(crate) fn in_encoding(body: Bytes, asked: Encoding) -> Result<(Bytes, Option<u64>), Error> {
+pub(crate) fn in_encoding(
+    body: Bytes,
+    asked: Option<Encoding>,
+) -> Result<(Bytes, Option<u64>), Error> {
     let answer: Answer<'_> = serde_json::from_slice(&body).map_err(unreadable)?;
     let usage = answer.usage.unwrap_or_default();
     let tokens = usage.prompt_tokens.or(usage.total_tokens);
     let mut edits = Vec::new();
     for item in &answer.data {
         let text = item.embedding.get();
-        let written = match (asked, text.starts_with('"')) {
-            (Encoding::Float, true) => {
-                serde_json::to_string(&item.vector()?).map_err(unreadable)?
+        // Vectors of bytes, of bits and of several kinds are spelled neither way: they pass.
+        let written = match (asked, text.starts_with('"'), item.vector()) {
+            (Some(Encoding::Float), true, Ok(vector)) if is_likely(&vector) => {
+                serde_json::to_string(&vector).map_err(unreadable)?
             }
-            (Encoding::Base64, false) => format!("\"{}\"", to_base64(&item.vector()?)),
-            // Vectors of bytes and bits are spelled neither way: they pass.
+            (Some(Encoding::Base64), false, Ok(vector)) => format!("\"{}\"", to_base64(&vector)),
             _ => continue,
         };
         let start = (text.as_ptr() as usize).saturating_sub(body.as_ptr() as usize);
@@ -162,4 +167,9 @@ pub(crate) fn in_encoding(body: Bytes, asked: Encoding) -> Result<(Bytes, Option
     }
     drop(answer.data);
     Ok((splice(&body, &edits), tokens))
+}
+
+/// Bytes that are no floats make astronomic numbers, or none at all; those of a vector are small.
+fn is_likely(vector: &[f32]) -> bool {
+    vector.iter().all(|x| x.abs() < 1e6)
 }
