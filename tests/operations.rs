@@ -9,13 +9,10 @@ use support::{Running, client, post, served, whole};
 use trunkline::{
     Body, IngressLayer, PoolLayer, Pools, Provider, Secret, SseNormalizeLayer, Upstream,
     client::{Client, ClientOptions},
-    dialect::{
-        embeddings::{CohereEmbeddings, TitanEmbeddings},
-        rerank::{CohereRerank, VoyageRerank},
-    },
+    dialect::rerank::VoyageRerank,
     issued::{AccountTag, unwrap},
     pool::{Pool, Vendor as Member},
-    provider::Compatible,
+    provider::{Bedrock, Compatible},
     testing::{Answer, Recorded, Script, Server, Vendor},
     upstream::Account,
 };
@@ -225,11 +222,18 @@ async fn googles_callers_get_googles_vectors_from_anybody() {
 
 /// A gateway of one hand-made provider, for vendors that a configuration does not know yet.
 async fn hand_made(provider: Compatible) -> (String, tokio::task::JoinHandle<()>) {
+    hand_made_of(provider, "up").await
+}
+
+async fn hand_made_of(
+    provider: impl Provider,
+    model: &str,
+) -> (String, tokio::task::JoinHandle<()>) {
     let provider: Arc<dyn Provider> = Arc::new(provider);
     let account = Arc::new(Account::new("a", Secret::new("k")));
     let pools = Pools::new().pool(
         "m",
-        Pool::new().vendor(Member::new(provider, "up").account(account, 1)),
+        Pool::new().vendor(Member::new(provider, model).account(account, 1)),
     );
     let client = Client::new(&ClientOptions::new()).unwrap();
     let service = tower::ServiceBuilder::new()
@@ -274,7 +278,7 @@ async fn cohere_titan_and_voyage_are_asked_in_their_own_words() {
                 "data": [{"index": 1, "relevance_score": 0.9}],
                 "usage": {"total_tokens": 9}
             }),
-            "/model/up/invoke" => {
+            "/model/amazon.titan-embed-text-v2%3A0/invoke" => {
                 // Told apart by their text: the order must be the caller's.
                 let n: f32 = request.string("/inputText").unwrap().parse().unwrap();
                 json!({"embedding": [n], "inputTextTokenCount": 2})
@@ -283,10 +287,7 @@ async fn cohere_titan_and_voyage_are_asked_in_their_own_words() {
         };
         Some(Answer::json(200, answer.to_string()))
     });
-    let cohere = Compatible::openai("cohere", &server.url("/v2"))
-        .unwrap()
-        .embeddings(&CohereEmbeddings)
-        .rerank(&CohereRerank);
+    let cohere = Compatible::cohere("cohere", &server.url("/v2")).unwrap();
     let (url, _gateway) = hand_made(cohere).await;
     let ask = json!({"model":"m","input":["a","b"],"encoding_format":"base64"}).to_string();
     let (status, headers, body) = post(&format!("{url}/v1/embeddings"), ask).await;
@@ -318,10 +319,9 @@ async fn cohere_titan_and_voyage_are_asked_in_their_own_words() {
     assert!(body.contains(r#""results":[{"index":1"#), "{body}");
     assert_eq!(last(&vendor).field("/top_k").as_deref(), Some("2"));
 
-    let titan = Compatible::openai("titan", &server.url(""))
-        .unwrap()
-        .embeddings(&TitanEmbeddings);
-    let (url, _gateway) = hand_made(titan).await;
+    let bedrock = Bedrock::new("bedrock", "us-east-1").unwrap();
+    let titan = bedrock.with_base_url(&server.url("")).unwrap();
+    let (url, _gateway) = hand_made_of(titan, "amazon.titan-embed-text-v2:0").await;
     let texts: Vec<String> = (0..20).map(|n| n.to_string()).collect();
     let ask = json!({"model":"m","input":texts}).to_string();
     let (status, _, body) = post(&format!("{url}/v1/embeddings"), ask).await;

@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use http::HeaderValue;
 
 use super::{
+    kinds::bedrock,
     known::{Known, account_name},
-    model::AccountConfig,
+    model::{AccountConfig, Kind},
     providers::{is_name, proxy},
     reader::{At, Fields, Reader},
     url::is_local,
@@ -20,6 +21,7 @@ const KEYS: [&str; 6] = ["name", "api_key", "weight", "limits", "enabled", "prox
 struct Owner<'a> {
     name: &'a str,
     known: Option<Known>,
+    kind: Kind,
     /// Does it do without a key?
     keyless: bool,
     /// Is this its only account, so that the environment's key can only be meant for it?
@@ -32,11 +34,13 @@ pub(super) fn accounts(
     at: &At<'_>,
     fields: &Fields<'_>,
     known: Option<Known>,
+    kind: Kind,
     base_url: &str,
 ) -> Vec<AccountConfig> {
     let mut owner = Owner {
         name,
         known,
+        kind,
         keyless: is_local(base_url) || known.is_some_and(|known| known.key_env.is_empty()),
         alone: false,
     };
@@ -108,14 +112,24 @@ fn account(reader: &mut Reader<'_>, index: usize, at: &At<'_>, owner: &Owner<'_>
         let secret = api_key(reader, at);
         return AccountConfig::new(name, secret.unwrap_or_else(|| Secret::new("")));
     }
-    let Some(fields) = reader.fields(at, &KEYS) else {
+    let mut known = KEYS.to_vec();
+    if owner.kind == Kind::Bedrock {
+        known.extend(bedrock::ACCOUNT_KEYS);
+    }
+    let Some(fields) = reader.fields(at, &known) else {
         return AccountConfig::new(name, Secret::new(""));
     };
+    let keys_from = bedrock::keys_from(reader, &fields);
     let secret = match fields.get("api_key") {
+        _ if fields.get("keys_from").is_some() => Secret::new(""),
+        _ if owner.kind == Kind::Bedrock && bedrock::has_keys(&fields) => {
+            bedrock::keys(reader, at, &fields)
+        }
         Some(at) => api_key(reader, at).unwrap_or_else(|| Secret::new("")),
         None => usual_key(reader, at, owner),
     };
     let mut account = AccountConfig::new(name, secret);
+    account.keys_from = keys_from;
     if let Some(name) = fields.read(reader, "name", account_name_of) {
         account.name = name;
     }
@@ -134,14 +148,18 @@ fn account(reader: &mut Reader<'_>, index: usize, at: &At<'_>, owner: &Owner<'_>
 fn usual_key(reader: &mut Reader<'_>, at: &At<'_>, owner: &Owner<'_>) -> Secret {
     let keys = owner
         .known
-        .map(|known| known.keys(reader.env))
+        .map(|known| known.secrets(reader.env))
         .unwrap_or_default();
     match keys.as_slice() {
-        [key] if owner.alone => Secret::new(key.as_str()),
+        [key] if owner.alone => key.clone(),
         _ if owner.keyless => Secret::new(""),
         _ => {
+            let pair = match owner.kind {
+                Kind::Bedrock => "`access_key_id` and `secret_access_key`, or ",
+                _ => "",
+            };
             let message = format!(
-                "an account needs its key: write e.g. api_key: \"${{{}}}\", or \"\" if there is none",
+                "an account needs its key: write {pair}e.g. api_key: \"${{{}}}\", or \"\" if there is none",
                 variable(owner.name)
             );
             reader.problem_at_key(at, message);

@@ -1,8 +1,9 @@
 //! The deployments of a model.
 
 use super::{
+    kinds::bedrock,
     known,
-    model::{DeploymentConfig, ProviderConfig},
+    model::{DeploymentConfig, Kind, ProviderConfig},
     names::Names,
     nearest::did_you_mean,
     reader::{At, Reader},
@@ -47,8 +48,11 @@ impl Vendors {
             );
             reader.problem(at, message);
         }
+        if known.kind == Kind::Bedrock && bedrock::usual_region(reader.env).is_none() {
+            reader.problem(at, format!("`{name}` has no region: {}", bedrock::REGION));
+        }
         // Without accounts too, so that this is said once.
-        self.list.push(known.provider(accounts));
+        self.list.push(known.provider(accounts, reader.env));
         Some(self.list.len().saturating_sub(1))
     }
 

@@ -1,12 +1,13 @@
 //! The vendors that need nothing but accounts.
 
 use super::{
+    kinds::{BedrockConfig, bedrock},
     model::{AccountConfig, Kind, ProviderConfig},
     nearest::did_you_mean,
 };
 use crate::{
     credential::Secret,
-    provider::{PresetDialect, presets},
+    provider::{PresetDialect, aws::KeySource, presets},
 };
 
 /// What configurations need to know about a known vendor.
@@ -23,17 +24,19 @@ pub(super) struct Known {
 
 /// All known vendors.
 pub(super) fn all() -> impl Iterator<Item = Known> {
-    presets().iter().map(|preset| Known {
+    let presets = presets().iter().map(|preset| Known {
         name: preset.name,
         kind: match preset.dialect {
             PresetDialect::OpenAiChat => Kind::OpenAiCompatible,
             PresetDialect::Anthropic => Kind::AnthropicCompatible,
+            PresetDialect::Cohere => Kind::Cohere,
             PresetDialect::Gemini => Kind::GeminiCompatible,
         },
         base_url: preset.base_url,
         key_env: preset.key_env,
         from_env: preset.from_env,
-    })
+    });
+    presets.chain([bedrock::KNOWN])
 }
 
 /// The known vendor of that name.
@@ -50,20 +53,38 @@ impl Known {
     /// The accounts of the keys in the environment: one of `X_API_KEY`, several of `X_API_KEYS=a,b,c`. A vendor that needs no
     /// key has one account anyway.
     pub(super) fn accounts(&self, env: &dyn Fn(&str) -> Option<String>) -> Vec<AccountConfig> {
-        let mut keys = self.keys(env);
-        if keys.is_empty() && self.key_env.is_empty() {
-            keys.push(String::new());
+        let mut keys = self.secrets(env);
+        let container = match self.kind {
+            Kind::Bedrock if keys.is_empty() => KeySource::container(env),
+            _ => None,
+        };
+        if keys.is_empty() && (self.key_env.is_empty() || container.is_some()) {
+            keys.push(Secret::new(""));
         }
         keys.into_iter()
             .enumerate()
             .map(|(index, key)| {
-                AccountConfig::new(account_name(self.name, index), Secret::new(key))
+                let mut account = AccountConfig::new(account_name(self.name, index), key);
+                account.keys_from = container.clone();
+                account
             })
             .collect()
     }
 
+    /// The keys in the environment, as accounts hold them.
+    pub(super) fn secrets(&self, env: &dyn Fn(&str) -> Option<String>) -> Vec<Secret> {
+        let keys = self.keys(env).into_iter().map(Secret::new);
+        let pair = (self.kind == Kind::Bedrock).then(|| bedrock::usual_keys(env));
+        // One that is Bedrock's alone goes first.
+        let mut all: Vec<Secret> = keys.collect();
+        if all.is_empty() {
+            all.extend(pair.flatten());
+        }
+        all
+    }
+
     /// The keys in the environment; of several variables the first that is set counts.
-    pub(super) fn keys(&self, env: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
+    fn keys(&self, env: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
         for variable in self.key_env {
             let mut keys: Vec<String> = Vec::new();
             let one = env(variable).unwrap_or_default();
@@ -82,12 +103,20 @@ impl Known {
     }
 
     /// The vendor as it is, with these accounts.
-    pub(super) fn provider(&self, accounts: Vec<AccountConfig>) -> ProviderConfig {
+    pub(super) fn provider(
+        &self,
+        accounts: Vec<AccountConfig>,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> ProviderConfig {
+        let bedrock = (self.kind == Kind::Bedrock).then(|| bedrock::usual(env));
         ProviderConfig {
             name: self.name.to_owned(),
             preset: Some(self.name),
             kind: self.kind,
-            base_url: self.base_url.to_owned(),
+            base_url: bedrock
+                .as_ref()
+                .map_or_else(|| self.base_url.to_owned(), BedrockConfig::base_url),
+            bedrock,
             headers: http::HeaderMap::new(),
             health: None,
             proxy: None,
@@ -98,7 +127,11 @@ impl Known {
 
     /// The variables its key may be in, for messages.
     pub(super) fn variables(&self) -> String {
-        self.key_env.join(" or ")
+        let mut all = self.key_env.to_vec();
+        if self.kind == Kind::Bedrock {
+            all.push(bedrock::VARIABLES);
+        }
+        all.join(" or ")
     }
 }
 

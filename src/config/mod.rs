@@ -39,6 +39,7 @@ mod deployments;
 mod environment;
 mod health;
 mod interpolate;
+mod kinds;
 mod known;
 mod loops;
 mod model;
@@ -64,10 +65,11 @@ use self::{
     reader::{At, Reader},
 };
 pub use self::{
+    kinds::BedrockConfig,
     model::{
         AccountConfig, BalanceKind, Config, DeploymentConfig, HealthConfig, Kind, ModelConfig,
         PoolConfig, ProviderConfig, ProxyUrl, RetryConfig, ServerConfig, SplitBy, Target,
-        TimeoutsConfig,
+        TimeoutsConfig, TlsConfig,
     },
     problem::{Problem, Problems},
     stack::{Gateway, GatewayService},

@@ -3,13 +3,16 @@
 use std::{
     fmt,
     net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
     time::Duration,
 };
 
 use http::HeaderMap;
 
+use super::kinds::BedrockConfig;
 use crate::{
     credential::Secret,
+    provider::aws::KeySource,
     upstream::{Limits, Timeouts},
 };
 
@@ -44,6 +47,18 @@ pub struct ServerConfig {
     /// The provider of calls that name neither a model nor anything an account has issued, such as uploads and lists of files. `None`
     /// is the first provider of OpenAI's kind, or of Anthropic's for its callers.
     pub files: Option<String>,
+    /// The certificate to serve with; none is plain HTTP.
+    pub tls: Option<TlsConfig>,
+}
+
+/// `server.tls`: files in PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TlsConfig {
+    /// The certificate, and after it those that lead to its root.
+    pub cert: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
 }
 
 /// `timeouts`. `None` waits for ever.
@@ -86,6 +101,10 @@ pub enum Kind {
     GeminiCompatible,
     /// OpenAI's Responses, with a bearer key.
     ResponsesCompatible,
+    /// Cohere's Chat, version 2, with a bearer key.
+    Cohere,
+    /// Amazon Bedrock, with AWS's keys or a bearer key.
+    Bedrock,
 }
 
 /// One of `providers`.
@@ -100,6 +119,8 @@ pub struct ProviderConfig {
     pub kind: Kind,
     /// The whole base, with its version segment and without a slash at the end.
     pub base_url: String,
+    /// What only Amazon Bedrock has.
+    pub bedrock: Option<BedrockConfig>,
     /// Headers that every request carries. Their values are marked as sensitive.
     pub headers: HeaderMap,
     /// Whether it is asked in the background how it is.
@@ -128,6 +149,8 @@ pub struct AccountConfig {
     pub name: String,
     /// Its key; empty if the vendor needs none.
     pub api_key: Secret,
+    /// Who gives it keys of AWS, in place of one that stands here.
+    pub keys_from: Option<KeySource>,
     /// Its share among the provider's accounts; 1.
     pub weight: u32,
     /// What may be asked of it.
@@ -263,6 +286,8 @@ impl Kind {
             Self::AnthropicCompatible => "anthropic-compatible",
             Self::GeminiCompatible => "gemini-compatible",
             Self::ResponsesCompatible => "responses-compatible",
+            Self::Cohere => "cohere",
+            Self::Bedrock => "bedrock",
         }
     }
 }
@@ -273,6 +298,8 @@ impl Kind {
         match self {
             Self::OpenAiCompatible | Self::AnthropicCompatible | Self::ResponsesCompatible => "/v1",
             Self::GeminiCompatible => "/v1beta",
+            Self::Cohere => "/v2",
+            Self::Bedrock => "",
         }
     }
 }
@@ -323,6 +350,7 @@ impl AccountConfig {
         Self {
             name: name.into(),
             api_key,
+            keys_from: None,
             weight: 1,
             limits: Limits::default(),
             enabled: true,
@@ -340,6 +368,7 @@ impl Default for ServerConfig {
             heartbeat: Some(Duration::from_secs(15)),
             drain: Duration::from_secs(30),
             files: None,
+            tls: None,
         }
     }
 }

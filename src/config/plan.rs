@@ -12,6 +12,7 @@ use super::{
     },
     value::{format_duration, format_share, format_size},
 };
+use crate::provider::aws::KeySource;
 
 impl Config {
     /// The resolved plan, many lines: what listens, who is asked, and which model goes where. No keys, no passwords.
@@ -71,6 +72,9 @@ fn write_provider(f: &mut Formatter<'_>, provider: &ProviderConfig) -> fmt::Resu
         provider.base_url,
         provider.kind.as_str()
     )?;
+    if let Some(bedrock) = &provider.bedrock {
+        write!(f, ", region {}", bedrock.region)?;
+    }
     if !provider.headers.is_empty() {
         let names: Vec<&str> = provider.headers.keys().map(|name| name.as_str()).collect();
         write!(f, ", headers {}", names.join(" "))?;
@@ -107,8 +111,11 @@ fn write_account(f: &mut Formatter<'_>, account: &AccountConfig) -> fmt::Result 
     if !limits.min_interval.is_zero() {
         write!(f, ", {} apart", format_duration(limits.min_interval))?;
     }
-    if account.api_key.is_empty() {
-        f.write_str(", no key")?;
+    match &account.keys_from {
+        Some(KeySource::Container { .. }) => f.write_str(", the container's keys")?,
+        Some(_) => f.write_str(", the machine's keys")?,
+        None if account.api_key.is_empty() => f.write_str(", no key")?,
+        None => {}
     }
     if let Some(proxy) = &account.proxy {
         write!(f, ", through {proxy}")?;

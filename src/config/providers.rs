@@ -4,6 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::{
     accounts,
+    kinds::bedrock,
     known::{self, Known},
     model::{HealthConfig, Kind, ProviderConfig, ProxyUrl, TimeoutsConfig},
     nearest::did_you_mean,
@@ -12,12 +13,13 @@ use super::{
     url::{parse_base_url, parse_proxy},
 };
 
-const KEYS: [&str; 7] = [
-    "kind", "base_url", "headers", "health", "proxy", "timeouts", "accounts",
+const KEYS: [&str; 10] = [
+    "kind", "base_url", "region", "api", "betas", "headers", "health", "proxy", "timeouts",
+    "accounts",
 ];
 
 /// Kinds that are planned.
-const LATER: [&str; 4] = ["azure", "bedrock", "vertex", "cohere"];
+const LATER: [&str; 2] = ["azure", "vertex"];
 
 /// Headers that the HTTP client writes itself.
 const RESERVED: [HeaderName; 5] = [
@@ -63,12 +65,19 @@ fn provider(
     };
     let (kind, base_url) = speaks(reader, name, at, &fields, known);
     let preset = known.filter(|known| known.kind == kind);
-    let accounts = accounts::accounts(reader, name, at, &fields, known, &base_url);
+    let (bedrock, base_url) = bedrock::settings(reader, at, &fields, kind, base_url);
+    // Its keys are the same by any name.
+    let known = match &bedrock {
+        Some(_) => Some(bedrock::KNOWN),
+        None => known.filter(|known| known.kind != Kind::Bedrock),
+    };
+    let accounts = accounts::accounts(reader, name, at, &fields, known, kind, &base_url);
     ProviderConfig {
         name: name.to_owned(),
         preset: preset.map(|known| known.name),
         kind,
         base_url,
+        bedrock,
         headers: fields.read(reader, "headers", headers).unwrap_or_default(),
         health: fields.read(reader, "health", health).flatten(),
         proxy: fields.read(reader, "proxy", proxy),
@@ -98,7 +107,7 @@ fn speaks(
     if kind.is_none() && fields.get("kind").is_none() {
         missing.push("`kind`");
     }
-    if vendor.is_none() && fields.get("base_url").is_none() {
+    if vendor.is_none() && kind != Some(Kind::Bedrock) && fields.get("base_url").is_none() {
         missing.push("`base_url`");
     }
     // A mapping that could not be read has been complained about already.
@@ -119,11 +128,13 @@ fn speaks(
 }
 
 fn kind(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Kind> {
-    const KINDS: [Kind; 4] = [
+    const KINDS: [Kind; 6] = [
         Kind::OpenAiCompatible,
         Kind::AnthropicCompatible,
         Kind::GeminiCompatible,
         Kind::ResponsesCompatible,
+        Kind::Cohere,
+        Kind::Bedrock,
     ];
     let text = reader.text(at)?;
     if let Some(kind) = KINDS.into_iter().find(|kind| kind.as_str() == text) {
@@ -132,11 +143,11 @@ fn kind(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Kind> {
     let written = Reader::written(at);
     let message = if LATER.contains(&text.as_str()) {
         format!(
-            "{written} is not available yet; use openai-compatible, responses-compatible, anthropic-compatible or gemini-compatible"
+            "{written} is not available yet; use openai-compatible, responses-compatible, anthropic-compatible, gemini-compatible or bedrock"
         )
     } else {
         format!(
-            "{written} is not a kind{}; known are openai-compatible, responses-compatible, anthropic-compatible and gemini-compatible",
+            "{written} is not a kind{}; known are openai-compatible, responses-compatible, anthropic-compatible, gemini-compatible and bedrock",
             did_you_mean(&text, KINDS.map(Kind::as_str))
         )
     };

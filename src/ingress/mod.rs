@@ -44,6 +44,7 @@
 //! ```
 
 mod body;
+mod closing;
 mod issued;
 mod layer;
 mod operations;
@@ -53,4 +54,4 @@ mod reply;
 mod route;
 mod service;
 
-pub use self::{layer::IngressLayer, service::Ingress};
+pub use self::{closing::Closing, layer::IngressLayer, service::Ingress};

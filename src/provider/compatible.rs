@@ -11,14 +11,16 @@ use crate::{
     dialect::{
         Call, Dialect,
         anthropic::Anthropic,
-        embeddings::{EmbeddingDialect, GeminiEmbeddings, OpenAiEmbeddings},
+        cohere::Cohere,
+        embeddings::{CohereEmbeddings, EmbeddingDialect, GeminiEmbeddings, OpenAiEmbeddings},
         gemini::Gemini,
         openai_chat::OpenAiChat,
+        openai_completions::OpenAiCompletions,
         openai_responses::OpenAiResponses,
-        rerank::{JinaRerank, RerankDialect},
+        rerank::{CohereRerank, JinaRerank, RerankDialect},
     },
     error::Error,
-    request::Operation,
+    request::{Operation, Payload},
 };
 
 /// A vendor that speaks a known dialect at its own address.
@@ -100,6 +102,14 @@ impl Compatible {
         Self::new(name, base_url, &OpenAiResponses)
     }
 
+    /// A vendor that speaks Cohere's Chat, version 2.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn cohere(name: impl Into<Cow<'static, str>>, base_url: &str) -> Result<Self, Error> {
+        Self::new(name, base_url, &Cohere)
+    }
+
     /// A vendor that speaks Google's Gemini, with its key in `x-goog-api-key`. The base URL ends with the version, e.g. `/v1beta`.
     ///
     /// # Errors
@@ -150,7 +160,7 @@ impl Compatible {
 }
 
 /// Reads a base URL; the trailing slash is left out because paths begin with one.
-fn parse_base_url(text: &str) -> Result<Uri, Error> {
+pub(super) fn parse_base_url(text: &str) -> Result<Uri, Error> {
     let wrong = |why: &str| {
         Error::invalid(
             "base_url",
@@ -193,6 +203,7 @@ impl Provider for Compatible {
         self.embeddings.or_else(|| match self.dialect.name() {
             "openai-chat" | "openai-responses" => Some(&OpenAiEmbeddings as _),
             "gemini" => Some(&GeminiEmbeddings as _),
+            "cohere" => Some(&CohereEmbeddings as _),
             _ => None,
         })
     }
@@ -200,8 +211,20 @@ impl Provider for Compatible {
     fn rerank(&self, _: &Call<'_>) -> Option<&'static dyn RerankDialect> {
         self.rerank.or_else(|| match self.dialect.name() {
             "openai-chat" | "openai-responses" => Some(&JinaRerank as _),
+            "cohere" => Some(&CohereRerank as _),
             _ => None,
         })
+    }
+
+    fn speaks(&self, call: &Call<'_>, payload: &Payload) -> Option<&'static dyn Dialect> {
+        let asked = payload.dialect().map(Dialect::name);
+        if asked == Some(OpenAiCompletions.name())
+            && self.dialect.name() == OpenAiChat.name()
+            && self.quirks.completes(call.model)
+        {
+            return Some(&OpenAiCompletions);
+        }
+        self.dialect(call.operation)
     }
 
     fn authorize(

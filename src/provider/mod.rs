@@ -20,6 +20,8 @@
 //!
 //! Most vendors need no code at all: see [`Compatible`] and [`preset`].
 
+pub mod aws;
+mod bedrock;
 mod compatible;
 mod presets;
 
@@ -28,7 +30,10 @@ use std::{borrow::Cow, fmt::Debug};
 use bytes::Bytes;
 use http::{HeaderValue, Uri, header, request, response};
 
+#[cfg(feature = "config")]
+pub(crate) use self::bedrock::is_region;
 pub use self::{
+    bedrock::{Bedrock, BedrockApi},
     compatible::{Auth, Compatible},
     presets::{Preset, PresetDialect, preset, presets},
 };
