@@ -49,6 +49,7 @@ pub mod dialect;
 pub mod error;
 pub mod failover;
 pub mod ingress;
+pub mod issued;
 mod json;
 pub mod media;
 pub mod normalize;

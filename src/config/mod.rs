@@ -139,5 +139,8 @@ fn read(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Config> {
         None => environment::models(&vendors.list),
     };
     config.providers = vendors.list;
+    if let (Some(name), Some(at)) = (&config.server.files, fields.get("server")) {
+        server::check_files(reader, at, name, &config.providers);
+    }
     Some(config)
 }

@@ -46,6 +46,9 @@ pub struct ServerConfig {
     pub heartbeat: Option<Duration>,
     /// How long running calls may take to end once the server stops; 30 seconds.
     pub drain: Duration,
+    /// The provider of calls that name neither a model nor anything an account has issued, such as uploads and lists of files. `None`
+    /// is the first provider of OpenAI's kind, or of Anthropic's for its callers.
+    pub files: Option<String>,
     /// The certificate to serve with; none is plain HTTP.
     pub tls: Option<TlsConfig>,
     /// How media at addresses are fetched for vendors that take bytes only; `None`, as usual, is not at all.
@@ -376,6 +379,7 @@ impl Default for ServerConfig {
             body_limit: 32 << 20,
             heartbeat: Some(Duration::from_secs(15)),
             drain: Duration::from_secs(30),
+            files: None,
             tls: None,
             media_fetch: None,
         }

@@ -25,7 +25,7 @@ impl Config {
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let (server, timeouts, retry) = (&self.server, &self.timeouts, &self.retry);
-        writeln!(
+        write!(
             f,
             "listen    {}, bodies up to {}, heartbeat {}, drain {}",
             server.listen,
@@ -33,6 +33,10 @@ impl fmt::Display for Config {
             or_off(server.heartbeat),
             format_duration(server.drain),
         )?;
+        match &server.files {
+            Some(provider) => writeln!(f, ", files at {provider}")?,
+            None => writeln!(f)?,
+        }
         if let Some(media) = &server.media_fetch {
             let hosts = match media.allow_hosts.as_slice() {
                 [] => "public hosts only".to_owned(),

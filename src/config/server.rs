@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use super::{
     media,
-    model::{RetryConfig, ServerConfig, TimeoutsConfig, TlsConfig},
+    model::{ProviderConfig, RetryConfig, ServerConfig, TimeoutsConfig, TlsConfig},
     reader::{At, Reader},
     value::format_duration,
 };
@@ -18,6 +18,7 @@ pub(super) fn server(reader: &mut Reader<'_>, at: &At<'_>) -> Option<ServerConfi
             "body_limit",
             "heartbeat",
             "drain",
+            "files",
             "tls",
             "media_fetch",
         ],
@@ -36,6 +37,7 @@ pub(super) fn server(reader: &mut Reader<'_>, at: &At<'_>) -> Option<ServerConfi
         drain: fields
             .read(reader, "drain", Reader::duration)
             .unwrap_or(usual.drain),
+        files: fields.read(reader, "files", Reader::text),
         tls: fields.read(reader, "tls", tls),
         media_fetch: fields.read(reader, "media_fetch", media::fetch).flatten(),
     })
@@ -139,6 +141,22 @@ pub(super) fn retry(reader: &mut Reader<'_>, at: &At<'_>) -> Option<RetryConfig>
         reader.problem(at, message);
     }
     Some(retry)
+}
+
+/// The provider that `files` names must be there.
+pub(super) fn check_files(
+    reader: &mut Reader<'_>,
+    at: &At<'_>,
+    name: &str,
+    providers: &[ProviderConfig],
+) {
+    let names: Vec<&str> = providers.iter().map(|p| p.name.as_str()).collect();
+    if !names.contains(&name) {
+        // What was written may have come from the environment: it is not repeated.
+        let known = names.join(", ");
+        let message = format!("`files` names no provider; there are {known}");
+        reader.problem_at_key(at, message);
+    }
 }
 
 fn listen(reader: &mut Reader<'_>, at: &At<'_>) -> Option<SocketAddr> {

@@ -160,6 +160,7 @@ impl Graph {
                 }
             }
         }
+        let pools = pools.home(home(config));
         // Nothing can fail from here on.
         running.replace(&pools);
         let stack = stack(config, running, chains, upstream.clone(), closing);
@@ -277,6 +278,23 @@ fn proxies(config: &Config) -> Vec<&ProxyUrl> {
         }
     }
     all
+}
+
+/// The providers of calls that name neither a model nor an id: the one that is set, else all that have files, in their order.
+fn home(config: &Config) -> Vec<&str> {
+    if let Some(name) = &config.server.files {
+        return vec![name];
+    }
+    let providers = config.providers.iter();
+    providers
+        .filter(|provider| {
+            matches!(
+                provider.kind,
+                Kind::OpenAiCompatible | Kind::ResponsesCompatible | Kind::AnthropicCompatible
+            )
+        })
+        .map(|provider| provider.name.as_str())
+        .collect()
 }
 
 /// The name of a proxy's client. The address itself may hold a password, and names are printed.

@@ -7,11 +7,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
 use http_body::Body as HttpBody;
 use http_body_util::BodyExt;
 
-use super::{layer::Settings, route::Route};
+use super::{layer::Settings, operations, route::Route};
 use crate::{
     chat::FidelityMode,
     dialect::{Dialect, gemini::Gemini},
     error::{Error, ErrorKind},
+    issued::claim,
     request::{Caller, ModelRequest, Operation, Payload},
 };
 
@@ -33,8 +34,15 @@ where
         _ => collect(parts, body, settings.body_limit).await?,
     };
     let mut request = match route {
-        Route::Chat { dialect, model } => chat(dialect, bytes, model)?,
+        Route::Chat { dialect, model } => {
+            let mut pin = None;
+            let bytes = claim(bytes, true, &mut pin)?;
+            let mut request = chat(dialect, bytes, model)?;
+            request.pin = pin;
+            request
+        }
         Route::Count { dialect, model } => count(dialect, bytes, model)?,
+        Route::Other { operation, model } => operations::read(operation, model, parts, bytes)?,
         Route::Generate { model, stream } => {
             let payload = Payload::json_in_path(&Gemini, bytes, &*model, stream.is_some())?;
             ModelRequest::new(model, Operation::Chat, payload)

@@ -96,7 +96,9 @@ pub(super) fn tell(headers: &mut HeaderMap, served: &Served) {
         (MODEL, &served.model),
     ] {
         // A name that cannot stand in a header is left out rather than failing the call.
-        if let Ok(value) = HeaderValue::from_str(text) {
+        if !text.is_empty()
+            && let Ok(value) = HeaderValue::from_str(text)
+        {
             headers.insert(name, value);
         }
     }

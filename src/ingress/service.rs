@@ -19,6 +19,7 @@ use tracing::Instrument;
 use super::{
     body::{Late, StreamBody},
     closing::Closing,
+    issued::Ids,
     layer::Settings,
     read::read,
     reply,
@@ -186,10 +187,12 @@ where
     S: Service<ModelRequest, Response = ModelResponse>,
     S::Error: Into<BoxError>,
 {
+    let ids = Ids::of(&request);
     let mut response = inner
         .oneshot(request)
         .await
         .map_err(|error| Error::from_box(error.into()))?;
+    response = ids.told(response).await?;
     let first = log.start.elapsed();
     let served = response.served.clone();
     let status = response.status.as_u16();

@@ -114,6 +114,12 @@
 //! slow: then the answer is an estimate, and its report says so. The estimate is by characters, tools, and the size of images, times a
 //! factor for each model that is learned from what vendors count of real calls. A count takes no place at an account.
 //!
+//! # Who keeps what
+//!
+//! A call that names what an account issued ([`ModelRequest::pin`](crate::ModelRequest::pin)) goes to that account and to no other; if
+//! it is out, the caller is told when it is back. A call that names neither such a thing nor a model (a new file, a list of batches)
+//! goes to [`Pools::home`].
+//!
 //! All of this lives in one process: two gateways on the same account share its limits without knowing of each other.
 
 mod account;
@@ -122,6 +128,7 @@ mod breaker;
 mod cooldown;
 mod count;
 mod history;
+mod home;
 mod layer;
 mod lease;
 mod pools;

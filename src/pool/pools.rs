@@ -52,6 +52,15 @@ impl Pools {
         self
     }
 
+    /// Where calls go that name neither a model nor anything an account has issued: new files, lists of files and batches. The first of
+    /// these providers that has an account in some pool; for callers of Anthropic's dialect the first that speaks it, if one does. Without one such calls are refused. Clones see it too.
+    #[must_use]
+    pub fn home<N: Into<Arc<str>>>(self, providers: impl IntoIterator<Item = N>) -> Self {
+        let home: Arc<[Arc<str>]> = providers.into_iter().map(Into::into).collect();
+        self.0.table.rcu(|table| table.with_home(home.clone()));
+        self
+    }
+
     /// Takes over the pools of `other` in place of its own, for all clones. What is known of an account (what it serves, its
     /// cooldowns, its minute) stays, if there still is one of that vendor's and account's name. Running calls are not disturbed.
     pub fn replace(&self, other: &Self) {

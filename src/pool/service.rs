@@ -15,6 +15,7 @@ use super::{
     Pools,
     cooldown::later,
     count,
+    home::{self, issuer},
     pools::Shared,
     table::Table,
     walk::{Picked, Walk, shown},
@@ -84,6 +85,7 @@ where
     S::Error: Into<BoxError>,
 {
     let (mut walk, mut picked) = first(shared, &request).await?;
+    let crowded = shared.table().accounts().nth(1).is_some();
     let mut best: Option<Error> = None;
     loop {
         let Picked { lease, deployment } = picked;
@@ -106,6 +108,7 @@ where
         let error = match inner.call(attempt).await {
             Ok(mut response) => {
                 lease.succeeded(&response.windows);
+                response.issuer = issuer(&request, &response, crowded).then_some(lease.state.tag);
                 let tokens = shared.tokens.clone();
                 response.reply = response.reply.on_end(move |outcome| {
                     count::learn(&tokens, &deployment, &request, &outcome);
@@ -187,6 +190,9 @@ pub(super) fn find<'a>(
     request: &'a ModelRequest,
 ) -> Result<Walk<'a>, Error> {
     let model = &*request.model;
+    if let Some(found) = home::find(table, request)? {
+        return Ok(Walk::new(shared, found, request));
+    }
     let found = table.find(model).ok_or_else(|| {
         let model = shown(model);
         Error::new(

@@ -372,6 +372,10 @@ fn candidate<'a>(stop: &'a Stop, line: &'a Line, load: &Load) -> Candidate<'a> {
 
 /// About how many tokens the input has.
 fn estimate(payload: &Payload) -> u64 {
+    // Sounds, pictures and files are no tokens by their bytes.
+    if payload.is_form() {
+        return 0;
+    }
     if !payload.bytes().is_empty() {
         return tokens::of_body(payload.bytes());
     }

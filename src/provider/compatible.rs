@@ -8,9 +8,15 @@ use super::{Provider, bridge, secret_header};
 use crate::{
     credential::Secret,
     dialect::{
-        Bridge, Call, Dialect, Quirks, anthropic::Anthropic, cohere::Cohere, gemini::Gemini,
-        openai_chat::OpenAiChat, openai_completions::OpenAiCompletions,
+        Bridge, Call, Dialect, Quirks,
+        anthropic::Anthropic,
+        cohere::Cohere,
+        embeddings::{CohereEmbeddings, EmbeddingDialect, GeminiEmbeddings, OpenAiEmbeddings},
+        gemini::Gemini,
+        openai_chat::OpenAiChat,
+        openai_completions::OpenAiCompletions,
         openai_responses::OpenAiResponses,
+        rerank::{CohereRerank, JinaRerank, RerankDialect},
     },
     error::Error,
     request::{Operation, Payload},
@@ -34,6 +40,8 @@ pub struct Compatible {
     auth: Auth,
     headers: HeaderMap,
     quirks: Quirks,
+    embeddings: Option<&'static dyn EmbeddingDialect>,
+    rerank: Option<&'static dyn RerankDialect>,
 }
 
 /// Which header carries the key.
@@ -63,6 +71,8 @@ impl Compatible {
             auth: Auth::Bearer,
             headers: HeaderMap::new(),
             quirks: Quirks::NONE,
+            embeddings: None,
+            rerank: None,
         })
     }
 
@@ -132,6 +142,18 @@ impl Compatible {
         self
     }
 
+    /// How it is asked for embeddings, where that does not follow from its dialect.
+    pub fn embeddings(mut self, dialect: &'static dyn EmbeddingDialect) -> Self {
+        self.embeddings = Some(dialect);
+        self
+    }
+
+    /// How it is asked to order documents, where that does not follow from its dialect.
+    pub fn rerank(mut self, dialect: &'static dyn RerankDialect) -> Self {
+        self.rerank = Some(dialect);
+        self
+    }
+
     /// Another address for the same vendor: a region, a proxy, a test server.
     ///
     /// # Errors
@@ -183,6 +205,23 @@ impl Provider for Compatible {
             Operation::CountTokens if self.quirks.bridge.is_some() => Some(&OpenAiResponses),
             _ => None,
         }
+    }
+
+    fn embeddings(&self, _: &Call<'_>) -> Option<&'static dyn EmbeddingDialect> {
+        self.embeddings.or_else(|| match self.dialect.name() {
+            "openai-chat" | "openai-responses" => Some(&OpenAiEmbeddings as _),
+            "gemini" => Some(&GeminiEmbeddings as _),
+            "cohere" => Some(&CohereEmbeddings as _),
+            _ => None,
+        })
+    }
+
+    fn rerank(&self, _: &Call<'_>) -> Option<&'static dyn RerankDialect> {
+        self.rerank.or_else(|| match self.dialect.name() {
+            "openai-chat" | "openai-responses" => Some(&JinaRerank as _),
+            "cohere" => Some(&CohereRerank as _),
+            _ => None,
+        })
     }
 
     fn speaks(&self, call: &Call<'_>, payload: &Payload) -> Option<&'static dyn Dialect> {

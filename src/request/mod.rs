@@ -1,5 +1,6 @@
 //! What travels down the stack.
 
+mod multipart;
 mod payload;
 mod peek;
 
@@ -8,17 +9,19 @@ use std::{sync::Arc, time::Duration};
 use http::{Extensions, HeaderMap};
 
 pub use self::payload::Payload;
-pub use crate::operation::Operation;
+pub use crate::operation::{EmbeddingForm, ImageTask, Operation};
 use crate::{
     budget::CallBudget,
     chat::{ChatRequest, FidelityMode},
+    issued::Pin,
 };
 
 /// One call for a model, before anybody has decided who serves it. Cloning shares everything.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ModelRequest {
-    /// The model asked for. Failover changes it.
+    /// The model asked for. Failover changes it. Empty if none is: then [`pin`](Self::pin) says who is called, or the pools' own
+    /// [home](crate::pool::Pools::home) for such calls.
     pub model: Arc<str>,
     /// What is asked of it.
     pub operation: Operation,
@@ -34,6 +37,8 @@ pub struct ModelRequest {
     /// What to do if the vendor cannot be told all of it. None: what the model's deployment says
     /// ([`Deployment::fidelity`](crate::upstream::Deployment)).
     pub fidelity: Option<FidelityMode>,
+    /// The one account that may serve it, because the call names what that account issued.
+    pub pin: Option<Pin>,
     /// What this call may spend: time and attempts, shared by all layers and all clones.
     pub budget: CallBudget,
     /// The user's own data. No layer of this crate reads or writes it.
@@ -51,6 +56,7 @@ impl ModelRequest {
             caller: Caller::default(),
             affinity: None,
             fidelity: None,
+            pin: None,
             budget: CallBudget::new(),
             extensions: Extensions::new(),
         }

@@ -7,7 +7,10 @@ use std::{
 
 use bytes::Bytes;
 
-use super::peek::{Peek, insert_model, members, peek, peek_any};
+use super::{
+    multipart,
+    peek::{Peek, insert_model, members, peek, peek_any},
+};
 use crate::{
     chat::ChatRequest,
     dialect::{Conversation, Dialect, Front},
@@ -30,6 +33,8 @@ struct Inner {
     counted: bool,
     /// What was fetched for it.
     shelf: OnceLock<Box<Shelf>>,
+    /// A form or other bytes: whatever is in them stands there without quotes.
+    form: bool,
     chat: OnceLock<Result<ChatRequest, Error>>,
 }
 
@@ -110,6 +115,37 @@ impl Payload {
         this
     }
 
+    /// A form, passed through as it is. Its `model` is known and can be renamed; nothing else in it is ever touched.
+    ///
+    /// # Errors
+    /// If the body is not put together as its content type says.
+    pub fn form(bytes: Bytes, content_type: http::HeaderValue) -> Result<Self, Error> {
+        let text = content_type.to_str().unwrap_or_default();
+        let boundary = multipart::boundary(text).ok_or_else(|| {
+            let message = "a form needs a content-type of `multipart/form-data` with a boundary";
+            Error::invalid("content-type", message)
+        })?;
+        let parts = multipart::parts(&bytes, &boundary)?;
+        let model = parts
+            .into_iter()
+            .find(|part| part.name == "model" && !part.file);
+        let peek = Peek {
+            model: model.map(|part| part.value),
+            ..Peek::default()
+        };
+        let mut this = Self::with_parts(None, bytes, peek);
+        if let Some(inner) = Arc::get_mut(&mut this.0) {
+            inner.content_type = Some(content_type);
+            inner.form = true;
+        }
+        Ok(this)
+    }
+
+    /// Is it something other than JSON?
+    pub(crate) fn is_form(&self) -> bool {
+        self.0.form
+    }
+
     fn with_parts(dialect: Option<&'static dyn Dialect>, bytes: Bytes, peek: Peek) -> Self {
         Self(Arc::new(Inner {
             dialect,
@@ -119,6 +155,7 @@ impl Payload {
             peek,
             counted: false,
             shelf: OnceLock::new(),
+            form: false,
             chat: OnceLock::new(),
         }))
     }
@@ -164,6 +201,10 @@ impl Payload {
             return Some(model.clone());
         }
         let span = self.0.peek.model.clone()?;
+        if self.0.form {
+            let value = str::from_utf8(self.0.bytes.get(span)?).ok()?;
+            return Some(value.to_owned());
+        }
         serde_json::from_slice(self.0.bytes.get(span)?).ok()
     }
 
@@ -216,8 +257,17 @@ impl Payload {
         let Some(span) = self.0.peek.model.clone() else {
             return bytes.clone();
         };
-        let Ok(name) = serde_json::to_vec(model) else {
+        // A call that is for no model leaves it to the vendor.
+        if model.is_empty() {
             return bytes.clone();
+        }
+        let name = if self.0.form {
+            model.as_bytes().to_vec()
+        } else {
+            let Ok(name) = serde_json::to_vec(model) else {
+                return bytes.clone();
+            };
+            name
         };
         match (
             bytes.get(..span.start),
@@ -335,6 +385,22 @@ mod tests {
         assert_eq!((chat.model.as_str(), chat.stream), ("m", true));
         assert!(payload.wants_stream() && payload.wants_usage());
         assert!(Payload::json_in_path(dialect, "[]".into(), "m", true).is_err());
+    }
+
+    #[test]
+    fn a_form_keeps_every_byte_but_the_models() {
+        let body = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"model\"\r\n\r\nmodel\r\n--b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nasked\r\n--b--\r\n";
+        let kind = http::HeaderValue::from_static("multipart/form-data; boundary=b");
+        let payload = Payload::form(body.into(), kind.clone()).unwrap();
+        assert_eq!(payload.model().as_deref(), Some("asked"));
+        assert_eq!(
+            payload.renamed("a-longer-name"),
+            body.replace("asked", "a-longer-name")
+        );
+        assert_eq!(payload.renamed(""), body);
+        assert_eq!(payload.content_type(), Some(&kind));
+        let json = http::HeaderValue::from_static("application/json");
+        assert!(Payload::form(body.into(), json).is_err());
     }
 
     #[test]

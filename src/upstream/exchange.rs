@@ -13,7 +13,9 @@ use super::{
     Attempt, media,
     prepare::{Prepared, TURN_STATE, prepare},
     service::transport_error,
+    translated,
     vendor_stream::VendorStream,
+    watched::Watched,
 };
 use crate::{
     Body, BoxError, Secret,
@@ -39,7 +41,7 @@ pub(super) async fn run<C, B>(
     max_body: usize,
 ) -> Result<ModelResponse, Error>
 where
-    C: Service<http::Request<Body>, Response = http::Response<B>>,
+    C: Service<http::Request<Body>, Response = http::Response<B>> + Clone,
     C::Error: Into<BoxError>,
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
@@ -60,7 +62,18 @@ where
         inlined: inlined.as_ref(),
         secret: &secret,
     };
-    match mending(client, ready, &said, max_body, &served).await {
+    let answered = match attempt.request.operation {
+        Operation::Embeddings(form) => {
+            let call = translated::Called::new(&attempt, &secret, max_body, &served);
+            translated::embeddings(client, ready, &call, form).await
+        }
+        Operation::Rerank => {
+            let call = translated::Called::new(&attempt, &secret, max_body, &served);
+            translated::rerank(client, ready, &call).await
+        }
+        _ => mending(client, ready, &said, max_body, &served).await,
+    };
+    match answered {
         Ok(response) => Ok(response),
         Err(error) => Err(redact(error, &secret).with_served(served)),
     }
@@ -187,6 +200,17 @@ async fn reply(
         return Err(refusal(provider, parts, body, clock).await);
     }
     let Some((dialect, framing)) = dialect else {
+        if translated::tells_usage(&attempt.request.operation, &parts.headers) {
+            check_encoding(&parts.headers)?;
+            let bytes = clock.run(read(body, max_body)).await?;
+            if dialect::has_error(&bytes) {
+                return Err(provider.classify(parts, &bytes));
+            }
+            return Ok((HeaderMap::new(), translated::with_usage(bytes)));
+        }
+        let idle = attempt.deployment.timeouts.idle;
+        let deadline = attempt.request.budget.deadline();
+        let body = Body::new(Watched::new(body, idle, deadline));
         return Ok((passed_headers(&parts.headers), Reply::Opaque(body)));
     };
     check_encoding(&parts.headers)?;
@@ -238,14 +262,14 @@ fn turn_state(
 }
 
 /// What is left of the time before content.
-struct Clock {
+pub(super) struct Clock {
     until: Option<Instant>,
     code: &'static str,
     what: &'static str,
 }
 
 impl Clock {
-    fn new(attempt: &Attempt, chat: bool) -> Self {
+    pub(super) fn new(attempt: &Attempt, chat: bool) -> Self {
         let deadline = attempt.request.budget.deadline();
         // A whole answer comes after all its tokens: only the call's own deadline limits it.
         let first = attempt
@@ -278,7 +302,10 @@ impl Clock {
         }
     }
 
-    async fn run<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    pub(super) async fn run<T>(
+        &self,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
         match self.until {
             None => work.await,
             Some(until) => timeout_at(until, work).await.unwrap_or_else(|_| {
@@ -289,7 +316,7 @@ impl Clock {
 }
 
 /// A status that is no success, with whatever can be had of its body.
-async fn refusal(
+pub(super) async fn refusal(
     provider: &dyn Provider,
     parts: &response::Parts,
     body: Body,
@@ -340,7 +367,7 @@ fn whole(
     Ok(Reply::Complete(complete))
 }
 
-fn not_an_answer(status: StatusCode, what: &str) -> Error {
+pub(super) fn not_an_answer(status: StatusCode, what: &str) -> Error {
     Error::new(
         ErrorKind::Server,
         format!("the vendor answered {} with {what}", status.as_u16()),
@@ -349,7 +376,7 @@ fn not_an_answer(status: StatusCode, what: &str) -> Error {
 }
 
 /// The whole body, up to a limit.
-async fn read(mut body: Body, max: usize) -> Result<Bytes, Error> {
+pub(super) async fn read(mut body: Body, max: usize) -> Result<Bytes, Error> {
     let mut all = BytesMut::new();
     let mut only: Option<Bytes> = None;
     while let Some(frame) = body.frame().await {
@@ -401,7 +428,7 @@ fn stream_framing(headers: &HeaderMap, expected: Framing) -> Option<Framing> {
 }
 
 /// Nobody asked for a compressed answer, and nobody here reads one.
-fn check_encoding(headers: &HeaderMap) -> Result<(), Error> {
+pub(super) fn check_encoding(headers: &HeaderMap) -> Result<(), Error> {
     match headers.get(header::CONTENT_ENCODING) {
         Some(encoding) if encoding != "identity" => Err(Error::new(
             ErrorKind::Server,

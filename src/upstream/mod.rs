@@ -39,7 +39,9 @@ mod exchange;
 mod media;
 mod prepare;
 mod service;
+mod translated;
 mod vendor_stream;
+mod watched;
 
 pub use self::{
     deployment::{Account, Attempt, Deployment, Limits, Timeouts},

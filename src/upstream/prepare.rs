@@ -101,34 +101,54 @@ pub(super) fn prepare(
             };
             (Method::POST, Some(dialect), body, provider.path(&call))
         }
-        Operation::Proxy { method, path } => (
+        Operation::Proxy { method, path } | Operation::Resource { method, path } => (
             method.clone(),
             None,
             proxied(attempt, &mut fidelity),
             path.to_string().into(),
         ),
+        _ => (
+            Method::POST,
+            None,
+            request.payload.renamed(&deployment.model),
+            provider.path(&call),
+        ),
     };
-
-    let mut http = Request::new(());
-    *http.method_mut() = method;
-    *http.uri_mut() = join(provider.base_url(), &path)?;
-    let (mut parts, ()) = http.into_parts();
-    set_headers(&mut parts.headers, attempt, dialect, !body.is_empty());
-    // What is passed through unread goes to the same vendor, which asks for the same headers everywhere.
-    if let Some(dialect) = dialect.or_else(|| provider.dialect(&Operation::Chat)) {
-        dialect.headers(&mut parts.headers);
-    }
-    // A body that is sent again mended is kept as it was before the vendor's last word on it.
-    let sent = provider.finish(&call, &mut parts, body.clone())?;
-    provider.authorize(secret, &mut parts, &sent)?;
+    let (request, body) = spell(attempt, secret, &call, method, &path, body)?;
     Ok(Prepared {
-        request: Request::from_parts(parts, Body::from(sent)),
+        request,
         body,
         dialect,
         framing: provider.framing(&call),
         fidelity,
         rewritten,
     })
+}
+
+/// The body as a request to this vendor, and the same body: one that is sent again mended is kept as it was before the vendor's
+/// last word on it.
+pub(super) fn spell(
+    attempt: &Attempt,
+    secret: &Secret,
+    call: &Call<'_>,
+    method: Method,
+    path: &str,
+    body: Bytes,
+) -> Result<(Request<Body>, Bytes), Error> {
+    let provider = &*attempt.deployment.provider;
+    let dialect = call.dialect;
+    let mut http = Request::new(());
+    *http.method_mut() = method;
+    *http.uri_mut() = join(provider.base_url(), path)?;
+    let (mut parts, ()) = http.into_parts();
+    set_headers(&mut parts.headers, attempt, dialect, !body.is_empty());
+    // What is passed through unread goes to the same vendor, which asks for the same headers everywhere.
+    if let Some(dialect) = dialect.or_else(|| provider.dialect(&Operation::Chat)) {
+        dialect.headers(&mut parts.headers);
+    }
+    let sent = provider.finish(call, &mut parts, body.clone())?;
+    provider.authorize(secret, &mut parts, &sent)?;
+    Ok((Request::from_parts(parts, Body::from(sent)), body))
 }
 
 /// A body that is passed through unread may hold parts of a conversation nevertheless.

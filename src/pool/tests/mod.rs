@@ -4,6 +4,7 @@ mod breakers;
 mod cooldowns;
 mod fastest;
 mod headroom;
+mod home;
 mod leases;
 mod limits;
 mod origins;

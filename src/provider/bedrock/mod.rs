@@ -20,7 +20,12 @@ use super::{
 };
 use crate::{
     credential::Secret,
-    dialect::{Call, Dialect, Quirks, anthropic::Anthropic, bedrock::Converse},
+    dialect::{
+        Call, Dialect, Quirks,
+        anthropic::Anthropic,
+        bedrock::Converse,
+        embeddings::{EmbeddingDialect, TitanEmbeddings},
+    },
     error::Error,
     request::{Operation, Payload},
     wire::Framing,
@@ -181,6 +186,13 @@ impl Provider for Bedrock {
             Operation::Chat => self.chat(call.model),
             _ => None,
         }
+    }
+
+    /// Titan's only: each family has its own.
+    fn embeddings(&self, call: &Call<'_>) -> Option<&'static dyn EmbeddingDialect> {
+        call.model
+            .contains("titan-embed")
+            .then_some(&TitanEmbeddings as _)
     }
 
     fn path(&self, call: &Call<'_>) -> Cow<'static, str> {
