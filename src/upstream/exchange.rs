@@ -28,7 +28,7 @@ use crate::{
 const MAX_ERROR_BODY: usize = 256 << 10;
 
 pub(super) async fn run<C, B>(
-    client: C,
+    mut client: C,
     ready: bool,
     attempt: Attempt,
     max_body: usize,
@@ -40,23 +40,29 @@ where
     B::Error: Into<BoxError>,
 {
     let served = attempt.deployment.served(attempt.number);
-    let secret = attempt
-        .deployment
-        .account
-        .credentials
-        .secret()
-        .await
-        .map_err(|error| error.with_served(served.clone()))?;
-    match mending(client, ready, &attempt, &secret, max_body, &served).await {
-        Ok(response) => Ok(response),
-        Err(error) => Err(redact(error, &secret).with_served(served)),
+    let credentials = &*attempt.deployment.account.credentials;
+    let secret = || async {
+        let secret = credentials.secret().await;
+        secret.map_err(|error| error.with_served(served.clone()))
+    };
+    let mut key = secret().await?;
+    let mut answer = mending(&mut client, ready, &attempt, &key, max_body, &served).await;
+    // A token may be revoked before its time. That is no fault of the account's while there is another to be had.
+    if let Err(error) = &answer
+        && error.kind() == ErrorKind::Authentication
+        && error.vendor_status() == Some(StatusCode::UNAUTHORIZED)
+        && credentials.refused(&key)
+    {
+        key = secret().await?;
+        answer = mending(&mut client, false, &attempt, &key, max_body, &served).await;
     }
+    answer.map_err(|error| redact(error, &key).with_served(served))
 }
 
 /// The exchange, and once more if the vendor refuses something that can be left out. That is the same attempt still: a refusal
 /// costs no tokens and says nothing against the account.
 async fn mending<C, B>(
-    mut client: C,
+    client: &mut C,
     ready: bool,
     attempt: &Attempt,
     secret: &Secret,
@@ -72,7 +78,7 @@ where
     let prepared = prepare(attempt, secret, None)?;
     let (body, dialect) = (prepared.body.clone(), prepared.dialect);
     let mut lost = prepared.fidelity.clone();
-    let first = answer(&mut client, ready, attempt, prepared, max_body, served).await;
+    let first = answer(client, ready, attempt, prepared, max_body, served).await;
     let Err(error) = first else {
         return first;
     };
@@ -84,7 +90,7 @@ where
         "the vendor refused a part of the request that can be left out: it is sent once more without"
     );
     let prepared = prepare(attempt, secret, Some((mended, lost)))?;
-    answer(&mut client, false, attempt, prepared, max_body, served).await
+    answer(client, false, attempt, prepared, max_body, served).await
 }
 
 async fn answer<C, B>(
