@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use http::HeaderValue;
 
 use super::{
+    kinds::{Cloud, Usual},
     known::{Known, account_name},
     model::AccountConfig,
     providers::{is_name, proxy},
@@ -24,6 +25,8 @@ struct Owner<'a> {
     keyless: bool,
     /// Is this its only account, so that the environment's key can only be meant for it?
     alone: bool,
+    /// Of a kind with accounts of its own.
+    cloud: Option<Cloud>,
 }
 
 pub(super) fn accounts(
@@ -33,12 +36,14 @@ pub(super) fn accounts(
     fields: &Fields<'_>,
     known: Option<Known>,
     base_url: &str,
+    cloud: Option<Cloud>,
 ) -> Vec<AccountConfig> {
     let mut owner = Owner {
         name,
         known,
         keyless: is_local(base_url) || known.is_some_and(|known| known.key_env.is_empty()),
         alone: false,
+        cloud,
     };
     let Some(list) = fields.get("accounts") else {
         return if fields.readable {
@@ -77,6 +82,9 @@ pub(super) fn accounts(
 
 /// The usual accounts.
 fn none_listed(reader: &mut Reader<'_>, at: &At<'_>, owner: &Owner<'_>) -> Vec<AccountConfig> {
+    if let Some(cloud) = owner.cloud {
+        return cloud.usual_accounts(reader, owner.name, at);
+    }
     let mut accounts = owner
         .known
         .map(|known| known.accounts(reader.env))
@@ -108,14 +116,30 @@ fn account(reader: &mut Reader<'_>, index: usize, at: &At<'_>, owner: &Owner<'_>
         let secret = api_key(reader, at);
         return AccountConfig::new(name, secret.unwrap_or_else(|| Secret::new("")));
     }
-    let Some(fields) = reader.fields(at, &KEYS) else {
+    let keys = [&KEYS[..], owner.cloud.map_or(&[][..], Cloud::account_keys)].concat();
+    let Some(fields) = reader.fields(at, &keys) else {
         return AccountConfig::new(name, Secret::new(""));
     };
-    let secret = match fields.get("api_key") {
-        Some(at) => api_key(reader, at).unwrap_or_else(|| Secret::new("")),
-        None => usual_key(reader, at, owner),
+    let stated = owner.cloud.and_then(|cloud| cloud.sign_in(reader, &fields));
+    let (secret, sign_in) = match (fields.get("api_key"), stated, owner.cloud) {
+        (key, Some(sign_in), _) => {
+            if let Some(key) = key {
+                reader.problem_at_key(
+                    key,
+                    "an account has either a key or an account to sign in with",
+                );
+            }
+            (Secret::new(""), sign_in)
+        }
+        (Some(at), None, _) => (api_key(reader, at).unwrap_or_else(|| Secret::new("")), None),
+        (None, None, Some(cloud)) => {
+            let Usual { key, sign_in } = cloud.usual(reader, at, owner.alone);
+            (key, sign_in)
+        }
+        (None, None, None) => (usual_key(reader, at, owner), None),
     };
     let mut account = AccountConfig::new(name, secret);
+    account.sign_in = sign_in;
     if let Some(name) = fields.read(reader, "name", account_name_of) {
         account.name = name;
     }

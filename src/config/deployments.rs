@@ -1,7 +1,7 @@
 //! The deployments of a model.
 
 use super::{
-    known,
+    kinds, known,
     model::{DeploymentConfig, ProviderConfig},
     names::Names,
     nearest::did_you_mean,
@@ -37,6 +37,10 @@ impl Vendors {
         let listed = self.list.iter().position(|other| other.name == name);
         if listed.is_some() {
             return listed;
+        }
+        if let Some(cloud) = kinds::from_env(name, reader.env) {
+            self.list.push(cloud);
+            return Some(self.list.len().saturating_sub(1));
         }
         let known = known::known(name)?;
         let accounts = known.accounts(reader.env);

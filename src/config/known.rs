@@ -88,6 +88,7 @@ impl Known {
             preset: Some(self.name),
             kind: self.kind,
             base_url: self.base_url.to_owned(),
+            cloud: None,
             headers: http::HeaderMap::new(),
             health: None,
             proxy: None,

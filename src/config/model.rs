@@ -8,6 +8,7 @@ use std::{
 
 use http::HeaderMap;
 
+use super::kinds::{CloudConfig, SignIn};
 use crate::{
     credential::Secret,
     upstream::{Limits, Timeouts},
@@ -83,6 +84,10 @@ pub enum Kind {
     GeminiCompatible,
     /// OpenAI's Responses, with a bearer key.
     ResponsesCompatible,
+    /// Azure OpenAI, with a key or Microsoft Entra.
+    Azure,
+    /// Google's Vertex AI, with a Google account or a key.
+    Vertex,
 }
 
 /// One of `providers`.
@@ -97,6 +102,8 @@ pub struct ProviderConfig {
     pub kind: Kind,
     /// The whole base, with its version segment and without a slash at the end.
     pub base_url: String,
+    /// What only its kind has.
+    pub cloud: Option<CloudConfig>,
     /// Headers that every request carries. Their values are marked as sensitive.
     pub headers: HeaderMap,
     /// Whether it is asked in the background how it is.
@@ -125,6 +132,8 @@ pub struct AccountConfig {
     pub name: String,
     /// Its key; empty if the vendor needs none.
     pub api_key: Secret,
+    /// Who asks for tokens, where there is no key.
+    pub sign_in: Option<SignIn>,
     /// Its share among the provider's accounts; 1.
     pub weight: u32,
     /// What may be asked of it.
@@ -260,6 +269,8 @@ impl Kind {
             Self::AnthropicCompatible => "anthropic-compatible",
             Self::GeminiCompatible => "gemini-compatible",
             Self::ResponsesCompatible => "responses-compatible",
+            Self::Azure => "azure",
+            Self::Vertex => "vertex",
         }
     }
 }
@@ -270,6 +281,8 @@ impl Kind {
         match self {
             Self::OpenAiCompatible | Self::AnthropicCompatible | Self::ResponsesCompatible => "/v1",
             Self::GeminiCompatible => "/v1beta",
+            // They put it there themselves.
+            Self::Azure | Self::Vertex => "",
         }
     }
 }
@@ -320,6 +333,7 @@ impl AccountConfig {
         Self {
             name: name.into(),
             api_key,
+            sign_in: None,
             weight: 1,
             limits: Limits::default(),
             enabled: true,

@@ -103,8 +103,10 @@ fn write_account(f: &mut Formatter<'_>, account: &AccountConfig) -> fmt::Result 
     if !limits.min_interval.is_zero() {
         write!(f, ", {} apart", format_duration(limits.min_interval))?;
     }
-    if account.api_key.is_empty() {
-        f.write_str(", no key")?;
+    match &account.sign_in {
+        Some(sign_in) => write!(f, ", tokens of {}", sign_in.title())?,
+        None if account.api_key.is_empty() => f.write_str(", no key")?,
+        None => {}
     }
     if let Some(proxy) = &account.proxy {
         write!(f, ", through {proxy}")?;

@@ -4,6 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::{
     accounts,
+    kinds::Cloud,
     known::{self, Known},
     model::{HealthConfig, Kind, ProviderConfig, ProxyUrl, TimeoutsConfig},
     nearest::did_you_mean,
@@ -17,7 +18,7 @@ const KEYS: [&str; 7] = [
 ];
 
 /// Kinds that are planned.
-const LATER: [&str; 4] = ["azure", "bedrock", "vertex", "cohere"];
+const LATER: [&str; 2] = ["bedrock", "cohere"];
 
 /// Headers that the HTTP client writes itself.
 const RESERVED: [HeaderName; 5] = [
@@ -54,21 +55,34 @@ fn provider(
         reader.problem_at_key(at, message);
     }
     let known = known::known(name);
+    let cloud = Cloud::of(name, at);
+    let keys = [&KEYS[..], cloud.map_or(&[][..], Cloud::keys)].concat();
     let fields = if at.node.is_null() {
         Fields::none(true)
     } else {
         reader
-            .fields(at, &KEYS)
+            .fields(at, &keys)
             .unwrap_or_else(|| Fields::none(false))
     };
-    let (kind, base_url) = speaks(reader, name, at, &fields, known);
+    let (kind, base_url, accounts, cloud) = match cloud {
+        Some(cloud) => {
+            let accounts = accounts::accounts(reader, name, at, &fields, None, "", Some(cloud));
+            let (base_url, settings) = cloud.settings(reader, name, at, &fields, &accounts);
+            (cloud.kind(), base_url, accounts, settings)
+        }
+        None => {
+            let (kind, base_url) = speaks(reader, name, at, &fields, known);
+            let accounts = accounts::accounts(reader, name, at, &fields, known, &base_url, None);
+            (kind, base_url, accounts, None)
+        }
+    };
     let preset = known.filter(|known| known.kind == kind);
-    let accounts = accounts::accounts(reader, name, at, &fields, known, &base_url);
     ProviderConfig {
         name: name.to_owned(),
         preset: preset.map(|known| known.name),
         kind,
         base_url,
+        cloud,
         headers: fields.read(reader, "headers", headers).unwrap_or_default(),
         health: fields.read(reader, "health", health).flatten(),
         proxy: fields.read(reader, "proxy", proxy),
@@ -119,11 +133,13 @@ fn speaks(
 }
 
 fn kind(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Kind> {
-    const KINDS: [Kind; 4] = [
+    const KINDS: [Kind; 6] = [
         Kind::OpenAiCompatible,
         Kind::AnthropicCompatible,
         Kind::GeminiCompatible,
         Kind::ResponsesCompatible,
+        Kind::Azure,
+        Kind::Vertex,
     ];
     let text = reader.text(at)?;
     if let Some(kind) = KINDS.into_iter().find(|kind| kind.as_str() == text) {
@@ -132,11 +148,11 @@ fn kind(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Kind> {
     let written = Reader::written(at);
     let message = if LATER.contains(&text.as_str()) {
         format!(
-            "{written} is not available yet; use openai-compatible, responses-compatible, anthropic-compatible or gemini-compatible"
+            "{written} is not available yet; use openai-compatible, responses-compatible, anthropic-compatible, gemini-compatible, azure or vertex"
         )
     } else {
         format!(
-            "{written} is not a kind{}; known are openai-compatible, responses-compatible, anthropic-compatible and gemini-compatible",
+            "{written} is not a kind{}; known are openai-compatible, responses-compatible, anthropic-compatible, gemini-compatible, azure and vertex",
             did_you_mean(&text, KINDS.map(Kind::as_str))
         )
     };

@@ -45,16 +45,24 @@ impl Gateway {
     /// If a client cannot be set up; everything else was checked when the configuration was read.
     pub fn new(config: &Config) -> Result<Self, Error> {
         let options = ClientOptions::new().connect_timeout(config.timeouts.connect);
-        let mut upstream = Upstream::new(Client::new(&options)?);
+        let direct = Client::new(&options)?;
+        let mut upstream = Upstream::new(direct.clone());
+        let mut egresses = Vec::new();
         let mut providers = HashMap::new();
         let proxies = proxies(config);
         for (index, proxy) in proxies.iter().enumerate() {
             let client = Client::new(&options.clone().proxy(proxy.expose()))?;
+            egresses.push(client.clone());
             upstream = upstream.with_egress(egress(index), client);
         }
         let mut checks = Vec::new();
         for provider in &config.providers {
-            let parts = Parts::new(provider, config, &proxies)?;
+            let clients = Clients {
+                direct: &direct,
+                proxies: &proxies,
+                egresses: &egresses,
+            };
+            let parts = Parts::new(provider, config, &clients)?;
             checks.extend(parts.checks(provider));
             providers.insert(provider.name.as_str(), parts);
         }
@@ -108,6 +116,24 @@ struct Parts {
     timeouts: Timeouts,
 }
 
+/// Who calls whom: tokens are asked for the same way as models.
+struct Clients<'a> {
+    direct: &'a Client,
+    proxies: &'a [&'a ProxyUrl],
+    egresses: &'a [Client],
+}
+
+impl Clients<'_> {
+    fn index(&self, proxy: &ProxyUrl) -> Option<usize> {
+        self.proxies.iter().position(|other| *other == proxy)
+    }
+
+    fn of(&self, index: Option<usize>) -> &Client {
+        let proxied = index.and_then(|index| self.egresses.get(index));
+        proxied.unwrap_or(self.direct)
+    }
+}
+
 struct Member {
     account: Arc<Account>,
     weight: u32,
@@ -115,7 +141,39 @@ struct Member {
 }
 
 impl Parts {
-    fn new(config: &ProviderConfig, all: &Config, proxies: &[&ProxyUrl]) -> Result<Self, Error> {
+    fn new(config: &ProviderConfig, all: &Config, clients: &Clients<'_>) -> Result<Self, Error> {
+        let provider = match &config.cloud {
+            Some(cloud) => cloud.provider(&config.name, &config.headers)?,
+            None => Self::compatible(config)?,
+        };
+        let accounts = config.accounts.iter().map(|account| {
+            let proxy = account.proxy.as_ref().or(config.proxy.as_ref());
+            let index = proxy.and_then(|proxy| clients.index(proxy));
+            let name = account.name.as_str();
+            let mut built = match &account.sign_in {
+                Some(sign_in) => Account::new(name, sign_in.source(clients.of(index))?),
+                None => Account::new(name, account.api_key.clone()),
+            };
+            built = built.with_limits(account.limits);
+            if let Some(index) = index {
+                built = built.with_egress(egress(index));
+            }
+            Ok(Member {
+                account: Arc::new(built),
+                weight: account.weight,
+                enabled: account.enabled,
+            })
+        });
+        Ok(Self {
+            provider,
+            accounts: accounts.collect::<Result<_, Error>>()?,
+            timeouts: config
+                .timeouts
+                .unwrap_or(Timeouts::new(all.timeouts.first_token, all.timeouts.idle)),
+        })
+    }
+
+    fn compatible(config: &ProviderConfig) -> Result<Arc<dyn Provider>, Error> {
         let mut compatible = match config.kind {
             Kind::OpenAiCompatible => Compatible::openai(config.name.clone(), &config.base_url),
             Kind::AnthropicCompatible => {
@@ -125,6 +183,7 @@ impl Parts {
             Kind::ResponsesCompatible => {
                 Compatible::responses(config.name.clone(), &config.base_url)
             }
+            Kind::Azure | Kind::Vertex => Err(Error::invalid("kind", "its settings are missing")),
         }?;
         if let Some(known) = config.preset.and_then(preset) {
             compatible = compatible.quirks(known.quirks.clone());
@@ -132,26 +191,7 @@ impl Parts {
         for (name, value) in &config.headers {
             compatible = compatible.header(name.clone(), value.clone());
         }
-        let accounts = config.accounts.iter().map(|account| {
-            let mut built = Account::new(account.name.as_str(), account.api_key.clone())
-                .with_limits(account.limits);
-            let proxy = account.proxy.as_ref().or(config.proxy.as_ref());
-            if let Some(index) = proxy.and_then(|p| proxies.iter().position(|other| *other == p)) {
-                built = built.with_egress(egress(index));
-            }
-            Member {
-                account: Arc::new(built),
-                weight: account.weight,
-                enabled: account.enabled,
-            }
-        });
-        Ok(Self {
-            provider: Arc::new(compatible),
-            accounts: accounts.collect(),
-            timeouts: config
-                .timeouts
-                .unwrap_or(Timeouts::new(all.timeouts.first_token, all.timeouts.idle)),
-        })
+        Ok(Arc::new(compatible))
     }
 
     fn checks(&self, config: &ProviderConfig) -> Vec<Check> {

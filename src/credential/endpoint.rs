@@ -12,13 +12,18 @@ use crate::error::Error;
 /// Why it is none. The text itself is not in it.
 pub(super) fn check(name: &str, text: &str) -> Result<Uri, Error> {
     let wrong = |why: &str| {
-        Error::invalid(name, format!("`{name}` is no address that a secret may be sent to: {why}"))
+        Error::invalid(
+            name,
+            format!("`{name}` is no address that a secret may be sent to: {why}"),
+        )
     };
     let uri: Uri = text
         .trim()
         .parse()
         .map_err(|_| wrong("it does not parse as a URL"))?;
-    let authority = uri.authority().ok_or_else(|| wrong("it must name a host"))?;
+    let authority = uri
+        .authority()
+        .ok_or_else(|| wrong("it must name a host"))?;
     if authority.host().is_empty() || authority.as_str().contains('@') {
         return Err(wrong("it must name a host, and no user or password"));
     }

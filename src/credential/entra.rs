@@ -36,7 +36,10 @@ impl EntraAccount {
         // It becomes a part of a path.
         let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
         if tenant.is_empty() || tenant.starts_with('.') || !tenant.chars().all(legal) {
-            return Err(Error::invalid("tenant", "the tenant is an id or a domain, e.g. contoso.onmicrosoft.com"));
+            return Err(Error::invalid(
+                "tenant",
+                "the tenant is an id or a domain, e.g. contoso.onmicrosoft.com",
+            ));
         }
         Ok(Self {
             tenant,

@@ -79,7 +79,10 @@ impl fmt::Debug for TokenClient {
 #[derive(Debug)]
 pub(super) struct Refusal {
     pub(super) error: Error,
-    #[cfg_attr(not(feature = "oauth"), allow(dead_code, reason = "only who signs needs it"))]
+    #[cfg_attr(
+        not(feature = "oauth"),
+        allow(dead_code, reason = "only who signs needs it")
+    )]
     pub(super) date: Option<SystemTime>,
 }
 
@@ -108,7 +111,10 @@ fn read(status: StatusCode, body: &[u8]) -> Result<Token, Error> {
         let message = "the account's token server answered without a usable access_token";
         return Err(Error::new(ErrorKind::Server, message).with_unsent());
     };
-    Ok(Token::new(Secret::token(token), lifetime(&answer.expires_in)))
+    Ok(Token::new(
+        Secret::token(token),
+        lifetime(&answer.expires_in),
+    ))
 }
 
 /// An hour is what all of them give.
@@ -134,7 +140,10 @@ fn refusal(status: StatusCode, answer: &Answer) -> Error {
     };
     let mut message = format!("the account's token server {what} ({})", status.as_u16());
     let description = answer.error_description.as_deref().unwrap_or_default();
-    for text in [code, description].into_iter().filter(|text| !text.is_empty()) {
+    for text in [code, description]
+        .into_iter()
+        .filter(|text| !text.is_empty())
+    {
         message.push_str(": ");
         message.extend(text.chars().filter(|c| !c.is_control()).take(300));
     }
@@ -175,7 +184,8 @@ mod tests {
 
     #[test]
     fn answers_are_tokens_or_errors_of_ours() {
-        let of = |status: u16, body: &str| read(StatusCode::from_u16(status).unwrap(), body.as_bytes());
+        let of =
+            |status: u16, body: &str| read(StatusCode::from_u16(status).unwrap(), body.as_bytes());
         for body in [
             r#"{"access_token":"ya29.t","expires_in":3599,"token_type":"Bearer"}"#,
             r#"{"access_token":"ya29.t","expires_in":"3599"}"#,
@@ -187,19 +197,41 @@ mod tests {
         for (status, body, kind, seen) in [
             (200, "<html>", ErrorKind::Server, 502),
             (200, r#"{"access_token":"a\nb"}"#, ErrorKind::Server, 502),
-            (400, r#"{"error":"invalid_grant","error_description":"Bad\nRequest"}"#, ErrorKind::Authentication, 502),
-            (401, r#"{"error":{"code":401}}"#, ErrorKind::Authentication, 502),
+            (
+                400,
+                r#"{"error":"invalid_grant","error_description":"Bad\nRequest"}"#,
+                ErrorKind::Authentication,
+                502,
+            ),
+            (
+                401,
+                r#"{"error":{"code":401}}"#,
+                ErrorKind::Authentication,
+                502,
+            ),
             (429, "", ErrorKind::Overloaded, 503),
             (500, "", ErrorKind::Server, 502),
             (503, "", ErrorKind::Overloaded, 503),
             (302, "", ErrorKind::Server, 502),
         ] {
             let error = of(status, body).unwrap_err();
-            assert_eq!((error.kind(), error.status().as_u16()), (kind, seen), "{status} {body}");
+            assert_eq!(
+                (error.kind(), error.status().as_u16()),
+                (kind, seen),
+                "{status} {body}"
+            );
             assert!(error.is_unsent());
         }
-        let error = of(400, r#"{"error":"invalid_grant","error_description":"Bad\nRequest"}"#);
-        assert!(error.unwrap_err().message().ends_with("(400): invalid_grant: BadRequest"));
+        let error = of(
+            400,
+            r#"{"error":"invalid_grant","error_description":"Bad\nRequest"}"#,
+        );
+        assert!(
+            error
+                .unwrap_err()
+                .message()
+                .ends_with("(400): invalid_grant: BadRequest")
+        );
     }
 
     #[test]

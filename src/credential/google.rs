@@ -62,7 +62,9 @@ impl GoogleAccount {
     /// The account of the machine in Google's cloud that this runs on.
     pub fn machine() -> Self {
         Self {
-            who: Who::Machine { server: METADATA.into() },
+            who: Who::Machine {
+                server: METADATA.into(),
+            },
             project: None,
         }
     }
@@ -78,7 +80,9 @@ impl GoogleAccount {
             return Err(wrong());
         }
         Ok(Self {
-            who: Who::Machine { server: format!("http://{authority}").into() },
+            who: Who::Machine {
+                server: format!("http://{authority}").into(),
+            },
             project: None,
         })
     }

@@ -1,10 +1,6 @@
 //! Claims, signed with RS256.
 
-use aws_lc_rs::{
-    rand::SystemRandom,
-    rsa::KeyPair,
-    signature::RSA_PKCS1_SHA256,
-};
+use aws_lc_rs::{rand::SystemRandom, rsa::KeyPair, signature::RSA_PKCS1_SHA256};
 use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
@@ -29,7 +25,8 @@ impl Signer {
     /// The key in a PEM text, PKCS #8 or PKCS #1.
     pub(super) fn new(pem: &Secret) -> Result<Self, Error> {
         let wrong = || {
-            let message = "the `private_key` is not an RSA key in PEM; take the file as it was downloaded";
+            let message =
+                "the `private_key` is not an RSA key in PEM; take the file as it was downloaded";
             Error::invalid("private_key", message)
         };
         let (pkcs8, der) = der(pem.expose()).ok_or_else(wrong)?;
@@ -44,7 +41,9 @@ impl Signer {
     /// A signed token that claims this, for an hour.
     pub(super) fn sign(&self, key_id: Option<&str>, claims: &Claims<'_>) -> Secret {
         let header = json::object(|o| {
-            o.field("alg", "RS256").field("typ", "JWT").optional("kid", key_id);
+            o.field("alg", "RS256")
+                .field("typ", "JWT")
+                .optional("kid", key_id);
         });
         // From a little in the past: a clock that is a little ahead does no harm.
         let issued = claims.now.saturating_sub(10);
@@ -61,7 +60,9 @@ impl Signer {
         let mut signature = vec![0; self.0.public_modulus_len()];
         let random = SystemRandom::new();
         // The buffer is as long as the key: this cannot fail. Should it, the server refuses an empty signature.
-        let signed = self.0.sign(&RSA_PKCS1_SHA256, &random, text.as_bytes(), &mut signature);
+        let signed = self
+            .0
+            .sign(&RSA_PKCS1_SHA256, &random, text.as_bytes(), &mut signature);
         if signed.is_err() {
             signature.clear();
         }
@@ -109,7 +110,9 @@ mod tests {
             audience: "https://token.example/t",
             now: 1_000_010,
         };
-        let token = Signer::new(&Secret::new(pem)).unwrap().sign(Some("k1"), &claims);
+        let token = Signer::new(&Secret::new(pem))
+            .unwrap()
+            .sign(Some("k1"), &claims);
         let (signed, signature) = token.expose().rsplit_once('.').unwrap();
         let (header, body) = signed.split_once('.').unwrap();
         let text = |part| String::from_utf8(URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap();

@@ -168,7 +168,12 @@ impl Credentials for TokenSource {
                 Ok(outcome) => return outcome,
                 Err(flight) => flight,
             };
-            let lost = || Error::new(ErrorKind::Server, "the request for the account's token was lost");
+            let lost = || {
+                Error::new(
+                    ErrorKind::Server,
+                    "the request for the account's token was lost",
+                )
+            };
             match flight.wait_for(Option::is_some).await {
                 Ok(outcome) => outcome.clone().unwrap_or_else(|| Err(lost())),
                 Err(_) => Err(lost()),
@@ -180,7 +185,10 @@ impl Credentials for TokenSource {
     fn refused(&self, secret: &Secret) -> bool {
         let now = Instant::now();
         let mut state = self.0.state();
-        let current = state.token.as_ref().is_some_and(|held| held.secret == *secret);
+        let current = state
+            .token
+            .as_ref()
+            .is_some_and(|held| held.secret == *secret);
         if !current {
             // Somebody else was refused as well, and there is a new one already, or soon.
             return state.token.is_some() || state.flight.is_some();

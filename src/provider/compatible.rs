@@ -129,7 +129,7 @@ impl Compatible {
 }
 
 /// Reads a base URL; the trailing slash is left out because paths begin with one.
-fn parse_base_url(text: &str) -> Result<Uri, Error> {
+pub(super) fn parse_base_url(text: &str) -> Result<Uri, Error> {
     let wrong = |why: &str| {
         Error::invalid(
             "base_url",

@@ -20,8 +20,11 @@
 //!
 //! Most vendors need no code at all: see [`Compatible`] and [`preset`].
 
+mod azure;
 mod compatible;
 mod presets;
+mod reshape;
+mod vertex;
 
 use std::{borrow::Cow, fmt::Debug};
 
@@ -29,8 +32,10 @@ use bytes::Bytes;
 use http::{HeaderValue, Uri, header, request, response};
 
 pub use self::{
+    azure::Azure,
     compatible::{Auth, Compatible},
     presets::{Preset, PresetDialect, preset, presets},
+    vertex::Vertex,
 };
 use crate::{
     credential::Secret,

@@ -52,8 +52,8 @@ fn providers_say_what_they_speak() {
     let kind =
         |kind: &str| format!("providers:\n  acme:\n    kind: {kind}\n    base_url: http://a/v1\n");
     wrong(
-        &kind("azure"),
-        "3: providers.acme.kind: `azure` is not available yet",
+        &kind("cohere"),
+        "3: providers.acme.kind: `cohere` is not available yet",
     );
     wrong(
         &kind("openai_compatible"),

@@ -35,7 +35,9 @@ pub(super) fn read(text: &str) -> Result<GoogleAccount, Error> {
     let token_uri = checked("token_uri", file.token_uri.as_deref().unwrap_or(TOKEN_URI))?;
     let need = |name: &'static str, value: Option<String>| {
         let value = value.filter(|value| !value.is_empty());
-        value.ok_or_else(|| Error::invalid(name, format!("these Google credentials have no `{name}`")))
+        value.ok_or_else(|| {
+            Error::invalid(name, format!("these Google credentials have no `{name}`"))
+        })
     };
     let who = match file.r#type.as_deref() {
         #[cfg(feature = "oauth")]
@@ -52,7 +54,10 @@ pub(super) fn read(text: &str) -> Result<GoogleAccount, Error> {
         #[cfg(not(feature = "oauth"))]
         Some("service_account") => {
             let _ = (file.client_email, file.private_key_id, file.private_key);
-            return Err(Error::invalid("type", "service accounts sign, which needs the feature `oauth`"));
+            return Err(Error::invalid(
+                "type",
+                "service accounts sign, which needs the feature `oauth`",
+            ));
         }
         Some("authorized_user") => Who::User {
             client_id: need("client_id", file.client_id)?.into(),
@@ -61,7 +66,8 @@ pub(super) fn read(text: &str) -> Result<GoogleAccount, Error> {
             token_uri,
         },
         _ => {
-            let message = "the `type` of Google credentials must be service_account or authorized_user";
+            let message =
+                "the `type` of Google credentials must be service_account or authorized_user";
             return Err(Error::invalid("type", message));
         }
     };
@@ -82,9 +88,18 @@ mod tests {
         for (text, part) in [
             ("canary".to_owned(), "line 1"),
             (r#"{"type":7,"private_key":"canary"}"#.to_owned(), "line 1"),
-            (r#"{"type":"canary"}"#.to_owned(), "must be service_account or"),
-            (r#"{"type":"authorized_user","client_id":"canary"}"#.to_owned(), "no `client_secret`"),
-            (format!(r#"{user},"token_uri":"http://canary.example/t"}}"#), "https://"),
+            (
+                r#"{"type":"canary"}"#.to_owned(),
+                "must be service_account or",
+            ),
+            (
+                r#"{"type":"authorized_user","client_id":"canary"}"#.to_owned(),
+                "no `client_secret`",
+            ),
+            (
+                format!(r#"{user},"token_uri":"http://canary.example/t"}}"#),
+                "https://",
+            ),
         ] {
             let error = read(&text).unwrap_err().to_string();
             assert!(error.contains(part) && !error.contains("canary"), "{error}");
@@ -96,8 +111,12 @@ mod tests {
     #[cfg(feature = "oauth")]
     #[test]
     fn a_key_that_cannot_sign_is_found_at_once() {
-        for key in ["canary", "-----BEGIN PRIVATE KEY-----\\ncanary\\n-----END PRIVATE KEY-----"] {
-            let text = format!(r#"{{"type":"service_account","client_email":"e","private_key":"{key}"}}"#);
+        for key in [
+            "canary",
+            "-----BEGIN PRIVATE KEY-----\\ncanary\\n-----END PRIVATE KEY-----",
+        ] {
+            let text =
+                format!(r#"{{"type":"service_account","client_email":"e","private_key":"{key}"}}"#);
             let error = read(&text).unwrap_err();
             assert_eq!(error.param(), Some("private_key"));
             assert!(!error.to_string().contains("canary"), "{error}");

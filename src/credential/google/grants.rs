@@ -43,9 +43,12 @@ pub(super) fn source(who: &Who, client: TokenClient) -> Result<TokenSource, Erro
             client,
         }),
         Who::Machine { server } => {
-            let url = format!("{server}/computeMetadata/v1/instance/service-accounts/default/token");
+            let url =
+                format!("{server}/computeMetadata/v1/instance/service-accounts/default/token");
             // Plain HTTP by design: the server is the machine's own, and no secret is sent to it.
-            let endpoint = url.parse().map_err(|_| Error::invalid("host", "this is no host"))?;
+            let endpoint = url
+                .parse()
+                .map_err(|_| Error::invalid("host", "this is no host"))?;
             TokenSource::new(Machine { endpoint, client })
         }
     })
@@ -71,7 +74,8 @@ impl TokenGrant for User {
             ];
             let token = self.client.post(&self.endpoint, &form).await;
             token.map_err(|refusal| {
-                let redact = |text: &str| self.refresh_token.redact(&self.client_secret.redact(text));
+                let redact =
+                    |text: &str| self.refresh_token.redact(&self.client_secret.redact(text));
                 refusal.error.map_text(redact)
             })
         }
@@ -175,7 +179,10 @@ mod service {
                         if refusal.error.kind() == crate::ErrorKind::Authentication
                             && off.abs_diff(ahead) > TOLERATED.unsigned_abs() =>
                     {
-                        tracing::warn!(seconds = off, "this machine's clock differs from the token server's");
+                        tracing::warn!(
+                            seconds = off,
+                            "this machine's clock differs from the token server's"
+                        );
                         let token = self.trade(off).await?;
                         self.ahead.store(off, Ordering::Relaxed);
                         Ok(token)

@@ -20,7 +20,12 @@ impl TokenGrant for Grant {
     fn fetch(&self) -> BoxFuture<'_, Result<Token, Error>> {
         async {
             let number = self.0.asked.fetch_add(1, Ordering::SeqCst) + 1;
-            let _ = self.0.open.acquire().await.map(tokio::sync::SemaphorePermit::forget);
+            let _ = self
+                .0
+                .open
+                .acquire()
+                .await
+                .map(tokio::sync::SemaphorePermit::forget);
             if self.0.failing.load(Ordering::SeqCst) > 0 {
                 self.0.failing.fetch_sub(1, Ordering::SeqCst);
                 return Err(Error::new(ErrorKind::Server, "no"));
@@ -127,7 +132,10 @@ async fn a_failure_wakes_everybody_and_is_soon_forgotten() {
 async fn a_server_that_is_silent_is_given_up() {
     let (desk, source) = desk(0);
     let error = source.secret().await.unwrap_err();
-    assert_eq!((error.kind(), error.status().as_u16()), (ErrorKind::Timeout, 504));
+    assert_eq!(
+        (error.kind(), error.status().as_u16()),
+        (ErrorKind::Timeout, 504)
+    );
     assert_eq!(desk.asked(), 1);
 }
 
@@ -154,7 +162,12 @@ async fn a_refused_token_is_given_up_once() {
 #[test]
 fn a_request_that_died_with_its_runtime_is_made_anew() {
     let (desk, source) = desk(0);
-    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+    };
     let one = runtime();
     one.block_on(async {
         let waiting = source.secret();
