@@ -17,7 +17,12 @@ use base64::{
 };
 use serde_json::{Value, json};
 use support::{Running, call, chat, messages, post, served, whole};
-use trunkline::testing::{Answer, Recorded, Script, Server, Vendor};
+use trunkline::{
+    dialect::{Call, Dialect, anthropic::Anthropic},
+    provider::{Provider, Vertex},
+    request::Operation,
+    testing::{Answer, Recorded, Script, Server, Vendor},
+};
 
 const CONFIG: &str = r#"
 retry: { max_attempts: 3, base: 1ms, max: 2ms }
@@ -155,6 +160,15 @@ fn form(request: &Recorded) -> Vec<(String, String)> {
     let pairs = text.split('&').map(|pair| pair.split_once('=').unwrap());
     pairs
         .map(|(name, value)| (decode(name), decode(value)))
+        .collect()
+}
+
+/// Header and body of the claim that a service account signed.
+fn claims(request: &Recorded) -> Vec<Value> {
+    let (_, assertion) = form(request).remove(1);
+    let parts = assertion.split('.').take(2);
+    parts
+        .map(|part| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap())
         .collect()
 }
 
@@ -358,12 +372,7 @@ async fn a_hundred_first_calls_ask_for_one_token() {
             "urn:ietf:params:oauth:grant-type:jwt-bearer".into()
         )
     );
-    let claims: Vec<Value> = form[1]
-        .1
-        .split('.')
-        .take(2)
-        .map(|part| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap())
-        .collect();
+    let claims = claims(&asked[0]);
     assert_eq!(
         claims[0],
         json!({"alg": "RS256", "typ": "JWT", "kid": "kid-1"})
@@ -381,6 +390,24 @@ async fn a_hundred_first_calls_ask_for_one_token() {
     for request in bed.cloud.requests() {
         assert_eq!(request.header("authorization"), Some("Bearer token-1"));
     }
+}
+
+#[tokio::test]
+async fn a_clock_that_goes_wrong_is_put_right() {
+    let bed = bed().await;
+    // The server lives in 2033, and says so when it refuses.
+    let refused = Answer::json(
+        400,
+        r#"{"error":"invalid_grant","error_description":"Invalid JWT"}"#,
+    );
+    bed.tokens
+        .push(refused.header("date", "Sat, 01 Jan 2033 00:00:00 GMT"));
+    let (status, body) = bed.chat("gemini").await;
+    assert_eq!(status, 200, "{body}");
+    let asked = bed.tokens.requests();
+    assert_eq!(asked.len(), 2);
+    let issued = claims(&asked[1])[1]["iat"].as_u64().unwrap();
+    assert!((1_988_150_000..1_988_151_000).contains(&issued), "{issued}");
 }
 
 #[tokio::test]
@@ -558,6 +585,40 @@ async fn azures_first_chunk_has_no_choices() {
                 text.trim_end().ends_with(r#"{"type":"message_stop"}"#),
                 "{text}"
             );
+        }
+    }
+}
+
+#[test]
+fn recorded_calls_of_vertex_are_like_ours() {
+    let here = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpus");
+    let folder = std::env::var("TRUNKLINE_CORPUS").unwrap_or_else(|_| here.to_owned());
+    let vertex = Vertex::new("vertex", "p", "l").unwrap();
+    for file in ["generateContent", "streamGenerateContent", "rawPredict"] {
+        let Ok(lines) = std::fs::read_to_string(format!("{folder}/vertex/{file}.jsonl")) else {
+            println!("no recordings here: nothing to check");
+            return;
+        };
+        for line in lines.lines() {
+            let case: Value = serde_json::from_str(line).unwrap();
+            let Some(path) = case["request"]["path"].as_str() else {
+                continue;
+            };
+            let (_, rest) = path.split_once("/publishers/").unwrap();
+            let rest = rest.split("?%24alt").next().unwrap();
+            let model = rest.split(['/', ':']).nth(2).unwrap();
+            let call = Call::new(&Operation::Chat, model, rest.contains(":stream"));
+            assert_eq!(vertex.path(&call), format!("/publishers/{rest}"));
+            if file == "rawPredict" {
+                let body = case["response"]["body"].as_str().unwrap();
+                let request: Value =
+                    serde_json::from_str(case["request"]["body"].as_str().unwrap()).unwrap();
+                assert_eq!(request["anthropic_version"], "vertex-2023-10-16");
+                assert!(request["model"].is_null());
+                if !call.stream {
+                    assert!(Anthropic.decode_response(body.as_bytes()).is_ok(), "{body}");
+                }
+            }
         }
     }
 }

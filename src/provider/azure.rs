@@ -95,7 +95,6 @@ impl Azure {
         let path = path.strip_suffix("/openai").unwrap_or(path);
         let endpoint = with_path(&given, if path.is_empty() { "/" } else { path })?;
         let mut quirks = Quirks::NONE;
-        quirks.max_completion_tokens = true;
         quirks.files = true;
         let this = Self {
             name: name.into(),
@@ -136,6 +135,10 @@ impl Azure {
         };
         let root = self.endpoint.path().trim_end_matches('/');
         self.base_url = with_path(&self.endpoint, &format!("{root}/{below}"))?;
+        // Versions are dates. Those before know neither of the two.
+        let new = !matches!(&api, Api::Deployments { version } if version.as_str() < "2024-09");
+        self.quirks.stream_options = new;
+        self.quirks.max_completion_tokens = new;
         self.api = api;
         Ok(self)
     }

@@ -157,7 +157,11 @@ mod service {
             };
             let assertion = self.signer.sign(self.key_id.as_deref(), &claims);
             let form = [("grant_type", GRANT), ("assertion", assertion.expose())];
-            self.client.post(&self.endpoint, &form).await
+            let traded = self.client.post(&self.endpoint, &form).await;
+            traded.map_err(|mut refusal| {
+                refusal.error = refusal.error.map_text(|text| assertion.redact(text));
+                refusal
+            })
         }
     }
 

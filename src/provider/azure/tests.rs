@@ -60,6 +60,23 @@ fn paths_are_those_of_the_api() {
 }
 
 #[test]
+fn old_versions_are_not_told_what_they_do_not_know() {
+    for (version, new) in [
+        ("2024-02-01", false),
+        ("2024-09-01-preview", true),
+        ("2025-01-01", true),
+    ] {
+        let azure = azure().deployments(version).unwrap();
+        let quirks = Provider::quirks(&azure);
+        assert_eq!(
+            (quirks.stream_options, quirks.max_completion_tokens),
+            (new, new),
+            "{version}"
+        );
+    }
+}
+
+#[test]
 fn callers_of_responses_are_passed_on_where_there_is_one() {
     let payload = Payload::json(&OpenAiResponses, r#"{"model":"m","input":"hi"}"#.into()).unwrap();
     let call = Call::new(&Operation::Chat, "gpt-prod", false);
