@@ -54,13 +54,12 @@ impl Secret {
         self.0.is_empty()
     }
 
-    /// `text` with every occurrence of this key replaced by stars: vendors echo keys in their errors.
+    /// `text` with every occurrence of this key replaced by stars: vendors echo keys in their errors. Where a key has several
+    /// lines, each of them is one.
     pub fn redact(&self, text: &str) -> String {
         // A very short key would make holes in innocent words.
-        if self.0.len() < 4 {
-            return text.to_owned();
-        }
-        text.replace(&*self.0, "***")
+        let keys = self.0.split('\n').filter(|key| key.len() >= 4);
+        keys.fold(text.to_owned(), |text, key| text.replace(key, "***"))
     }
 }
 

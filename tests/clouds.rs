@@ -176,6 +176,11 @@ fn claims(request: &Recorded) -> Vec<Value> {
 fn asked(front: &str, model: &str, stream: bool) -> (String, String) {
     match front {
         "openai" => ("/v1/chat/completions".to_owned(), chat(model, stream)),
+        // Served by chat: of none of these models is it known that it completes.
+        "completions" => (
+            "/v1/completions".to_owned(),
+            json!({"model": model, "stream": stream, "prompt": "Hello"}).to_string(),
+        ),
         "responses" => (
             "/v1/responses".to_owned(),
             json!({"model": model, "stream": stream, "store": false, "input": "Hello"}).to_string(),
@@ -212,7 +217,7 @@ async fn every_front_reaches_every_cloud() {
             "rawPredict"
         }
     };
-    for front in ["openai", "responses", "anthropic", "gemini"] {
+    for front in ["openai", "completions", "responses", "anthropic", "gemini"] {
         for stream in [false, true] {
             let chat = "/openai/v1/chat/completions";
             let gpt = if front == "responses" {

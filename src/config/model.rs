@@ -3,6 +3,7 @@
 use std::{
     fmt,
     net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -42,6 +43,18 @@ pub struct ServerConfig {
     pub heartbeat: Option<Duration>,
     /// How long running calls may take to end once the server stops; 30 seconds.
     pub drain: Duration,
+    /// The certificate to serve with; none is plain HTTP.
+    pub tls: Option<TlsConfig>,
+}
+
+/// `server.tls`: files in PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TlsConfig {
+    /// The certificate, and after it those that lead to its root.
+    pub cert: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
 }
 
 /// `timeouts`. `None` waits for ever.
@@ -84,8 +97,12 @@ pub enum Kind {
     GeminiCompatible,
     /// OpenAI's Responses, with a bearer key.
     ResponsesCompatible,
+    /// Cohere's Chat, version 2, with a bearer key.
+    Cohere,
     /// Azure OpenAI, with a key or Microsoft Entra.
     Azure,
+    /// Amazon Bedrock, with AWS's keys or a bearer key.
+    Bedrock,
     /// Google's Vertex AI, with a Google account or a key.
     Vertex,
 }
@@ -132,7 +149,7 @@ pub struct AccountConfig {
     pub name: String,
     /// Its key; empty if the vendor needs none.
     pub api_key: Secret,
-    /// Who asks for tokens, where there is no key.
+    /// Who gives it tokens or keys, in place of one that stands here.
     pub sign_in: Option<SignIn>,
     /// Its share among the provider's accounts; 1.
     pub weight: u32,
@@ -262,6 +279,18 @@ impl fmt::Debug for ProxyUrl {
 }
 
 impl Kind {
+    /// All of them.
+    pub(super) const ALL: [Self; 8] = [
+        Self::OpenAiCompatible,
+        Self::AnthropicCompatible,
+        Self::GeminiCompatible,
+        Self::ResponsesCompatible,
+        Self::Cohere,
+        Self::Azure,
+        Self::Bedrock,
+        Self::Vertex,
+    ];
+
     /// Its name in a file.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -269,7 +298,9 @@ impl Kind {
             Self::AnthropicCompatible => "anthropic-compatible",
             Self::GeminiCompatible => "gemini-compatible",
             Self::ResponsesCompatible => "responses-compatible",
+            Self::Cohere => "cohere",
             Self::Azure => "azure",
+            Self::Bedrock => "bedrock",
             Self::Vertex => "vertex",
         }
     }
@@ -281,8 +312,9 @@ impl Kind {
         match self {
             Self::OpenAiCompatible | Self::AnthropicCompatible | Self::ResponsesCompatible => "/v1",
             Self::GeminiCompatible => "/v1beta",
-            // They put it there themselves.
-            Self::Azure | Self::Vertex => "",
+            Self::Cohere => "/v2",
+            // They put it there themselves, or have none.
+            Self::Azure | Self::Bedrock | Self::Vertex => "",
         }
     }
 }
@@ -350,6 +382,7 @@ impl Default for ServerConfig {
             body_limit: 32 << 20,
             heartbeat: Some(Duration::from_secs(15)),
             drain: Duration::from_secs(30),
+            tls: None,
         }
     }
 }

@@ -67,6 +67,9 @@ fn write_provider(f: &mut Formatter<'_>, provider: &ProviderConfig) -> fmt::Resu
         provider.base_url,
         provider.kind.as_str()
     )?;
+    if let Some(cloud) = &provider.cloud {
+        cloud.write(f)?;
+    }
     if !provider.headers.is_empty() {
         let names: Vec<&str> = provider.headers.keys().map(|name| name.as_str()).collect();
         write!(f, ", headers {}", names.join(" "))?;
@@ -104,7 +107,7 @@ fn write_account(f: &mut Formatter<'_>, account: &AccountConfig) -> fmt::Result 
         write!(f, ", {} apart", format_duration(limits.min_interval))?;
     }
     match &account.sign_in {
-        Some(sign_in) => write!(f, ", tokens of {}", sign_in.title())?,
+        Some(sign_in) => write!(f, ", {sign_in}")?,
         None if account.api_key.is_empty() => f.write_str(", no key")?,
         None => {}
     }

@@ -3,8 +3,8 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::{
-    accounts,
-    kinds::Cloud,
+    accounts::{Owner, accounts},
+    kinds::{Cloud, misplaced},
     known::{self, Known},
     model::{HealthConfig, Kind, ProviderConfig, ProxyUrl, TimeoutsConfig},
     nearest::did_you_mean,
@@ -16,9 +16,6 @@ use super::{
 const KEYS: [&str; 7] = [
     "kind", "base_url", "headers", "health", "proxy", "timeouts", "accounts",
 ];
-
-/// Kinds that are planned.
-const LATER: [&str; 2] = ["bedrock", "cohere"];
 
 /// Headers that the HTTP client writes itself.
 const RESERVED: [HeaderName; 5] = [
@@ -55,24 +52,24 @@ fn provider(
         reader.problem_at_key(at, message);
     }
     let known = known::known(name);
-    let cloud = Cloud::of(name, at);
+    let cloud = Cloud::of(reader, name, at);
     let keys = [&KEYS[..], cloud.map_or(&[][..], Cloud::keys)].concat();
     let fields = if at.node.is_null() {
         Fields::none(true)
     } else {
         reader
-            .fields(at, &keys)
+            .fields_or(at, &keys, misplaced)
             .unwrap_or_else(|| Fields::none(false))
     };
     let (kind, base_url, accounts, cloud) = match cloud {
         Some(cloud) => {
-            let accounts = accounts::accounts(reader, name, at, &fields, None, "", Some(cloud));
-            let (base_url, settings) = cloud.settings(reader, name, at, &fields, &accounts);
+            let (base_url, accounts, settings) = cloud.read(reader, name, at, &fields);
             (cloud.kind(), base_url, accounts, settings)
         }
         None => {
             let (kind, base_url) = speaks(reader, name, at, &fields, known);
-            let accounts = accounts::accounts(reader, name, at, &fields, known, &base_url, None);
+            let owner = Owner::new(name, known, &base_url);
+            let accounts = accounts(reader, at, &fields, owner);
             (kind, base_url, accounts, None)
         }
     };
@@ -117,7 +114,7 @@ fn speaks(
     }
     // A mapping that could not be read has been complained about already.
     if !missing.is_empty() && fields.readable {
-        let why = if known.is_some() {
+        let why = if known.is_some() || Cloud::named(name).is_some() {
             String::new()
         } else {
             format!("`{name}` is no known vendor{}: ", known::hint(name))
@@ -133,34 +130,22 @@ fn speaks(
 }
 
 fn kind(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Kind> {
-    const KINDS: [Kind; 6] = [
-        Kind::OpenAiCompatible,
-        Kind::AnthropicCompatible,
-        Kind::GeminiCompatible,
-        Kind::ResponsesCompatible,
-        Kind::Azure,
-        Kind::Vertex,
-    ];
     let text = reader.text(at)?;
-    if let Some(kind) = KINDS.into_iter().find(|kind| kind.as_str() == text) {
-        return Some(kind);
+    let found = Kind::ALL.into_iter().find(|kind| kind.as_str() == text);
+    if found.is_none() {
+        let names = Kind::ALL.map(Kind::as_str);
+        let message = format!(
+            "{} is not a kind{}; known are {}",
+            Reader::written(at),
+            did_you_mean(&text, names),
+            names.join(", ")
+        );
+        reader.problem(at, message);
     }
-    let written = Reader::written(at);
-    let message = if LATER.contains(&text.as_str()) {
-        format!(
-            "{written} is not available yet; use openai-compatible, responses-compatible, anthropic-compatible, gemini-compatible, azure or vertex"
-        )
-    } else {
-        format!(
-            "{written} is not a kind{}; known are openai-compatible, responses-compatible, anthropic-compatible, gemini-compatible, azure and vertex",
-            did_you_mean(&text, KINDS.map(Kind::as_str))
-        )
-    };
-    reader.problem(at, message);
-    None
+    found
 }
 
-fn base_url(reader: &mut Reader<'_>, at: &At<'_>, version: &str) -> Option<String> {
+pub(super) fn base_url(reader: &mut Reader<'_>, at: &At<'_>, version: &str) -> Option<String> {
     let text = reader.text(at)?;
     parse_base_url(&text, version)
         .map_err(|why| {

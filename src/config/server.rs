@@ -1,16 +1,16 @@
 //! The sections `server`, `timeouts` and `retry`.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use super::{
-    model::{RetryConfig, ServerConfig, TimeoutsConfig},
+    model::{RetryConfig, ServerConfig, TimeoutsConfig, TlsConfig},
     reader::{At, Reader},
     value::format_duration,
 };
 use crate::upstream::Timeouts;
 
 pub(super) fn server(reader: &mut Reader<'_>, at: &At<'_>) -> Option<ServerConfig> {
-    let fields = reader.fields(at, &["listen", "body_limit", "heartbeat", "drain"])?;
+    let fields = reader.fields(at, &["listen", "body_limit", "heartbeat", "drain", "tls"])?;
     let usual = ServerConfig::default();
     Some(ServerConfig {
         listen: fields
@@ -25,6 +25,24 @@ pub(super) fn server(reader: &mut Reader<'_>, at: &At<'_>) -> Option<ServerConfi
         drain: fields
             .read(reader, "drain", Reader::duration)
             .unwrap_or(usual.drain),
+        tls: fields.read(reader, "tls", tls),
+    })
+}
+
+/// Whether the files can be read is found out by whoever serves.
+fn tls(reader: &mut Reader<'_>, at: &At<'_>) -> Option<TlsConfig> {
+    let fields = reader.fields(at, &["cert", "key"])?;
+    let mut file = |name: &str| {
+        if fields.get(name).is_none() {
+            let message = format!("`tls` needs `{name}`: the name of a file in PEM");
+            reader.problem_at_key(at, message);
+        }
+        fields.read(reader, name, Reader::text).map(PathBuf::from)
+    };
+    let (cert, key) = (file("cert"), file("key"));
+    Some(TlsConfig {
+        cert: cert?,
+        key: key?,
     })
 }
 

@@ -5,13 +5,15 @@ use std::{
     convert::Infallible,
     fmt,
     future::Future,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
 };
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{Request, Response};
+use tokio::sync::Notify;
 use tower::{ServiceBuilder, util::BoxCloneSyncService};
 use tower_service::Service;
 
@@ -24,19 +26,30 @@ use crate::{
     SseNormalizeLayer, Upstream,
     client::{Client, ClientOptions},
     failover::Chains,
+    ingress::Closing,
     pool::{Fastest, Headroom, LeastBusy, Pool, Pools, RoundRobin, Sticky, Vendor, Weighted},
     provider::{Compatible, Provider, preset},
     retry::RetryPolicy,
     upstream::{Account, Deployment, Timeouts},
 };
 
-/// A running gateway's parts: the service to mount, and the pools behind it.
+/// A running gateway: the service to mount, and the pools behind it. Its configuration can be replaced while it runs.
 pub struct Gateway {
     pools: Pools,
-    service: GatewayService,
+    closing: Closing,
+    graph: Arc<ArcSwap<Graph>>,
+    /// Told when the graph is replaced.
+    replaced: Notify,
+}
+
+/// What one configuration makes.
+struct Graph {
+    stack: Stack,
     upstream: Upstream<Client>,
     checks: Vec<Check>,
 }
+
+type Stack = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
 
 impl Gateway {
     /// Builds the whole stack, with a client of its own for each proxy.
@@ -44,6 +57,71 @@ impl Gateway {
     /// # Errors
     /// If a client cannot be set up; everything else was checked when the configuration was read.
     pub fn new(config: &Config) -> Result<Self, Error> {
+        let (pools, closing) = (Pools::new(), Closing::new());
+        let graph = Graph::new(config, &pools, &closing)?;
+        Ok(Self {
+            pools,
+            closing,
+            graph: Arc::new(ArcSwap::from_pointee(graph)),
+            replaced: Notify::new(),
+        })
+    }
+
+    /// Replaces the configuration for every clone of the service: calls that come from now on are served by the new one, running
+    /// ones end as they began. What is known of accounts that are still there (cooldowns, windows, averages) stays.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new); the old configuration then lives on.
+    pub fn reload(&self, config: &Config) -> Result<(), Error> {
+        let graph = Graph::new(config, &self.pools, &self.closing)?;
+        self.graph.store(Arc::new(graph));
+        self.replaced.notify_waiters();
+        Ok(())
+    }
+
+    /// The service to mount: any HTTP request in, its answer out. It never fails.
+    pub fn service(&self) -> GatewayService {
+        GatewayService {
+            graph: self.graph.clone(),
+            ready: None,
+        }
+    }
+
+    /// The pools, to look at and to reset.
+    pub fn pools(&self) -> &Pools {
+        &self.pools
+    }
+
+    /// Ends all running calls, each with an error its caller can read: for the end of a drain.
+    pub fn cut(&self) {
+        self.closing.cut();
+    }
+
+    /// Asks every account of every provider with `health` how it is, for ever: `GET /models` with its key. Spawn it; it ends when
+    /// it is dropped.
+    pub async fn watch_health(&self) {
+        loop {
+            let mut replaced = pin!(self.replaced.notified());
+            // From here on no replacement is missed.
+            replaced.as_mut().enable();
+            let graph = self.graph.load_full();
+            let each = graph.checks.iter();
+            let each = each.map(|check| check.run(&self.pools, &graph.upstream));
+            let all = async {
+                futures_util::future::join_all(each).await;
+                // Where there is nothing to ask, there may be later.
+                std::future::pending::<()>().await;
+            };
+            tokio::select! {
+                () = all => {}
+                () = replaced => {}
+            }
+        }
+    }
+}
+
+impl Graph {
+    fn new(config: &Config, running: &Pools, closing: &Closing) -> Result<Self, Error> {
         let options = ClientOptions::new().connect_timeout(config.timeouts.connect);
         let direct = Client::new(&options)?;
         let mut upstream = Upstream::new(direct.clone());
@@ -81,31 +159,14 @@ impl Gateway {
                 }
             }
         }
-        let service = stack(config, &pools, chains, upstream.clone());
+        // Nothing can fail from here on.
+        running.replace(&pools);
+        let stack = stack(config, running, chains, upstream.clone(), closing);
         Ok(Self {
-            pools,
-            service,
+            stack,
             upstream,
             checks,
         })
-    }
-
-    /// The service to mount: any HTTP request in, its answer out. It never fails.
-    pub fn service(&self) -> GatewayService {
-        self.service.clone()
-    }
-
-    /// The pools, to look at and to reset.
-    pub fn pools(&self) -> &Pools {
-        &self.pools
-    }
-
-    /// Asks every account of every provider with `health` how it is, for ever: `GET /models` with its key. Spawn it; it ends when
-    /// it is dropped.
-    pub async fn watch_health(&self) {
-        let each = self.checks.iter();
-        let each = each.map(|check| check.run(&self.pools, &self.upstream));
-        futures_util::future::join_all(each).await;
     }
 }
 
@@ -144,14 +205,17 @@ impl Parts {
     fn new(config: &ProviderConfig, all: &Config, clients: &Clients<'_>) -> Result<Self, Error> {
         let provider = match &config.cloud {
             Some(cloud) => cloud.provider(&config.name, &config.headers)?,
-            None => Self::compatible(config)?,
+            None => Arc::new(compatible(config)?),
         };
         let accounts = config.accounts.iter().map(|account| {
             let proxy = account.proxy.as_ref().or(config.proxy.as_ref());
             let index = proxy.and_then(|proxy| clients.index(proxy));
             let name = account.name.as_str();
             let mut built = match &account.sign_in {
-                Some(sign_in) => Account::new(name, sign_in.source(clients.of(index))?),
+                Some(sign_in) => {
+                    let client = clients.of(index.filter(|_| !sign_in.is_of_machine()));
+                    sign_in.account(name, client)?
+                }
                 None => Account::new(name, account.api_key.clone()),
             };
             built = built.with_limits(account.limits);
@@ -173,27 +237,6 @@ impl Parts {
         })
     }
 
-    fn compatible(config: &ProviderConfig) -> Result<Arc<dyn Provider>, Error> {
-        let mut compatible = match config.kind {
-            Kind::OpenAiCompatible => Compatible::openai(config.name.clone(), &config.base_url),
-            Kind::AnthropicCompatible => {
-                Compatible::anthropic(config.name.clone(), &config.base_url)
-            }
-            Kind::GeminiCompatible => Compatible::gemini(config.name.clone(), &config.base_url),
-            Kind::ResponsesCompatible => {
-                Compatible::responses(config.name.clone(), &config.base_url)
-            }
-            Kind::Azure | Kind::Vertex => Err(Error::invalid("kind", "its settings are missing")),
-        }?;
-        if let Some(known) = config.preset.and_then(preset) {
-            compatible = compatible.quirks(known.quirks.clone());
-        }
-        for (name, value) in &config.headers {
-            compatible = compatible.header(name.clone(), value.clone());
-        }
-        Ok(Arc::new(compatible))
-    }
-
     fn checks(&self, config: &ProviderConfig) -> Vec<Check> {
         let Some(health) = config.health else {
             return Vec::new();
@@ -207,6 +250,27 @@ impl Parts {
             })
             .collect()
     }
+}
+
+/// A vendor of which all there is to know is its address and its dialect.
+fn compatible(config: &ProviderConfig) -> Result<Compatible, Error> {
+    let mut compatible = match config.kind {
+        Kind::OpenAiCompatible => Compatible::openai(config.name.clone(), &config.base_url),
+        Kind::AnthropicCompatible => Compatible::anthropic(config.name.clone(), &config.base_url),
+        Kind::GeminiCompatible => Compatible::gemini(config.name.clone(), &config.base_url),
+        Kind::ResponsesCompatible => Compatible::responses(config.name.clone(), &config.base_url),
+        Kind::Cohere => Compatible::cohere(config.name.clone(), &config.base_url),
+        Kind::Azure | Kind::Bedrock | Kind::Vertex => {
+            Err(Error::invalid("kind", "its settings are missing"))
+        }
+    }?;
+    if let Some(known) = config.preset.and_then(preset) {
+        compatible = compatible.quirks(known.quirks.clone());
+    }
+    for (name, value) in &config.headers {
+        compatible = compatible.header(name.clone(), value.clone());
+    }
+    Ok(compatible)
 }
 
 /// Every proxy that is named, once.
@@ -280,7 +344,8 @@ fn stack(
     pools: &Pools,
     chains: Chains,
     upstream: Upstream<Client>,
-) -> GatewayService {
+    closing: &Closing,
+) -> Stack {
     let policy = RetryPolicy::new()
         .max_attempts(config.retry.max_attempts)
         .backoff(config.retry.base, config.retry.max)
@@ -296,6 +361,7 @@ fn stack(
         .body_limit(config.server.body_limit)
         .heartbeat(config.server.heartbeat)
         .timeout(config.timeouts.total)
+        .closing(closing.clone())
         .models(move || {
             let mut all = names.models();
             all.extend(splits.iter().cloned());
@@ -309,12 +375,24 @@ fn stack(
         .layer(RetryBackoffLayer::new(policy))
         .layer(PoolLayer::new(pools.clone()))
         .service(upstream);
-    GatewayService(BoxCloneSyncService::new(service))
+    BoxCloneSyncService::new(service)
 }
 
 /// A whole gateway as one HTTP service, for any body type.
-#[derive(Clone)]
-pub struct GatewayService(BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>);
+pub struct GatewayService {
+    graph: Arc<ArcSwap<Graph>>,
+    /// The stack that was polled ready; a clone has to poll its own.
+    ready: Option<Stack>,
+}
+
+impl Clone for GatewayService {
+    fn clone(&self) -> Self {
+        Self {
+            graph: self.graph.clone(),
+            ready: None,
+        }
+    }
+}
 
 impl<B> Service<Request<B>> for GatewayService
 where
@@ -326,11 +404,17 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.0.poll_ready(cx)
+        let graph = &self.graph;
+        let stack = self.ready.get_or_insert_with(|| graph.load().stack.clone());
+        stack.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        self.0.call(request.map(Body::new))
+        let mut stack = match self.ready.take() {
+            Some(stack) => stack,
+            None => self.graph.load().stack.clone(),
+        };
+        stack.call(request.map(Body::new))
     }
 }
 
@@ -344,7 +428,7 @@ impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gateway")
             .field("pools", &self.pools)
-            .field("checks", &self.checks.len())
+            .field("checks", &self.graph.load().checks.len())
             .finish_non_exhaustive()
     }
 }

@@ -92,6 +92,12 @@ impl GoogleAccount {
         self.project.as_deref()
     }
 
+    /// Is it the account of this machine itself?
+    #[cfg(feature = "config")]
+    pub(crate) const fn is_machine(&self) -> bool {
+        matches!(self.who, Who::Machine { .. })
+    }
+
     /// What kind of account it is, for people.
     pub const fn title(&self) -> &'static str {
         match self.who {

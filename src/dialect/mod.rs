@@ -6,8 +6,11 @@
 //! ([`EventStream`](crate::response::EventStream)) does, once for all.
 
 pub mod anthropic;
+pub mod bedrock;
+pub mod cohere;
 pub mod gemini;
 pub mod openai_chat;
+pub mod openai_completions;
 pub mod openai_responses;
 
 mod alias;
@@ -24,7 +27,6 @@ use std::{borrow::Cow, collections::VecDeque, fmt::Debug};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, response};
 
-pub(crate) use self::classify::has_error;
 pub use self::{
     call::Call,
     classify::classify,
@@ -32,6 +34,7 @@ pub use self::{
     rate_windows::{RateWindow, RateWindows, Resource},
     retry_after::retry_after,
 };
+pub(crate) use self::{classify::has_error, retry_after::rfc3339};
 pub(crate) use crate::chat::FOREIGN_SIGNATURE_PREFIX;
 use crate::{
     chat::{ChatEvent, ChatRequest, ChatResponse, EventSink, Fidelity, Usage},

@@ -1,5 +1,7 @@
 //! How vendors deviate from their dialect, as data.
 
+use crate::pattern::Pattern;
+
 /// A vendor's deviations. [`Quirks::NONE`] leaves bytes untouched.
 ///
 /// `drop` and `rename` are applied on every path; the others steer the encoder where a request is translated.
@@ -25,6 +27,9 @@ pub struct Quirks {
     pub reasoning: ReasoningField,
     /// Which tool-call ids it takes.
     pub tool_ids: ToolIds,
+    /// Models that it serves at `/completions` as well, as names or patterns with one `*`. Callers of that API who ask for another
+    /// model are served as a chat.
+    pub completions: &'static [&'static str],
     /// How it spells a `tool_choice` that requires some tool. `auto` if it cannot be required: the encoder reports that.
     pub required: &'static str,
 }
@@ -67,8 +72,17 @@ impl Quirks {
         strict: false,
         reasoning: ReasoningField::None,
         tool_ids: ToolIds::Any,
+        completions: &[],
         required: "required",
     };
+
+    /// Does the vendor serve this model at `/completions`?
+    pub(crate) fn completes(&self, model: &str) -> bool {
+        self.completions.iter().any(|name| {
+            let pattern = Pattern::of(name);
+            *name == model || pattern.is_some_and(|pattern| pattern.matched(model).is_some())
+        })
+    }
 
     /// Does a request in the vendor's own dialect need an edit?
     pub(crate) const fn edits(&self) -> bool {

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use tower_layer::Layer;
 
-use super::Ingress;
+use super::{Closing, Ingress};
 
 /// Serves the front dialects over HTTP. See the [module docs](crate::ingress) for an example.
 #[derive(Clone)]
@@ -19,6 +19,7 @@ pub(super) struct Settings {
     pub(super) body_limit: usize,
     pub(super) heartbeat: Option<Duration>,
     pub(super) timeout: Option<Duration>,
+    pub(super) closing: Option<Closing>,
     pub(super) models: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
 }
 
@@ -30,6 +31,7 @@ impl IngressLayer {
                 body_limit: 32 << 20,
                 heartbeat: Some(Duration::from_secs(15)),
                 timeout: Some(Duration::from_secs(600)),
+                closing: None,
                 models: Arc::new(Vec::new),
             }),
         }
@@ -50,6 +52,12 @@ impl IngressLayer {
     /// The most time a call may take, stream and all; `None` for as long as it likes.
     pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.edit().timeout = timeout.into();
+        self
+    }
+
+    /// The switch that ends running calls when the process has to go.
+    pub fn closing(mut self, closing: Closing) -> Self {
+        self.edit().closing = Some(closing);
         self
     }
 

@@ -34,6 +34,7 @@
 //! ```
 
 mod body;
+mod closing;
 mod layer;
 mod piece;
 mod read;
@@ -41,4 +42,4 @@ mod reply;
 mod route;
 mod service;
 
-pub use self::{layer::IngressLayer, service::Ingress};
+pub use self::{closing::Closing, layer::IngressLayer, service::Ingress};

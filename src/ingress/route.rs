@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 use crate::{
     dialect::{
         Dialect, anthropic::Anthropic, gemini::Gemini, openai_chat::OpenAiChat,
-        openai_responses::OpenAiResponses,
+        openai_completions::OpenAiCompletions, openai_responses::OpenAiResponses,
     },
     error::{Error, ErrorKind},
 };
@@ -104,6 +104,7 @@ pub(super) fn route(method: &Method, uri: &Uri) -> Result<Route, (Error, Option<
     let chat = |dialect, model| post(Route::Chat { dialect, model });
     match path {
         "/chat/completions" => return chat(&OpenAiChat, None),
+        "/completions" => return chat(&OpenAiCompletions, None),
         "/messages" => return chat(&Anthropic, None),
         "/responses" => return chat(&OpenAiResponses, None),
         "/models" => return only(Method::GET, "GET", Route::Models),
@@ -262,6 +263,7 @@ mod tests {
         for (request, want) in [
             ("POST /v1/chat/completions", "openai-chat None"),
             ("POST /chat/completions/", "openai-chat None"),
+            ("POST /v1/completions", "openai-completions None"),
             ("POST /v1/messages?beta=true", "anthropic None"),
             (
                 "POST /v1/models/a/b/chat/completions",

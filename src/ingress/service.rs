@@ -18,6 +18,7 @@ use tracing::Instrument;
 
 use super::{
     body::{Late, StreamBody},
+    closing::Closing,
     layer::Settings,
     read::read,
     reply,
@@ -146,10 +147,25 @@ where
             };
             streamed(inner, settings, request, caller, log).await
         }
-        _ => match call(inner, request, log.clone()).await {
+        _ => match until_closed(settings, call(inner, request, log.clone())).await {
             Ok(response) => tell(response),
             Err(error) => log.refused(dialect, &error),
         },
+    }
+}
+
+/// The call, unless the door closes first.
+async fn until_closed(
+    settings: &Settings,
+    call: impl Future<Output = Result<ModelResponse, Error>>,
+) -> Result<ModelResponse, Error> {
+    let Some(closing) = &settings.closing else {
+        return call.await;
+    };
+    tokio::select! {
+        biased;
+        result = call => result,
+        () = closing.wait() => Err(Closing::error()),
     }
 }
 
@@ -202,11 +218,11 @@ where
     let every = settings.heartbeat.filter(|_| front.heartbeat().is_some());
     let mut pending = Box::pin(call(inner, request, log.clone()));
     let result = match every {
-        None => pending.await,
+        None => until_closed(settings, pending).await,
         Some(every) => {
             tokio::select! {
                 biased;
-                result = &mut pending => result,
+                result = until_closed(settings, &mut pending) => result,
                 () = tokio::time::sleep(every) => {
                     let late = async move {
                         match pending.await.map(|response| response.reply) {
@@ -222,7 +238,8 @@ where
                         }
                     };
                     let late: Late = Box::pin(late.in_current_span());
-                    let body = StreamBody::waiting(late, front, form, Some(every));
+                    let body = StreamBody::waiting(late, front, form, Some(every))
+                        .closing(settings.closing.as_ref().map(Closing::watched));
                     return reply::stream(Body::new(body), form);
                 }
             }
@@ -236,7 +253,8 @@ where
             fidelity,
             ..
         }) => {
-            let body = StreamBody::streaming(stream, front, form, every);
+            let body = StreamBody::streaming(stream, front, form, every)
+                .closing(settings.closing.as_ref().map(Closing::watched));
             let mut response = reply::stream(Body::new(body), form);
             reply::tell(response.headers_mut(), &served);
             reply::tell_losses(response.headers_mut(), &fidelity);

@@ -9,11 +9,12 @@ use crate::dialect::Quirks;
 use crate::{
     credential::Secret,
     dialect::{
-        Dialect, anthropic::Anthropic, gemini::Gemini, openai_chat::OpenAiChat,
+        Call, Dialect, anthropic::Anthropic, cohere::Cohere, gemini::Gemini,
+        openai_chat::OpenAiChat, openai_completions::OpenAiCompletions,
         openai_responses::OpenAiResponses,
     },
     error::Error,
-    request::Operation,
+    request::{Operation, Payload},
 };
 
 /// A vendor that speaks a known dialect at its own address.
@@ -91,6 +92,14 @@ impl Compatible {
         Self::new(name, base_url, &OpenAiResponses)
     }
 
+    /// A vendor that speaks Cohere's Chat, version 2.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn cohere(name: impl Into<Cow<'static, str>>, base_url: &str) -> Result<Self, Error> {
+        Self::new(name, base_url, &Cohere)
+    }
+
     /// A vendor that speaks Google's Gemini, with its key in `x-goog-api-key`. The base URL ends with the version, e.g. `/v1beta`.
     ///
     /// # Errors
@@ -166,6 +175,17 @@ impl Provider for Compatible {
             Operation::Chat => Some(self.dialect),
             _ => None,
         }
+    }
+
+    fn speaks(&self, call: &Call<'_>, payload: &Payload) -> Option<&'static dyn Dialect> {
+        let asked = payload.dialect().map(Dialect::name);
+        if asked == Some(OpenAiCompletions.name())
+            && self.dialect.name() == OpenAiChat.name()
+            && self.quirks.completes(call.model)
+        {
+            return Some(&OpenAiCompletions);
+        }
+        self.dialect(call.operation)
     }
 
     fn authorize(

@@ -20,7 +20,9 @@
 //!
 //! Most vendors need no code at all: see [`Compatible`] and [`preset`].
 
+pub mod aws;
 mod azure;
+mod bedrock;
 mod compatible;
 mod presets;
 mod reshape;
@@ -31,8 +33,11 @@ use std::{borrow::Cow, fmt::Debug};
 use bytes::Bytes;
 use http::{HeaderValue, Uri, header, request, response};
 
+#[cfg(feature = "config")]
+pub(crate) use self::bedrock::is_region;
 pub use self::{
     azure::Azure,
+    bedrock::{Bedrock, BedrockApi},
     compatible::{Auth, Compatible},
     presets::{Preset, PresetDialect, preset, presets},
     vertex::Vertex,

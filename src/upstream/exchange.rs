@@ -156,7 +156,7 @@ async fn reply(
         return Ok((passed_headers(&parts.headers), Reply::Opaque(body)));
     };
     check_encoding(&parts.headers)?;
-    let reply = if is_event_stream(&parts.headers) {
+    let reply = if let Some(framing) = stream_framing(&parts.headers, framing) {
         let idle = attempt.deployment.timeouts.idle;
         let deadline = attempt.request.budget.deadline();
         let mut stream = VendorStream::new(dialect, framing, body, idle, deadline, max_body);
@@ -320,14 +320,20 @@ async fn read(mut body: Body, max: usize) -> Result<Bytes, Error> {
     Ok(only.unwrap_or_else(|| all.freeze()))
 }
 
-fn is_event_stream(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| {
-            let kind = value.split(';').next().unwrap_or_default();
-            kind.trim().eq_ignore_ascii_case("text/event-stream")
-        })
+/// How the answer is framed, if it is a stream at all.
+fn stream_framing(headers: &HeaderMap, expected: Framing) -> Option<Framing> {
+    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let kind = value.split(';').next().unwrap_or_default().trim();
+    let is = |name: &str| kind.eq_ignore_ascii_case(name);
+    match expected {
+        _ if is("text/event-stream") => Some(Framing::Sse),
+        Framing::AwsEventStream | Framing::AwsEventStreamChunks
+            if is("application/vnd.amazon.eventstream") =>
+        {
+            Some(expected)
+        }
+        _ => None,
+    }
 }
 
 /// Nobody asked for a compressed answer, and nobody here reads one.

@@ -17,7 +17,7 @@ use crate::{
     dialect::{Dialect, FrameError, Observed, Observer},
     error::{Error, ErrorKind},
     stream::FrameSource,
-    wire::{Frame, Framing, sse::SseSplitter},
+    wire::{Frame, Framing, Splitter},
 };
 
 /// How long after its logical end a stream may stay open before it is closed from here.
@@ -25,7 +25,7 @@ const GRACE: Duration = Duration::from_secs(1);
 
 pub(super) struct VendorStream {
     body: Option<Body>,
-    splitter: SseSplitter,
+    splitter: Splitter,
     observer: Box<dyn Observer>,
     seen: Observed,
     /// Frames read while waiting for the first content.
@@ -52,12 +52,9 @@ impl VendorStream {
         deadline: Option<Instant>,
         max_event: usize,
     ) -> Self {
-        let splitter = match framing {
-            Framing::Sse => SseSplitter::new().with_max_event(max_event),
-        };
         Self {
             body: Some(body),
-            splitter,
+            splitter: Splitter::new(framing, max_event),
             observer: dialect.observer(),
             seen: Observed::default(),
             ahead: VecDeque::new(),

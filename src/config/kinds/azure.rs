@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 
-use super::{CloudConfig, SignIn, Usual, set};
+use super::{Access, CloudConfig, SignIn, set};
 use crate::{
     config::{
-        known::account_name,
-        model::{AccountConfig, Kind, ProviderConfig},
+        known::{account_name, keys_in},
+        model::{Kind, ProviderConfig},
         reader::{At, Fields, Reader},
         url::parse_base_url,
     },
@@ -19,6 +19,9 @@ use crate::{
 
 pub(super) const KEYS: [&str; 3] = ["resource", "api_version", "responses"];
 pub(super) const ACCOUNT_KEYS: [&str; 1] = ["entra"];
+
+const ENDPOINT: &str = "AZURE_OPENAI_ENDPOINT";
+const KEY: &str = "AZURE_OPENAI_API_KEY";
 
 /// The settings of `kind: azure`. A model's name there is the name of its deployment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +76,7 @@ pub(super) fn settings(
             None
         }
         (None, None) => {
-            let endpoint = set(reader.env, "AZURE_OPENAI_ENDPOINT");
+            let endpoint = set(reader.env, ENDPOINT);
             if endpoint.is_none() && fields.readable {
                 let message = "it needs its `resource`, e.g. contoso of contoso.openai.azure.com, or its `base_url`";
                 reader.problem_at_key(at, message);
@@ -152,33 +155,35 @@ fn entra(reader: &mut Reader<'_>, at: &At<'_>) -> Option<EntraAccount> {
 }
 
 /// The key in the environment.
-pub(super) fn key(env: &dyn Fn(&str) -> Option<String>) -> Option<String> {
-    set(env, "AZURE_OPENAI_API_KEY")
+pub(super) fn key(env: &dyn Fn(&str) -> Option<String>) -> Option<Secret> {
+    set(env, KEY).map(Secret::new)
 }
 
 /// `AZURE_OPENAI_ENDPOINT` and `AZURE_OPENAI_API_KEY`, or several keys in `AZURE_OPENAI_API_KEYS`.
-pub(super) fn from_env(env: &dyn Fn(&str) -> Option<String>) -> Option<ProviderConfig> {
-    let endpoint = set(env, "AZURE_OPENAI_ENDPOINT")?;
-    let mut keys: Vec<String> = Vec::new();
-    let several = set(env, "AZURE_OPENAI_API_KEYS").unwrap_or_default();
-    let several = several.split(',').map(|key| key.trim().to_owned());
-    for key in key(env).into_iter().chain(several) {
-        if !key.is_empty() && !keys.contains(&key) {
-            keys.push(key);
-        }
-    }
-    if keys.is_empty() {
-        return None;
-    }
-    let accounts = keys.into_iter().enumerate().map(|(index, key)| {
-        let mut account: AccountConfig = Usual::key(key).account("azure");
-        account.name = account_name("azure", index);
-        account
-    });
+///
+/// # Errors
+/// What it lacks.
+pub(super) fn from_env(
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<ProviderConfig, Vec<String>> {
+    let (endpoint, keys) = (set(env, ENDPOINT), keys_in(&[KEY], env));
+    let Some(endpoint) = endpoint.filter(|_| !keys.is_empty()) else {
+        return Err(vec![format!(
+            "`azure` is not in the environment: set {ENDPOINT} and {KEY}, or list it under `providers`"
+        )]);
+    };
+    let accounts = keys.into_iter().enumerate();
+    let accounts =
+        accounts.map(|(index, key)| Access::key(key).account(account_name("azure", index)));
     let azure = AzureConfig {
         endpoint,
         api_version: set(env, "OPENAI_API_VERSION"),
         responses: true,
     };
-    CloudConfig::Azure(azure).named(Kind::Azure, accounts.collect())
+    CloudConfig::Azure(azure).into_provider(Kind::Azure, accounts.collect())
+}
+
+/// Is all of it there?
+pub(super) fn is_meant(env: &dyn Fn(&str) -> Option<String>) -> bool {
+    set(env, ENDPOINT).is_some() && !keys_in(&[KEY], env).is_empty()
 }

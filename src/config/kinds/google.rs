@@ -5,14 +5,16 @@ use std::{fs, path::Path};
 use super::set;
 use crate::credential::google::GoogleAccount;
 
+/// The variable that names a file of credentials.
+pub(super) const FILE: &str = "GOOGLE_APPLICATION_CREDENTIALS";
+
 /// Google's own order: the file that GOOGLE_APPLICATION_CREDENTIALS names, the one that `gcloud` left behind, the machine's account.
 ///
 /// # Errors
 /// What is wrong with the file.
 pub(super) fn usual(env: &dyn Fn(&str) -> Option<String>) -> Result<GoogleAccount, String> {
-    const VARIABLE: &str = "GOOGLE_APPLICATION_CREDENTIALS";
-    if let Some(path) = set(env, VARIABLE) {
-        return from_file(&path).map_err(|why| format!("the file that {VARIABLE} names: {why}"));
+    if let Some(path) = set(env, FILE) {
+        return from_file(&path).map_err(|why| format!("the file that {FILE} names: {why}"));
     }
     if let Some(home) = set(env, "HOME") {
         let path = Path::new(&home).join(".config/gcloud/application_default_credentials.json");

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 
-use super::{CloudConfig, SignIn, Usual, google, set};
+use super::{Access, CloudConfig, SignIn, google, set};
 use crate::{
     config::{
+        known::account_name,
         model::{AccountConfig, Kind, ProviderConfig},
         reader::{At, Fields, Reader},
         url::parse_base_url,
@@ -93,7 +94,7 @@ pub(super) fn settings(
 fn project(account: &AccountConfig) -> Option<String> {
     match account.sign_in.as_ref()? {
         SignIn::Google(account) => account.project().map(str::to_owned),
-        SignIn::Entra(_) => None,
+        _ => None,
     }
 }
 
@@ -127,21 +128,29 @@ pub(super) fn sign_in(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Op
 }
 
 /// `GOOGLE_APPLICATION_CREDENTIALS` and `GOOGLE_CLOUD_PROJECT`.
-pub(super) fn from_env(env: &dyn Fn(&str) -> Option<String>) -> Option<ProviderConfig> {
-    set(env, "GOOGLE_APPLICATION_CREDENTIALS")?;
-    let project = set(env, PROJECT)?;
-    let account = match google::usual(env) {
-        Ok(account) => account,
-        Err(why) => {
-            tracing::warn!(why, "Vertex AI is left out");
-            return None;
-        }
-    };
+///
+/// # Errors
+/// What it lacks, or is wrong with it.
+pub(super) fn from_env(
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<ProviderConfig, Vec<String>> {
+    if !is_meant(env) {
+        return Err(vec![format!(
+            "`vertex` is not in the environment: set {} and {PROJECT}, or list it under `providers`",
+            google::FILE
+        )]);
+    }
+    let account = google::usual(env).map_err(|why| vec![why])?;
     let vertex = VertexConfig {
-        project: Some(project),
+        project: set(env, PROJECT),
         location: set(env, LOCATION).unwrap_or_else(|| "global".to_owned()),
         base_url: None,
     };
-    let account = Usual::sign_in(SignIn::Google(account)).account("vertex");
-    CloudConfig::Vertex(vertex).named(Kind::Vertex, vec![account])
+    let account = Access::sign_in(SignIn::Google(account)).account(account_name("vertex", 0));
+    CloudConfig::Vertex(vertex).into_provider(Kind::Vertex, vec![account])
+}
+
+/// Is all of it there? A machine's own account is, for other reasons too.
+pub(super) fn is_meant(env: &dyn Fn(&str) -> Option<String>) -> bool {
+    set(env, google::FILE).is_some() && set(env, PROJECT).is_some()
 }

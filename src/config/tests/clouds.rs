@@ -227,7 +227,44 @@ fn the_environment_may_say_everything() {
     };
     let config = Config::from_yaml("models: { gpt: azure/gpt-prod }", &env).unwrap();
     assert_eq!(config.providers[0].kind, Kind::Azure);
+    // What is missing then is said, once.
+    for (cloud, expected) in [
+        (
+            "azure",
+            "set AZURE_OPENAI_ENDPOINT and AZURE_OPENAI_API_KEY",
+        ),
+        (
+            "vertex",
+            "set GOOGLE_APPLICATION_CREDENTIALS and GOOGLE_CLOUD_PROJECT",
+        ),
+    ] {
+        let text = format!("models: {{ a: {cloud}/x, b: {cloud}/y }}");
+        wrong(
+            &text,
+            &format!("1: models.a: `{cloud}` is not in the environment: {expected}"),
+        );
+    }
+    wrong(
+        "providers: { azur: { accounts: [k] } }",
+        "did you mean `azure`?",
+    );
     std::fs::remove_file(file).unwrap();
+}
+
+#[test]
+fn the_kind_may_be_in_the_environment() {
+    for (written, kind) in [("azure", Kind::Azure), ("bedrock", Kind::Bedrock)] {
+        let text =
+            "providers:\n  azure: { kind: \"${KIND}\", base_url: 'http://a', accounts: [k] }";
+        let env = |name: &str| match name {
+            "KIND" => Some(written.to_owned()),
+            "AWS_REGION" => Some("us-east-1".to_owned()),
+            _ => None,
+        };
+        let config = Config::from_yaml(text, &env).unwrap();
+        assert_eq!(config.providers[0].kind, kind);
+        assert!(Gateway::new(&config).is_ok());
+    }
 }
 
 #[test]

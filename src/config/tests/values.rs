@@ -52,8 +52,8 @@ fn providers_say_what_they_speak() {
     let kind =
         |kind: &str| format!("providers:\n  acme:\n    kind: {kind}\n    base_url: http://a/v1\n");
     wrong(
-        &kind("cohere"),
-        "3: providers.acme.kind: `cohere` is not available yet",
+        &kind("mistral"),
+        "3: providers.acme.kind: `mistral` is not a kind; known are openai-compatible, anthropic-compatible, gemini-compatible, responses-compatible, cohere, azure, bedrock, vertex",
     );
     wrong(
         &kind("openai_compatible"),

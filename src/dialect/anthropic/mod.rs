@@ -30,6 +30,18 @@ use crate::{
     wire::Frame,
 };
 
+/// What Bedrock's Converse, which serves the same models, has in common with this dialect.
+pub(in crate::dialect) mod shared {
+    pub(in crate::dialect) use super::{
+        models::{Abilities, abilities},
+        request::{
+            Plan, allowed, free_text, input, names_in_history, note_schema, object_schema, plan,
+            wrapped,
+        },
+        schema::normalise,
+    };
+}
+
 /// The dialect's name.
 const NAME: &str = "anthropic";
 

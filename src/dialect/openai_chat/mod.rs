@@ -19,13 +19,13 @@
 //! itself would have sent.
 
 pub(super) mod error;
-mod finish;
+pub(super) mod finish;
 pub(super) mod model;
 pub(super) mod reasoning;
 pub(super) mod request;
 pub(super) mod response;
 mod stream;
-mod usage;
+pub(super) mod usage;
 pub(super) mod wire;
 
 use std::borrow::Cow;

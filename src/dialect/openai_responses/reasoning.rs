@@ -15,7 +15,7 @@ const KNOWN: &[&str] = &[
     "openai-chat",
     NAME,
     "gemini",
-    "bedrock",
+    "bedrock-converse",
     "cohere",
 ];
 

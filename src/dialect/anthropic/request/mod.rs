@@ -14,7 +14,11 @@ pub(super) use self::{
     blocks::{citation as read_citation, read as read_block},
     decode::decode,
     encode::encode,
+};
+pub(in crate::dialect) use self::{
     parts::{input, wrapped},
+    reasoning::{Plan, plan},
+    tools::{allowed, free_text, names_in_history, note_schema, object_schema},
 };
 
 #[cfg(test)]

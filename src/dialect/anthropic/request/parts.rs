@@ -133,7 +133,7 @@ pub(super) fn result<'a>(
 }
 
 /// A call's arguments as the object the vendor insists on; none if they are no object.
-pub(in super::super) fn input(call: &ToolCall) -> Option<Json> {
+pub(in crate::dialect) fn input(call: &ToolCall) -> Option<Json> {
     if call.kind == CallKind::Custom {
         return Some(json::object(|o| {
             o.field("content", &call.arguments);
@@ -147,7 +147,7 @@ pub(in super::super) fn input(call: &ToolCall) -> Option<Json> {
 }
 
 /// Arguments that are no object, in one.
-pub(in super::super) fn wrapped(arguments: &str) -> Json {
+pub(in crate::dialect) fn wrapped(arguments: &str) -> Json {
     json::object(|o| {
         o.field("_raw", arguments);
     })

@@ -64,17 +64,17 @@ pub(super) fn of_mode(mode: &Mode, raw: Json) -> Reasoning {
 
 /// What is sent.
 #[derive(Debug, Default)]
-pub(super) struct Plan {
-    pub(super) thinking: Option<Json>,
-    pub(super) effort: Option<&'static str>,
+pub(in crate::dialect) struct Plan {
+    pub(in crate::dialect) thinking: Option<Json>,
+    pub(in crate::dialect) effort: Option<&'static str>,
     /// Will the model think by a budget, or at all?
-    pub(super) on: bool,
-    pub(super) manual: bool,
+    pub(in crate::dialect) on: bool,
+    pub(in crate::dialect) manual: bool,
 }
 
 impl Plan {
     /// Does without thinking after all.
-    pub(super) fn drop_thinking(&mut self) {
+    pub(in crate::dialect) fn drop_thinking(&mut self) {
         *self = Self {
             effort: self.effort,
             ..Self::default()
@@ -83,7 +83,7 @@ impl Plan {
 }
 
 /// Says `request.reasoning` in terms of this model.
-pub(super) fn plan(
+pub(in crate::dialect) fn plan(
     request: &ChatRequest,
     able: &Abilities,
     max_tokens: u64,

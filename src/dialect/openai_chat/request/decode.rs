@@ -77,7 +77,7 @@ fn top_k(o: &mut Object<'_, '_>) -> Result<Option<u64>, Error> {
 }
 
 /// A text or a list of texts.
-fn texts(value: &Value<'_, '_>) -> Result<Vec<String>, Error> {
+pub(in crate::dialect) fn texts(value: &Value<'_, '_>) -> Result<Vec<String>, Error> {
     if value.is_string() {
         return Ok(vec![value.string()?]);
     }
