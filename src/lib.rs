@@ -50,8 +50,10 @@ pub mod error;
 pub mod failover;
 pub mod ingress;
 mod json;
+pub mod media;
 pub mod normalize;
 mod operation;
+mod origin;
 mod pattern;
 pub mod pool;
 pub mod provider;
@@ -64,6 +66,7 @@ mod stream;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
+mod tokens;
 pub mod upstream;
 pub mod wire;
 

@@ -10,6 +10,8 @@ use http::Method;
 pub enum Operation {
     /// Continue a conversation.
     Chat,
+    /// Count the tokens of a conversation, without an answer.
+    CountTokens,
     /// Any endpoint of the chosen account, passed through as it is.
     Proxy {
         /// The method.

@@ -33,6 +33,8 @@ pub struct ModelResponse {
     pub windows: RateWindows,
     /// What the translation of the request could not carry. Exact where nothing was translated.
     pub fidelity: Fidelity,
+    /// The request was written anew though the vendor speaks the caller's dialect: the answer has to be, too.
+    pub(crate) rewritten: bool,
     /// The answer.
     pub reply: Reply,
 }
@@ -46,6 +48,7 @@ impl ModelResponse {
             headers: HeaderMap::new(),
             windows: RateWindows::default(),
             fidelity: Fidelity::new(),
+            rewritten: false,
             reply,
         }
     }
@@ -128,6 +131,11 @@ impl Complete {
             Some(decoded) => Ok(*decoded),
             None => self.dialect.decode_response(&self.bytes),
         }
+    }
+
+    /// The number of tokens, if it is the answer to a [count](crate::request::Operation::CountTokens).
+    pub fn tokens(&self) -> Option<u64> {
+        self.dialect.counter()?.read(&self.bytes)
     }
 
     /// The usage it tells. It is read at the first call.

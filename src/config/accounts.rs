@@ -15,7 +15,9 @@ use super::{
 };
 use crate::{credential::Secret, upstream::Limits};
 
-const KEYS: [&str; 6] = ["name", "api_key", "weight", "limits", "enabled", "proxy"];
+const KEYS: [&str; 7] = [
+    "name", "api_key", "weight", "limits", "enabled", "proxy", "group",
+];
 
 /// What there is to know about the provider.
 pub(super) struct Owner<'a> {
@@ -151,6 +153,7 @@ fn account(reader: &mut Reader<'_>, index: usize, at: &At<'_>, owner: &Owner<'_>
         .read(reader, "enabled", Reader::boolean)
         .unwrap_or(true);
     account.proxy = fields.read(reader, "proxy", proxy);
+    account.group = fields.read(reader, "group", group_name);
     account
 }
 
@@ -192,6 +195,18 @@ fn account_name_of(reader: &mut Reader<'_>, at: &At<'_>) -> Option<String> {
         reader.problem(
             at,
             "an account's name is of visible ASCII characters, without spaces",
+        );
+        return None;
+    }
+    Some(name)
+}
+
+fn group_name(reader: &mut Reader<'_>, at: &At<'_>) -> Option<String> {
+    let name = reader.text(at)?;
+    if !is_name(&name) {
+        reader.problem(
+            at,
+            "a group's name is of visible ASCII characters, without spaces",
         );
         return None;
     }

@@ -80,6 +80,7 @@ impl Known {
             kind: self.kind,
             base_url: self.base_url.to_owned(),
             cloud: None,
+            bridge: None,
             headers: http::HeaderMap::new(),
             health: None,
             proxy: None,

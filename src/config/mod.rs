@@ -42,6 +42,7 @@ mod interpolate;
 mod kinds;
 mod known;
 mod loops;
+mod media;
 mod model;
 mod models;
 mod names;

@@ -12,6 +12,7 @@ use http::HeaderMap;
 use super::kinds::{CloudConfig, SignIn};
 use crate::{
     credential::Secret,
+    media::MediaOptions,
     upstream::{Limits, Timeouts},
 };
 
@@ -45,6 +46,8 @@ pub struct ServerConfig {
     pub drain: Duration,
     /// The certificate to serve with; none is plain HTTP.
     pub tls: Option<TlsConfig>,
+    /// How media at addresses are fetched for vendors that take bytes only; `None`, as usual, is not at all.
+    pub media_fetch: Option<MediaOptions>,
 }
 
 /// `server.tls`: files in PEM.
@@ -121,6 +124,8 @@ pub struct ProviderConfig {
     pub base_url: String,
     /// What only its kind has.
     pub cloud: Option<CloudConfig>,
+    /// Do the calls that OpenAI takes only as Responses go there? None: as known of the vendor.
+    pub bridge: Option<bool>,
     /// Headers that every request carries. Their values are marked as sensitive.
     pub headers: HeaderMap,
     /// Whether it is asked in the background how it is.
@@ -159,6 +164,8 @@ pub struct AccountConfig {
     pub enabled: bool,
     /// Its own proxy, instead of the provider's.
     pub proxy: Option<ProxyUrl>,
+    /// The accounts it shares encrypted reasoning with, by a name they all give: those of one organisation. None: it is alone.
+    pub group: Option<String>,
 }
 
 /// One of `models`: a name that callers may ask for.
@@ -370,6 +377,7 @@ impl AccountConfig {
             limits: Limits::default(),
             enabled: true,
             proxy: None,
+            group: None,
         }
     }
 }
@@ -383,6 +391,7 @@ impl Default for ServerConfig {
             heartbeat: Some(Duration::from_secs(15)),
             drain: Duration::from_secs(30),
             tls: None,
+            media_fetch: None,
         }
     }
 }

@@ -31,6 +31,20 @@ impl fmt::Display for Config {
             or_off(server.heartbeat),
             format_duration(server.drain),
         )?;
+        if let Some(media) = &server.media_fetch {
+            let hosts = match media.allow_hosts.as_slice() {
+                [] => "public hosts only".to_owned(),
+                hosts => format!("public hosts, {}", hosts.join(", ")),
+            };
+            writeln!(
+                f,
+                "media     fetched from {hosts}, http {}, up to {} and {} addresses a request, {} each",
+                if media.allow_http { "too" } else { "never" },
+                format_size(media.max_bytes),
+                media.max_per_request,
+                format_duration(media.timeout),
+            )?;
+        }
         writeln!(
             f,
             "timeouts  connect {}, first token {}, idle {}, total {}",
@@ -74,6 +88,11 @@ fn write_provider(f: &mut Formatter<'_>, provider: &ProviderConfig) -> fmt::Resu
         let names: Vec<&str> = provider.headers.keys().map(|name| name.as_str()).collect();
         write!(f, ", headers {}", names.join(" "))?;
     }
+    match provider.bridge {
+        Some(true) => write!(f, ", bridge to Responses")?,
+        Some(false) => write!(f, ", no bridge to Responses")?,
+        None => {}
+    }
     if let Some(health) = provider.health {
         write!(f, ", health every {}", format_duration(health.interval))?;
     }
@@ -113,6 +132,9 @@ fn write_account(f: &mut Formatter<'_>, account: &AccountConfig) -> fmt::Result 
     }
     if let Some(proxy) = &account.proxy {
         write!(f, ", through {proxy}")?;
+    }
+    if let Some(group) = &account.group {
+        write!(f, ", of {group}")?;
     }
     writeln!(f, "{}", disabled(account.enabled))
 }

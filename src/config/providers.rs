@@ -13,8 +13,8 @@ use super::{
     url::{parse_base_url, parse_proxy},
 };
 
-const KEYS: [&str; 7] = [
-    "kind", "base_url", "headers", "health", "proxy", "timeouts", "accounts",
+const KEYS: [&str; 8] = [
+    "kind", "base_url", "bridge", "headers", "health", "proxy", "timeouts", "accounts",
 ];
 
 /// Headers that the HTTP client writes itself.
@@ -80,6 +80,7 @@ fn provider(
         kind,
         base_url,
         cloud,
+        bridge: bridge(reader, &fields, kind),
         headers: fields.read(reader, "headers", headers).unwrap_or_default(),
         health: fields.read(reader, "health", health).flatten(),
         proxy: fields.read(reader, "proxy", proxy),
@@ -143,6 +144,22 @@ fn kind(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Kind> {
         reader.problem(at, message);
     }
     found
+}
+
+/// Whether some calls go over Responses; none if it is as known of the vendor.
+fn bridge(reader: &mut Reader<'_>, fields: &Fields<'_>, kind: Kind) -> Option<bool> {
+    let on = fields.read(reader, "bridge", Reader::boolean)?;
+    if kind == Kind::OpenAiCompatible {
+        return Some(on);
+    }
+    if let Some(at) = fields.get("bridge") {
+        let message = format!(
+            "only openai-compatible providers have a bridge to Responses; this one is {}",
+            kind.as_str()
+        );
+        reader.problem_at_key(at, message);
+    }
+    None
 }
 
 pub(super) fn base_url(reader: &mut Reader<'_>, at: &At<'_>, version: &str) -> Option<String> {

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use super::{
+    media,
     model::{RetryConfig, ServerConfig, TimeoutsConfig, TlsConfig},
     reader::{At, Reader},
     value::format_duration,
@@ -10,7 +11,17 @@ use super::{
 use crate::upstream::Timeouts;
 
 pub(super) fn server(reader: &mut Reader<'_>, at: &At<'_>) -> Option<ServerConfig> {
-    let fields = reader.fields(at, &["listen", "body_limit", "heartbeat", "drain", "tls"])?;
+    let fields = reader.fields(
+        at,
+        &[
+            "listen",
+            "body_limit",
+            "heartbeat",
+            "drain",
+            "tls",
+            "media_fetch",
+        ],
+    )?;
     let usual = ServerConfig::default();
     Some(ServerConfig {
         listen: fields
@@ -26,6 +37,7 @@ pub(super) fn server(reader: &mut Reader<'_>, at: &At<'_>) -> Option<ServerConfi
             .read(reader, "drain", Reader::duration)
             .unwrap_or(usual.drain),
         tls: fields.read(reader, "tls", tls),
+        media_fetch: fields.read(reader, "media_fetch", media::fetch).flatten(),
     })
 }
 

@@ -25,8 +25,10 @@ use crate::{
     Body, BoxError, Error, FailoverLayer, IngressLayer, PoolLayer, RetryBackoffLayer, RetryBudget,
     SseNormalizeLayer, Upstream,
     client::{Client, ClientOptions},
+    dialect::Bridge,
     failover::Chains,
     ingress::Closing,
+    media::MediaFetcher,
     pool::{Fastest, Headroom, LeastBusy, Pool, Pools, RoundRobin, Sticky, Vendor, Weighted},
     provider::{Compatible, Provider, preset},
     retry::RetryPolicy,
@@ -126,6 +128,9 @@ impl Graph {
         let direct = Client::new(&options)?;
         let mut upstream = Upstream::new(direct.clone());
         let mut egresses = Vec::new();
+        if let Some(options) = &config.server.media_fetch {
+            upstream = upstream.with_media(Arc::new(MediaFetcher::new(options.clone())?));
+        }
         let mut providers = HashMap::new();
         let proxies = proxies(config);
         for (index, proxy) in proxies.iter().enumerate() {
@@ -219,6 +224,9 @@ impl Parts {
                 None => Account::new(name, account.api_key.clone()),
             };
             built = built.with_limits(account.limits);
+            if let Some(group) = &account.group {
+                built = built.with_group(group.as_str());
+            }
             if let Some(index) = index {
                 built = built.with_egress(egress(index));
             }
@@ -266,6 +274,9 @@ fn compatible(config: &ProviderConfig) -> Result<Compatible, Error> {
     }?;
     if let Some(known) = config.preset.and_then(preset) {
         compatible = compatible.quirks(known.quirks.clone());
+    }
+    if let Some(on) = config.bridge {
+        compatible = compatible.bridge(on.then_some(&Bridge::OPENAI));
     }
     for (name, value) in &config.headers {
         compatible = compatible.header(name.clone(), value.clone());

@@ -16,11 +16,15 @@ pub mod openai_responses;
 mod alias;
 mod call;
 mod classify;
+mod counter;
+mod distinct;
+mod forget;
 mod pairs;
 mod quirks;
 mod rate_windows;
 mod retry_after;
 mod rpc_details;
+pub(crate) mod structured;
 
 use std::{borrow::Cow, collections::VecDeque, fmt::Debug};
 
@@ -30,7 +34,8 @@ use http::{HeaderMap, StatusCode, response};
 pub use self::{
     call::Call,
     classify::classify,
-    quirks::{Quirks, ReasoningField, ToolIds},
+    counter::Counter,
+    quirks::{Bridge, Formats, Quirks, ReasoningField, ToolIds},
     rate_windows::{RateWindow, RateWindows, Resource},
     retry_after::retry_after,
 };
@@ -39,6 +44,7 @@ pub(crate) use crate::chat::FOREIGN_SIGNATURE_PREFIX;
 use crate::{
     chat::{ChatEvent, ChatRequest, ChatResponse, EventSink, Fidelity, Usage},
     error::Error,
+    media::MediaKind,
     wire::{Frame, Framing},
 };
 
@@ -109,9 +115,41 @@ pub trait Dialect: Debug + Send + Sync + 'static {
         None
     }
 
+    /// Where an answer, or the data of one frame, holds values that only their maker can read (signatures, encrypted reasoning): the
+    /// offsets of their first bytes. Empty values are not among them.
+    fn opaque_values(&self, json: &[u8]) -> Vec<usize> {
+        let _ = json;
+        Vec::new()
+    }
+
+    /// A request for `model` without the opaque values that are `foreign` to its vendor, and without what makes no sense once they
+    /// are gone; all else stays byte for byte. None if there are none. `report` is told what was lost.
+    fn forget(
+        &self,
+        body: &[u8],
+        model: &str,
+        foreign: &dyn Fn(&str) -> bool,
+        report: &mut Fidelity,
+    ) -> Option<Bytes> {
+        let _ = (body, model, foreign, report);
+        None
+    }
+
     /// A tool's name as this dialect's vendors accept it. Deterministic; it is undone in the answer.
     fn tool_name<'n>(&self, name: &'n str) -> Cow<'n, str> {
         Cow::Borrowed(name)
+    }
+
+    /// Do vendors of this dialect take the bytes of such media only, and not this address on the web?
+    /// [`Quirks::urls`] has the last word.
+    fn needs_bytes(&self, kind: MediaKind, url: &str, quirks: &Quirks) -> bool {
+        let _ = (kind, url, quirks);
+        false
+    }
+
+    /// The part that counts tokens; none if vendors of this dialect do not.
+    fn counter(&self) -> Option<&'static dyn Counter> {
+        None
     }
 
     /// The half that serves callers.

@@ -32,6 +32,44 @@ pub struct Quirks {
     pub completions: &'static [&'static str],
     /// How it spells a `tool_choice` that requires some tool. `auto` if it cannot be required: the encoder reports that.
     pub required: &'static str,
+    /// Which shapes of an answer it enforces. Others are asked for by a tool, or in words.
+    pub formats: Formats,
+    /// Which calls of its Chat Completions have to go over its Responses; none if it has no such thing.
+    pub bridge: Option<&'static Bridge>,
+    /// Does it fetch media by their addresses itself? None: as is usual in its dialect.
+    pub urls: Option<bool>,
+}
+
+/// Which calls a vendor takes only as Responses, though it speaks Chat Completions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Bridge {
+    /// Models that are offered there only: the words of their names that tell, of those between hyphens.
+    pub only: &'static [&'static str],
+    /// Function tools for models that think meanwhile and refuse both at once in Chat Completions.
+    pub thinking_with_tools: bool,
+}
+
+impl Bridge {
+    /// OpenAI's: from GPT-5.4 on tools with reasoning; and models for code, for research, for computers and the `pro` ones.
+    pub const OPENAI: Self = Self {
+        only: &["codex", "computer", "pro", "research"],
+        thinking_with_tools: true,
+    };
+}
+
+/// Which shapes of an answer a vendor enforces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Formats {
+    /// JSON of a schema, and any JSON object.
+    All,
+    /// Any JSON object only.
+    Object,
+    /// JSON of a schema only.
+    Schema,
+    /// None.
+    None,
 }
 
 /// Where a vendor reads and writes reasoning in OpenAI-like messages.
@@ -74,6 +112,9 @@ impl Quirks {
         tool_ids: ToolIds::Any,
         completions: &[],
         required: "required",
+        formats: Formats::All,
+        bridge: None,
+        urls: None,
     };
 
     /// Does the vendor serve this model at `/completions`?

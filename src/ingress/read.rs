@@ -25,7 +25,7 @@ where
     B: HttpBody<Data = Bytes>,
 {
     let bytes = match &route {
-        Route::Chat { .. } | Route::Generate { .. } => {
+        Route::Chat { .. } | Route::Count { .. } | Route::Generate { .. } => {
             check_content_type(&parts.headers)?;
             collect(parts, body, settings.body_limit).await?
         }
@@ -33,6 +33,7 @@ where
     };
     let mut request = match route {
         Route::Chat { dialect, model } => chat(dialect, bytes, model)?,
+        Route::Count { dialect, model } => count(dialect, bytes, model)?,
         Route::Generate { model, stream } => {
             let payload = Payload::json_in_path(&Gemini, bytes, &*model, stream.is_some())?;
             ModelRequest::new(model, Operation::Chat, payload)
@@ -69,6 +70,23 @@ fn chat(
     };
     let model = model.or_else(|| payload.model()).unwrap_or_default();
     Ok(ModelRequest::new(model, Operation::Chat, payload))
+}
+
+fn count(
+    dialect: &'static dyn Dialect,
+    bytes: Bytes,
+    model: Option<String>,
+) -> Result<ModelRequest, Error> {
+    let payload = match &model {
+        Some(model) if dialect.name() == Gemini.name() => {
+            Payload::json_in_path(dialect, bytes, model.as_str(), false)?
+        }
+        Some(model) => Payload::json_for_model(dialect, bytes, model)?,
+        None => Payload::json(dialect, bytes)?,
+    };
+    let model = model.or_else(|| payload.model()).unwrap_or_default();
+    let payload = payload.for_count();
+    Ok(ModelRequest::new(model, Operation::CountTokens, payload))
 }
 
 fn check_content_type(headers: &HeaderMap) -> Result<(), Error> {
@@ -155,7 +173,12 @@ fn passed_on(headers: &HeaderMap) -> HeaderMap {
 fn is_passed_on(name: &HeaderName) -> bool {
     matches!(
         name.as_str(),
-        "anthropic-beta" | "anthropic-version" | "openai-beta" | "traceparent" | "tracestate"
+        "anthropic-beta"
+            | "anthropic-version"
+            | "openai-beta"
+            | "traceparent"
+            | "tracestate"
+            | "x-codex-turn-state"
     )
 }
 

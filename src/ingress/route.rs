@@ -22,6 +22,12 @@ pub(super) enum Route {
         /// The model, if the path names it.
         model: Option<String>,
     },
+    /// A count of a conversation's tokens.
+    Count {
+        dialect: &'static dyn Dialect,
+        /// The model, if the path names it.
+        model: Option<String>,
+    },
     /// A client that asks whether anybody is there.
     Greeting,
     /// A conversation whose path says the model and whether it is streamed.
@@ -51,14 +57,16 @@ pub(super) enum Form {
 const VERSIONS: [&str; 4] = ["/v1", "/v1beta", "/v1alpha", "/v1beta1"];
 
 /// Google's verbs that nobody serves here yet: they are no part of a model's name.
-const VERBS: [&str; 6] = [
-    "countTokens",
+const VERBS: [&str; 5] = [
     "embedContent",
     "batchEmbedContents",
     "batchGenerateContent",
     "predict",
     "predictLongRunning",
 ];
+
+/// Google's verb for a count.
+const COUNT: &str = "countTokens";
 
 /// First segments that are endpoints, and therefore no models.
 const ENDPOINTS: [&str; 14] = [
@@ -102,11 +110,14 @@ pub(super) fn route(method: &Method, uri: &Uri) -> Result<Route, (Error, Option<
     };
     let post = |route| only(Method::POST, "POST", route);
     let chat = |dialect, model| post(Route::Chat { dialect, model });
+    let count = |dialect, model| post(Route::Count { dialect, model });
     match path {
         "/chat/completions" => return chat(&OpenAiChat, None),
         "/completions" => return chat(&OpenAiCompletions, None),
         "/messages" => return chat(&Anthropic, None),
         "/responses" => return chat(&OpenAiResponses, None),
+        "/messages/count_tokens" => return count(&Anthropic, None),
+        "/responses/input_tokens" => return count(&OpenAiResponses, None),
         "/models" => return only(Method::GET, "GET", Route::Models),
         _ => {}
     }
@@ -121,7 +132,18 @@ pub(super) fn route(method: &Method, uri: &Uri) -> Result<Route, (Error, Option<
             let model = decode(model).map_err(|e| (e, None))?;
             return chat(&OpenAiResponses, Some(model));
         }
+        if let Some(model) = rest.strip_suffix("/messages/count_tokens") {
+            return count(&Anthropic, Some(decode(model).map_err(|e| (e, None))?));
+        }
+        if let Some(model) = rest.strip_suffix("/responses/input_tokens") {
+            let model = decode(model).map_err(|e| (e, None))?;
+            return count(&OpenAiResponses, Some(model));
+        }
         if let Some((model, verb)) = rest.rsplit_once(':') {
+            if verb == COUNT {
+                let model = plain(model).map_err(|e| (e, None))?;
+                return count(&Gemini, Some(model));
+            }
             let stream = match verb {
                 "generateContent" => Some(None),
                 "streamGenerateContent" => Some(Some(form(uri.query()))),
@@ -232,7 +254,7 @@ pub(super) fn asker(headers: &HeaderMap, uri: &Uri) -> &'static dyn Dialect {
         || uri
             .path()
             .rsplit_once(':')
-            .is_some_and(|(_, verb)| VERBS.contains(&verb))
+            .is_some_and(|(_, verb)| verb == COUNT || VERBS.contains(&verb))
         || headers.contains_key("x-goog-api-key")
         || headers.contains_key("x-goog-api-client");
     if google {
@@ -251,6 +273,7 @@ mod tests {
     fn of(method: &str, uri: &str) -> String {
         match route(&method.parse().unwrap(), &uri.parse().unwrap()) {
             Ok(Route::Chat { dialect, model }) => format!("{} {model:?}", dialect.name()),
+            Ok(Route::Count { dialect, model }) => format!("count {} {model:?}", dialect.name()),
             Ok(Route::Generate { model, stream }) => format!("{model} {stream:?}"),
             Ok(Route::Proxy { model, path }) => format!("{model} {path}"),
             Ok(route) => format!("{route:?}"),
@@ -287,7 +310,20 @@ mod tests {
             ),
             ("POST /models/m:streamGenerateContent", "m Some(List)"),
             ("GET /v1/models/m:generateContent", "405 Some(\"POST\")"),
-            ("POST /v1beta/models/m:countTokens", "404 None"),
+            (
+                "POST /v1beta/models/m:countTokens",
+                "count gemini Some(\"m\")",
+            ),
+            ("POST /v1beta/models/m:predict", "404 None"),
+            (
+                "POST /v1/responses/input_tokens",
+                "count openai-responses None",
+            ),
+            (
+                "POST /models/a/b/messages/count_tokens",
+                "count anthropic Some(\"a/b\")",
+            ),
+            ("GET /v1/messages/count_tokens", "405 Some(\"POST\")"),
             ("POST /v1beta/models/../x:generateContent", "400 None"),
             (
                 "POST /v1beta/models/x:generateContent%3Fkey=:generateContent",
@@ -305,7 +341,10 @@ mod tests {
             ),
             ("GET /v1/a%2Fb/x/y", "a/b /x/y"),
             ("POST /v1/embeddings", "404 None"),
-            ("POST /v1/messages/count_tokens", "404 None"),
+            (
+                "POST /v1/messages/count_tokens?beta=true",
+                "count anthropic None",
+            ),
             ("POST /v1", "404 None"),
             ("GET /v1/m/../keys", "400 None"),
             ("GET /v1/m/%2e%2e/keys", "400 None"),

@@ -28,7 +28,7 @@ use crate::{
     Body, BoxError,
     dialect::{Dialect, Front, gemini::Gemini},
     error::{Error, ErrorKind},
-    request::ModelRequest,
+    request::{ModelRequest, Operation},
     response::{ModelResponse, Outcome, Reply, Served},
     rng::Rng,
 };
@@ -115,7 +115,7 @@ where
         return response;
     }
     let dialect = match &route {
-        Route::Chat { dialect, .. } => *dialect,
+        Route::Chat { dialect, .. } | Route::Count { dialect, .. } => *dialect,
         Route::Generate { .. } => &Gemini,
         _ => asker(&parts.headers, &parts.uri),
     };
@@ -139,7 +139,11 @@ where
         start,
     };
     match dialect.front() {
-        Some(front) if request.payload.dialect().is_some() && request.payload.wants_stream() => {
+        Some(front)
+            if request.operation == Operation::Chat
+                && request.payload.dialect().is_some()
+                && request.payload.wants_stream() =>
+        {
             let caller = Caller {
                 dialect,
                 front,
@@ -251,11 +255,13 @@ where
             reply: Reply::Stream(stream),
             served,
             fidelity,
+            headers,
             ..
         }) => {
             let body = StreamBody::streaming(stream, front, form, every)
                 .closing(settings.closing.as_ref().map(Closing::watched));
             let mut response = reply::stream(Body::new(body), form);
+            response.headers_mut().extend(headers);
             reply::tell(response.headers_mut(), &served);
             reply::tell_losses(response.headers_mut(), &fidelity);
             response

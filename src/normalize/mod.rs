@@ -14,6 +14,7 @@
 //! # let _ = service;
 //! ```
 
+mod format;
 mod pass;
 mod service;
 mod tools;

@@ -17,8 +17,8 @@ use crate::{
     BoxError,
     chat::{ChatResponse, Collector, EventSink, Stop, StopReason},
     dialect::{Asked, Dialect, Front},
-    error::Error,
-    request::ModelRequest,
+    error::{Error, ErrorKind},
+    request::{ModelRequest, Operation},
     response::{Complete, EventStream, ModelResponse, Reply},
 };
 
@@ -88,6 +88,10 @@ async fn normalize(
     let Some((dialect, front)) = payload.dialect().and_then(|d| Some((d, d.front()?))) else {
         return Ok(response);
     };
+    if request.operation == Operation::CountTokens {
+        response.reply = counted(dialect, response.reply)?;
+        return Ok(response);
+    }
     let created = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .map_or(0, |now| now.as_secs());
@@ -101,7 +105,7 @@ async fn normalize(
         Reply::Stream(stream) => stream.dialect(),
         Reply::Opaque(_) => return Ok(response),
     };
-    let same = from.name() == dialect.name();
+    let same = from.name() == dialect.name() && !response.rewritten;
     let names = || ToolNames::of(payload, from, same);
     // No tokens, asked for to warm a cache: vendors who know no such thing were asked for one.
     let mute = !same && payload.chat().is_ok_and(|chat| chat.max_tokens == Some(0));
@@ -146,6 +150,27 @@ async fn normalize(
         response.status = StatusCode::OK;
     }
     Ok(response)
+}
+
+/// A count in the caller's dialect.
+fn counted(dialect: &'static dyn Dialect, reply: Reply) -> Result<Reply, Error> {
+    let Reply::Complete(complete) = reply else {
+        return Ok(reply);
+    };
+    if complete.dialect.name() == dialect.name() {
+        return Ok(Reply::Complete(complete));
+    }
+    let tokens = complete.tokens();
+    match (tokens, dialect.counter()) {
+        (Some(tokens), Some(counter)) => {
+            let told = Complete::json(dialect, counter.write(tokens)).with_usage(None);
+            Ok(Reply::Complete(told))
+        }
+        _ => Err(Error::new(
+            ErrorKind::Server,
+            "the count cannot be told in the caller's dialect",
+        )),
+    }
 }
 
 /// A stream to its end.

@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
 use super::{AccountStatus, Pool, Rng, cooldown::Rules, table::Table};
-use crate::error::Error;
+use crate::{error::Error, tokens::Learned};
 
 /// Pools by model. Clones share everything. See the [module docs](crate::pool).
 #[derive(Clone)]
@@ -17,6 +17,8 @@ pub(super) struct Shared {
     pub(super) rng: Arc<Rng>,
     /// Told whenever an account may have become free.
     pub(super) freed: Arc<Notify>,
+    /// What vendors' counts have taught.
+    pub(super) tokens: Arc<Learned>,
 }
 
 impl Pools {
@@ -35,6 +37,7 @@ impl Pools {
             table: ArcSwap::default(),
             rng: Arc::new(rng),
             freed: Arc::default(),
+            tokens: Arc::default(),
         }))
     }
 

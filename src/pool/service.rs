@@ -14,6 +14,7 @@ use tower_service::Service;
 use super::{
     Pools,
     cooldown::later,
+    count,
     pools::Shared,
     table::Table,
     walk::{Picked, Walk, shown},
@@ -22,7 +23,7 @@ use crate::{
     BoxError,
     budget::CallBudget,
     error::{Error, ErrorKind},
-    request::ModelRequest,
+    request::{ModelRequest, Operation},
     response::ModelResponse,
     upstream::Attempt,
 };
@@ -63,7 +64,12 @@ where
         let clone = self.inner.clone();
         let ready = mem::replace(&mut self.inner, clone);
         let pools = self.pools.clone();
-        Box::pin(async move { serve(ready, pools.shared(), request).await })
+        Box::pin(async move {
+            match request.operation {
+                Operation::CountTokens => count::serve(ready, pools.shared(), request).await,
+                _ => serve(ready, pools.shared(), request).await,
+            }
+        })
     }
 }
 
@@ -94,11 +100,17 @@ where
             probe = lease.forced || lease.probe().is_some(),
             "account picked"
         );
-        let attempt = Attempt::new(request.clone(), deployment.clone()).with_number(number);
+        let attempt = Attempt::new(request.clone(), deployment.clone())
+            .with_number(number)
+            .with_mixed(walk.is_mixed());
         let error = match inner.call(attempt).await {
             Ok(mut response) => {
                 lease.succeeded(&response.windows);
-                response.reply = response.reply.on_end(move |outcome| lease.ended(&outcome));
+                let tokens = shared.tokens.clone();
+                response.reply = response.reply.on_end(move |outcome| {
+                    count::learn(&tokens, &deployment, &request, &outcome);
+                    lease.ended(&outcome);
+                });
                 return Ok(response);
             }
             Err(error) => ours(error),
@@ -166,7 +178,7 @@ async fn first<'a>(
     }
 }
 
-fn find<'a>(
+pub(super) fn find<'a>(
     shared: &'a Shared,
     table: &Table,
     request: &'a ModelRequest,
@@ -198,6 +210,6 @@ fn refused(budget: &CallBudget) -> Error {
     )
 }
 
-fn ours(error: impl Into<BoxError>) -> Error {
+pub(super) fn ours(error: impl Into<BoxError>) -> Error {
     Error::from_box(error.into())
 }

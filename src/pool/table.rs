@@ -1,7 +1,7 @@
 //! From a model's name to those who may serve it.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -22,6 +22,8 @@ pub(super) struct Table {
 pub(super) struct Route {
     pub(super) pool: Pool,
     pub(super) lines: Vec<Line>,
+    /// Are its accounts of more than one group?
+    pub(super) mixed: bool,
 }
 
 /// One account of one vendor that can be picked.
@@ -151,6 +153,13 @@ impl Table {
 impl Route {
     fn new(pool: Pool, accounts: &mut BTreeMap<(Arc<str>, Arc<str>), Arc<AccountState>>) -> Self {
         let mut lines = Vec::new();
+        // Those that are off now may be on again before the conversation is over.
+        let groups = pool.vendors.iter().flat_map(|vendor| {
+            let name = vendor.provider.name();
+            let members = vendor.accounts.iter();
+            members.map(move |member| (name, member.account.group()))
+        });
+        let mixed = groups.collect::<HashSet<_>>().len() > 1;
         for (index, vendor) in pool.vendors.iter().enumerate() {
             let provider: Arc<str> = vendor.provider.name().into();
             for (place, member) in vendor.accounts.iter().enumerate() {
@@ -166,7 +175,7 @@ impl Route {
                 }
             }
         }
-        Self { pool, lines }
+        Self { pool, lines, mixed }
     }
 }
 

@@ -4,12 +4,11 @@ use std::{borrow::Cow, fmt};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header, request};
 
-use super::{Provider, secret_header};
-use crate::dialect::Quirks;
+use super::{Provider, bridge, secret_header};
 use crate::{
     credential::Secret,
     dialect::{
-        Call, Dialect, anthropic::Anthropic, cohere::Cohere, gemini::Gemini,
+        Bridge, Call, Dialect, Quirks, anthropic::Anthropic, cohere::Cohere, gemini::Gemini,
         openai_chat::OpenAiChat, openai_completions::OpenAiCompletions,
         openai_responses::OpenAiResponses,
     },
@@ -127,6 +126,12 @@ impl Compatible {
         self
     }
 
+    /// Which calls go over its Responses instead of its Chat Completions; see [`Quirks::bridge`].
+    pub fn bridge(mut self, bridge: Option<&'static Bridge>) -> Self {
+        self.quirks.bridge = bridge;
+        self
+    }
+
     /// Another address for the same vendor: a region, a proxy, a test server.
     ///
     /// # Errors
@@ -173,6 +178,9 @@ impl Provider for Compatible {
     fn dialect(&self, operation: &Operation) -> Option<&'static dyn Dialect> {
         match operation {
             Operation::Chat => Some(self.dialect),
+            Operation::CountTokens if self.dialect.counter().is_some() => Some(self.dialect),
+            // Where there are Responses, there is their counter.
+            Operation::CountTokens if self.quirks.bridge.is_some() => Some(&OpenAiResponses),
             _ => None,
         }
     }
@@ -185,7 +193,16 @@ impl Provider for Compatible {
         {
             return Some(&OpenAiCompletions);
         }
-        self.dialect(call.operation)
+        let own = self.dialect(call.operation)?;
+        match self.quirks.bridge {
+            Some(bridge)
+                if own.name() == OpenAiChat.name()
+                    && bridge::takes(bridge, call.model, payload) =>
+            {
+                Some(&OpenAiResponses)
+            }
+            _ => Some(own),
+        }
     }
 
     fn authorize(

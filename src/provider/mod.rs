@@ -23,6 +23,7 @@
 pub mod aws;
 mod azure;
 mod bedrock;
+mod bridge;
 mod compatible;
 mod presets;
 mod reshape;

@@ -4,7 +4,7 @@
 //! no vendor by name.
 
 use super::Compatible;
-use crate::dialect::{Quirks, ReasoningField, ToolIds};
+use crate::dialect::{Bridge, Formats, Quirks, ReasoningField, ToolIds};
 use crate::error::Error;
 
 /// A known vendor, or one of several addresses of the same vendor.
@@ -162,7 +162,7 @@ const PRESETS: &[Preset] = &[
     Preset::openai("groq", "Groq", "https://api.groq.com/openai/v1", &["GROQ_API_KEY"], GROQ),
     Preset::openai("huggingface", "Hugging Face", "https://router.huggingface.co/v1", &["HF_TOKEN"], Quirks::NONE),
     Preset::openai("llamacpp", "llama.cpp server", "http://localhost:8080/v1", &[], CONTENT).completes(),
-    Preset::openai("lmstudio", "LM Studio", "http://localhost:1234/v1", &[], Quirks::NONE).completes(),
+    Preset::openai("lmstudio", "LM Studio", "http://localhost:1234/v1", &[], LMSTUDIO).completes(),
     Preset::openai("minimax", "MiniMax", "https://api.minimax.io/v1", &["MINIMAX_API_KEY"], DETAILS),
     Preset::anthropic("minimax-anthropic", "MiniMax, as Anthropic", "https://api.minimax.io/anthropic/v1", &["MINIMAX_API_KEY"]).by_name(),
     Preset::openai("minimax-cn", "MiniMax, China", "https://api.minimaxi.com/v1", &["MINIMAX_API_KEY"], DETAILS).by_name(),
@@ -171,8 +171,8 @@ const PRESETS: &[Preset] = &[
     Preset::anthropic("moonshot-anthropic", "Moonshot AI, as Anthropic", "https://api.moonshot.ai/anthropic/v1", &["MOONSHOT_API_KEY"]).by_name(),
     Preset::openai("moonshot-cn", "Moonshot AI, China", "https://api.moonshot.cn/v1", &["MOONSHOT_API_KEY"], MOONSHOT).by_name(),
     Preset::openai("nvidia", "NVIDIA NIM", "https://integrate.api.nvidia.com/v1", &["NVIDIA_API_KEY", "NVIDIA_NIM_API_KEY"], Quirks::NONE),
-    Preset::openai("ollama", "Ollama", "http://localhost:11434/v1", &[], REASONING).completes(),
-    Preset::openai("ollama-cloud", "Ollama Cloud", "https://ollama.com/v1", &["OLLAMA_API_KEY"], REASONING),
+    Preset::openai("ollama", "Ollama", "http://localhost:11434/v1", &[], OLLAMA).completes(),
+    Preset::openai("ollama-cloud", "Ollama Cloud", "https://ollama.com/v1", &["OLLAMA_API_KEY"], OLLAMA),
     Preset::openai("openai", "OpenAI", "https://api.openai.com/v1", &["OPENAI_API_KEY"], OPENAI),
     Preset::openai("openrouter", "OpenRouter", "https://openrouter.ai/api/v1", &["OPENROUTER_API_KEY"], OPENROUTER),
     Preset::openai("perplexity", "Perplexity", "https://api.perplexity.ai", &["PERPLEXITY_API_KEY", "PPLX_API_KEY"], Quirks::NONE),
@@ -205,6 +205,7 @@ const OPENAI: Quirks = Quirks {
         "gpt-3.5-turbo-instruct",
         "gpt-3.5-turbo-instruct-0914",
     ],
+    bridge: Some(&Bridge::OPENAI),
     ..Quirks::NONE
 };
 
@@ -259,6 +260,7 @@ const GEMINI: Quirks = Quirks {
 };
 
 const DEEPSEEK: Quirks = Quirks {
+    formats: Formats::Object,
     reasoning: ReasoningField::ContentRequired,
     ..Quirks::NONE
 };
@@ -273,8 +275,21 @@ const MOONSHOT: Quirks = Quirks {
 
 /// GLM can be offered tools, but not be made to call one.
 const GLM: Quirks = Quirks {
+    formats: Formats::Object,
     reasoning: ReasoningField::Content,
     required: "auto",
+    ..Quirks::NONE
+};
+
+/// Pictures come as bytes there.
+const OLLAMA: Quirks = Quirks {
+    urls: Some(false),
+    ..REASONING
+};
+
+const LMSTUDIO: Quirks = Quirks {
+    urls: Some(false),
+    formats: Formats::Schema,
     ..Quirks::NONE
 };
 

@@ -12,6 +12,7 @@ use crate::{
     chat::ChatRequest,
     dialect::{Conversation, Dialect, Front},
     error::{Error, ErrorKind},
+    media::Shelf,
 };
 
 /// The body of a call: bytes in a named dialect, or a typed conversation. Parsed at most once, and only if somebody asks.
@@ -25,6 +26,10 @@ struct Inner {
     /// Where the body does not say it.
     model: Option<String>,
     peek: Peek,
+    /// Is it a question for a count?
+    counted: bool,
+    /// What was fetched for it.
+    shelf: OnceLock<Box<Shelf>>,
     chat: OnceLock<Result<ChatRequest, Error>>,
 }
 
@@ -112,8 +117,30 @@ impl Payload {
             content_type: None,
             model: None,
             peek,
+            counted: false,
+            shelf: OnceLock::new(),
             chat: OnceLock::new(),
         }))
+    }
+
+    /// The same as a question for a count of its tokens: fields that only an answer needs may be absent. Call it before the
+    /// payload is cloned.
+    #[must_use]
+    pub fn for_count(mut self) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.counted = true;
+        }
+        self
+    }
+
+    /// What was fetched for the call, shared by all its attempts.
+    pub(crate) fn shelf(&self) -> &Shelf {
+        self.0.shelf.get_or_init(Box::default)
+    }
+
+    /// Was the conversation read already?
+    pub(crate) fn is_decoded(&self) -> bool {
+        self.0.chat.get().is_some()
     }
 
     /// The dialect of the bytes; none for a typed conversation or opaque bytes.
@@ -159,9 +186,14 @@ impl Payload {
             .chat
             .get_or_init(|| {
                 let front = self.0.dialect.and_then(|dialect| dialect.front());
+                let counter = self.0.dialect.and_then(|dialect| dialect.counter());
                 match front {
                     Some(front) => {
-                        let mut chat = front.decode_request(&self.0.bytes)?;
+                        let bytes = &self.0.bytes;
+                        let mut chat = match counter.filter(|_| self.0.counted) {
+                            Some(counter) => counter.conversation(bytes)?,
+                            None => front.decode_request(bytes)?,
+                        };
                         if let Some(model) = &self.0.model {
                             chat.model.clone_from(model);
                             chat.stream = self.0.peek.stream;

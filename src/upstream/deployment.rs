@@ -14,6 +14,8 @@ pub struct Attempt {
     pub deployment: Arc<Deployment>,
     /// Which attempt of the call this is, from 1.
     pub number: u32,
+    /// Are there accounts of other [groups](Account::group) for the model, so that the conversation may go on at one of them?
+    pub mixed: bool,
 }
 
 impl Attempt {
@@ -23,7 +25,15 @@ impl Attempt {
             request,
             deployment,
             number: 1,
+            mixed: false,
         }
+    }
+
+    /// Says whether there are accounts of other groups for the model.
+    #[must_use]
+    pub const fn with_mixed(mut self, mixed: bool) -> Self {
+        self.mixed = mixed;
+        self
     }
 
     /// The attempt of this number, from 1.
@@ -113,6 +123,7 @@ pub struct Account {
     pub limits: Limits,
     /// The name of the client that calls for it, see [`Upstream::with_egress`](super::Upstream::with_egress).
     pub egress: Option<Arc<str>>,
+    group: Option<Arc<str>>,
 }
 
 impl Account {
@@ -123,7 +134,21 @@ impl Account {
             credentials: Arc::new(credentials),
             limits: Limits::default(),
             egress: None,
+            group: None,
         }
+    }
+
+    /// The group it belongs to: accounts of one organisation can read each other's encrypted reasoning. By default each account is
+    /// a group of its own.
+    #[must_use]
+    pub fn with_group(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.group = Some(name.into());
+        self
+    }
+
+    /// The group's name; the account's own if it has none.
+    pub fn group(&self) -> &str {
+        self.group.as_deref().unwrap_or(&self.name)
     }
 
     /// What may be asked of it.

@@ -10,16 +10,20 @@ use tower::ServiceExt;
 use tower_service::Service;
 
 use super::{
-    Attempt,
-    prepare::{Prepared, prepare},
+    Attempt, media,
+    prepare::{Prepared, TURN_STATE, prepare},
     service::transport_error,
     vendor_stream::VendorStream,
 };
 use crate::{
     Body, BoxError, Secret,
+    chat::ChatRequest,
     dialect::{self, Dialect, RateWindows},
     error::{Error, ErrorKind},
+    media::MediaSource,
+    origin::Marker,
     provider::Provider,
+    request::Operation,
     response::{Complete, EventStream, ModelResponse, Reply, Served},
     wire::Framing,
 };
@@ -31,6 +35,7 @@ pub(super) async fn run<C, B>(
     mut client: C,
     ready: bool,
     attempt: Attempt,
+    media: Option<Arc<dyn MediaSource>>,
     max_body: usize,
 ) -> Result<ModelResponse, Error>
 where
@@ -46,7 +51,14 @@ where
         secret.map_err(|error| error.with_served(served.clone()))
     };
     let mut key = secret().await?;
-    let mut answer = mending(&mut client, ready, &attempt, &key, max_body, &served).await;
+    let inlined = within(&attempt, media::inlined(&attempt, media.as_deref()))
+        .await
+        .map_err(|error| error.with_served(served.clone()))?;
+    let said = Said {
+        attempt: &attempt,
+        inlined: inlined.as_ref(),
+    };
+    let mut answer = mending(&mut client, ready, said, &key, max_body, &served).await;
     // A token may be revoked before its time. That is no fault of the account's while there is another to be had.
     if let Err(error) = &answer
         && error.kind() == ErrorKind::Authentication
@@ -54,9 +66,28 @@ where
         && credentials.refused(&key)
     {
         key = secret().await?;
-        answer = mending(&mut client, false, &attempt, &key, max_body, &served).await;
+        answer = mending(&mut client, false, said, &key, max_body, &served).await;
     }
     answer.map_err(|error| redact(error, &key).with_served(served))
+}
+
+/// What is to be said.
+#[derive(Clone, Copy)]
+struct Said<'a> {
+    attempt: &'a Attempt,
+    /// The conversation with media in place of their addresses.
+    inlined: Option<&'a ChatRequest>,
+}
+
+/// Work before the vendor is called, within the call's time.
+async fn within<T>(
+    attempt: &Attempt,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    match attempt.request.budget.deadline() {
+        None => work.await,
+        Some(deadline) => Clock::total(deadline).run(work).await,
+    }
 }
 
 /// The exchange, and once more if the vendor refuses something that can be left out. That is the same attempt still: a refusal
@@ -64,7 +95,7 @@ where
 async fn mending<C, B>(
     client: &mut C,
     ready: bool,
-    attempt: &Attempt,
+    said: Said<'_>,
     secret: &Secret,
     max_body: usize,
     served: &Arc<Served>,
@@ -75,7 +106,8 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    let prepared = prepare(attempt, secret, None)?;
+    let Said { attempt, inlined } = said;
+    let prepared = prepare(attempt, inlined, secret, None)?;
     let (body, dialect) = (prepared.body.clone(), prepared.dialect);
     let mut lost = prepared.fidelity.clone();
     let first = answer(client, ready, attempt, prepared, max_body, served).await;
@@ -89,7 +121,7 @@ where
         account = &*served.account,
         "the vendor refused a part of the request that can be left out: it is sent once more without"
     );
-    let prepared = prepare(attempt, secret, Some((mended, lost)))?;
+    let prepared = prepare(attempt, inlined, secret, Some((mended, lost)))?;
     answer(client, false, attempt, prepared, max_body, served).await
 }
 
@@ -112,6 +144,7 @@ where
         dialect,
         framing,
         fidelity,
+        rewritten,
         ..
     } = prepared;
     for note in fidelity.notes() {
@@ -128,7 +161,7 @@ where
     let body = Body::new(body);
     let windows = RateWindows::of(&parts.headers);
     let dialect = dialect.map(|dialect| (dialect, framing));
-    let (headers, reply) = reply(attempt, dialect, &parts, body, &clock, max_body)
+    let (headers, reply) = reply(attempt, dialect, rewritten, &parts, body, &clock, max_body)
         .await
         .map_err(|error| error.with_windows(windows))?;
     let mut response = ModelResponse::new(served.clone(), reply);
@@ -136,6 +169,7 @@ where
     response.headers = headers;
     response.windows = windows;
     response.fidelity = fidelity;
+    response.rewritten = rewritten;
     Ok(response)
 }
 
@@ -143,6 +177,7 @@ where
 async fn reply(
     attempt: &Attempt,
     dialect: Option<(&'static dyn Dialect, Framing)>,
+    rewritten: bool,
     parts: &response::Parts,
     body: Body,
     clock: &Clock,
@@ -156,22 +191,51 @@ async fn reply(
         return Ok((passed_headers(&parts.headers), Reply::Opaque(body)));
     };
     check_encoding(&parts.headers)?;
+    if attempt.request.operation == Operation::CountTokens {
+        let bytes = clock.run(read(body, MAX_ERROR_BODY)).await?;
+        if dialect.counter().and_then(|c| c.read(&bytes)).is_none() {
+            return Err(not_an_answer(parts.status, "no count of tokens"));
+        }
+        let complete = Complete::json(dialect, bytes).with_usage(None);
+        return Ok((HeaderMap::new(), Reply::Complete(complete)));
+    }
+    let marker = Marker::new(attempt, dialect);
+    let headers = turn_state(attempt, dialect, &parts.headers, &marker);
     let reply = if let Some(framing) = stream_framing(&parts.headers, framing) {
         let idle = attempt.deployment.timeouts.idle;
         let deadline = attempt.request.budget.deadline();
-        let mut stream = VendorStream::new(dialect, framing, body, idle, deadline, max_body);
+        let mut stream =
+            VendorStream::new(dialect, framing, body, idle, deadline, max_body).marked(marker);
         clock.run(stream.commit()).await?;
         Reply::Stream(EventStream::new(dialect, stream))
     } else {
         let bytes = clock.run(read(body, max_body)).await?;
-        let translated = attempt
-            .request
-            .payload
-            .dialect()
-            .is_none_or(|front| front.name() != dialect.name());
-        whole(dialect, provider, parts, bytes, translated)?
+        let translated = rewritten
+            || attempt
+                .request
+                .payload
+                .dialect()
+                .is_none_or(|front| front.name() != dialect.name());
+        whole(dialect, provider, parts, bytes, translated, &marker)?
     };
-    Ok((HeaderMap::new(), reply))
+    Ok((headers, reply))
+}
+
+/// The one header of an answer that a caller of the same dialect sends back.
+fn turn_state(
+    attempt: &Attempt,
+    dialect: &'static dyn Dialect,
+    from: &HeaderMap,
+    marker: &Marker,
+) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let front = attempt.request.payload.dialect();
+    if front.is_some_and(|front| front.name() == dialect.name())
+        && let Some(value) = from.get(TURN_STATE).and_then(|v| marker.header(v))
+    {
+        headers.insert(TURN_STATE, value);
+    }
+    headers
 }
 
 /// What is left of the time before content.
@@ -253,6 +317,7 @@ fn whole(
     parts: &response::Parts,
     bytes: Bytes,
     translated: bool,
+    marker: &Marker,
 ) -> Result<Reply, Error> {
     match bytes.trim_ascii_start().first() {
         Some(b'{') => {}
@@ -268,7 +333,7 @@ fn whole(
     if dialect::has_error(&bytes) {
         return Err(provider.classify(parts, &bytes));
     }
-    let mut complete = Complete::json(dialect, bytes);
+    let mut complete = Complete::json(dialect, marker.body(bytes));
     if translated {
         // Read here, not above: an answer that cannot be read is a failure that another account may mend.
         complete.decoded = Some(Box::new(dialect.decode_response(&complete.bytes)?));

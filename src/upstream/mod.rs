@@ -36,6 +36,7 @@
 
 mod deployment;
 mod exchange;
+mod media;
 mod prepare;
 mod service;
 mod vendor_stream;

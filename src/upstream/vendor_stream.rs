@@ -16,6 +16,7 @@ use crate::{
     chat::Usage,
     dialect::{Dialect, FrameError, Observed, Observer},
     error::{Error, ErrorKind},
+    origin::Marker,
     stream::FrameSource,
     wire::{Frame, Framing, Splitter},
 };
@@ -27,6 +28,7 @@ pub(super) struct VendorStream {
     body: Option<Body>,
     splitter: Splitter,
     observer: Box<dyn Observer>,
+    marker: Option<Marker>,
     seen: Observed,
     /// Frames read while waiting for the first content.
     ahead: VecDeque<Frame>,
@@ -56,6 +58,7 @@ impl VendorStream {
             body: Some(body),
             splitter: Splitter::new(framing, max_event),
             observer: dialect.observer(),
+            marker: None,
             seen: Observed::default(),
             ahead: VecDeque::new(),
             max_ahead: max_event,
@@ -66,6 +69,12 @@ impl VendorStream {
             until: None,
             moved: false,
         }
+    }
+
+    /// Says in every opaque value where it comes from.
+    pub(super) fn marked(mut self, marker: Marker) -> Self {
+        self.marker = Some(marker);
+        self
     }
 
     /// Reads on until there is content, or a clean end.
@@ -164,7 +173,10 @@ impl VendorStream {
             // Some vendors keep the connection open after their last word.
             self.body = None;
         }
-        Ok(frame)
+        Ok(match &self.marker {
+            Some(marker) => marker.frame(frame),
+            None => frame,
+        })
     }
 
     /// The body is over: was the answer?

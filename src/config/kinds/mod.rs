@@ -363,6 +363,7 @@ fn provider(
         kind,
         base_url,
         cloud,
+        bridge: None,
         headers: HeaderMap::new(),
         health: None,
         proxy: None,

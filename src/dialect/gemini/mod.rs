@@ -6,9 +6,12 @@
 //! clients of this dialect break on comments, on `event:` lines and on `[DONE]`.
 
 mod answer;
+mod count;
 mod error;
 mod finish;
+mod mend;
 mod models;
+mod opaque;
 mod parts;
 mod request;
 mod response;
@@ -26,12 +29,15 @@ use http::StatusCode;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
-    Asked, Conversation, Dialect, EventDecoder, EventEncoder, Front, Observer, Target, alias::alias,
+    Asked, Conversation, Counter, Dialect, EventDecoder, EventEncoder, Front, Observer, Quirks,
+    Target, alias::alias,
 };
 use crate::{
     chat::{ChatRequest, ChatResponse, Fidelity, Usage},
     dialect::Call,
     error::Error,
+    media::MediaKind,
+    operation::Operation,
     wire::Frame,
 };
 
@@ -63,10 +69,10 @@ impl Dialect for Gemini {
             Some((folder @ ("models" | "tunedModels"), model)) => (folder, model),
             _ => ("models", call.model),
         };
-        let verb = if call.stream {
-            "streamGenerateContent?alt=sse"
-        } else {
-            "generateContent"
+        let verb = match call.operation {
+            Operation::CountTokens => "countTokens",
+            _ if call.stream => "streamGenerateContent?alt=sse",
+            _ => "generateContent",
         };
         let model = utf8_percent_encode(model, PLAIN);
         format!("/{folder}/{model}:{verb}").into()
@@ -97,8 +103,34 @@ impl Dialect for Gemini {
         usage::of_body(body)
     }
 
+    fn opaque_values(&self, json: &[u8]) -> Vec<usize> {
+        opaque::values(json)
+    }
+
+    fn mend(&self, body: &[u8], error: &Error, report: &mut Fidelity) -> Option<Bytes> {
+        mend::mend(body, error, report)
+    }
+
+    fn forget(
+        &self,
+        body: &[u8],
+        model: &str,
+        foreign: &dyn Fn(&str) -> bool,
+        report: &mut Fidelity,
+    ) -> Option<Bytes> {
+        mend::forget(body, model, foreign, report)
+    }
+
     fn tool_name<'n>(&self, name: &'n str) -> Cow<'n, str> {
         tool_name(name)
+    }
+
+    fn needs_bytes(&self, _kind: MediaKind, url: &str, _quirks: &Quirks) -> bool {
+        !request::is_googles(url)
+    }
+
+    fn counter(&self) -> Option<&'static dyn Counter> {
+        Some(&Self)
     }
 
     fn front(&self) -> Option<&'static dyn Front> {

@@ -6,6 +6,7 @@ mod fastest;
 mod headroom;
 mod leases;
 mod limits;
+mod origins;
 mod selection;
 mod sessions;
 mod waiting;

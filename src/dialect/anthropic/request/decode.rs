@@ -17,13 +17,25 @@ use crate::{
 
 /// Reads a request. `max_tokens` and `messages` must be there: this dialect has no default for them.
 pub(in super::super) fn decode(body: &[u8]) -> Result<ChatRequest, Error> {
+    read(body, true)
+}
+
+/// Reads a question for a count, which has no answer to be limited.
+pub(in super::super) fn decode_counted(body: &[u8]) -> Result<ChatRequest, Error> {
+    read(body, false)
+}
+
+fn read(body: &[u8], answered: bool) -> Result<ChatRequest, Error> {
     let root = Value::root(body)?;
     let mut members = root.object()?;
     let mut request = ChatRequest::new(members.require("model")?.string()?, Vec::new());
     request.dialect = Some(NAME);
 
     let turns = members.require("messages")?;
-    request.max_tokens = Some(members.require("max_tokens")?.u64()?);
+    request.max_tokens = match answered {
+        true => Some(members.require("max_tokens")?.u64()?),
+        false => members.take("max_tokens").map(|v| v.u64()).transpose()?,
+    };
     if let Some(system) = members.take("system") {
         let content = blocks::content(&system)?;
         if !content.is_empty() {

@@ -12,7 +12,7 @@ mod turns;
 
 pub(super) use self::{
     blocks::{citation as read_citation, read as read_block},
-    decode::decode,
+    decode::{decode, decode_counted},
     encode::encode,
 };
 pub(in crate::dialect) use self::{

@@ -47,6 +47,18 @@ pub(super) fn kind_of_url(url: &str) -> (&str, Option<&'static str>) {
     (path, known)
 }
 
+/// Is it an address that Google AI Studio fetches itself: of its own files, or of a video?
+pub(in super::super) fn is_googles(url: &str) -> bool {
+    let Ok(uri) = url.parse::<http::Uri>() else {
+        return false;
+    };
+    match uri.host().map(str::to_ascii_lowercase).as_deref() {
+        Some("generativelanguage.googleapis.com") => uri.path().contains("/files/"),
+        Some("youtube.com" | "www.youtube.com" | "m.youtube.com" | "youtu.be") => true,
+        _ => false,
+    }
+}
+
 /// Writes media as a part.
 pub(super) fn part(
     content: &Content,

@@ -12,7 +12,9 @@ use crate::{
     dialect::{
         Target,
         alias::alias,
+        distinct::distinct,
         openai_chat::{NAME, model::Model},
+        structured,
     },
     error::Error,
     json::{self, Json, ObjectWriter, Value},
@@ -34,9 +36,17 @@ pub(in super::super) fn encode(
     target: &Target<'_>,
     report: &mut Fidelity,
 ) -> Result<Bytes, Error> {
+    let quirks = target.quirks;
+    // A vendor that thinks may refuse to be forced meanwhile.
+    let thinks = quirks.reasoning != ReasoningField::None
+        && matches!(request.reasoning.as_ref().and_then(level), Some(effort) if effort != Effort::None);
+    let forced = quirks.required != "auto" && !thinks;
+    let restated = structured::restated(request, quirks, forced, report);
+    let request = restated.as_ref().unwrap_or(request);
+    let request = distinct(request, NAME, report);
     let mut writer = Writer {
-        request,
-        quirks: target.quirks,
+        request: &request,
+        quirks,
         model: Model::new(target.model),
         report,
         told_cache: false,

@@ -310,8 +310,9 @@ fn reasoning(
     let keeps_details = field == ReasoningField::Details;
     for (j, thinking) in thoughts {
         let is_own = thinking.origin.is_none_or(|origin| origin == NAME);
+        // Claude's signatures hold wherever it runs; what others encrypted, only they can read.
         if keeps_details
-            && !is_own
+            && thinking.origin == Some("anthropic")
             && let Some(detail) = response::detail(thinking, carried.details.len())
         {
             carried.details.push(detail);

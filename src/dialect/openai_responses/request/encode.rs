@@ -12,6 +12,7 @@ use crate::{
     dialect::{
         Target,
         alias::alias,
+        distinct::distinct,
         openai_chat::{
             model::Model,
             request::{can_be_strict, fingerprint, level, session},
@@ -45,8 +46,9 @@ pub(in super::super) fn encode(
         let text = "`n`: this vendor gives one answer at a time";
         return Err(Error::new(ErrorKind::Unsupported, text).with_param("n"));
     }
+    let request = distinct(request, NAME, report);
     let mut writer = Writer {
-        request,
+        request: &request,
         quirks: target.quirks,
         model: Model::new(target.model),
         report,
