@@ -27,6 +27,7 @@
 //! | --- | --- | --- |
 //! | `reqwest` | yes | the HTTP client, over rustls ([`client`]) |
 //! | `config` | | a YAML file or the environment, read into a stack (`trunkline::config`) |
+//! | `oauth` | | keys of Google's service accounts, which sign ([`credential::google`]) |
 //! | `testing` | | scripted vendors for tests and demos (`trunkline::testing`) |
 #![warn(unreachable_pub)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -44,7 +45,7 @@ pub mod client;
 #[cfg(feature = "config")]
 #[cfg_attr(docsrs, doc(cfg(feature = "config")))]
 pub mod config;
-mod credential;
+pub mod credential;
 pub mod dialect;
 pub mod error;
 pub mod failover;

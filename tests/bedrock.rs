@@ -339,6 +339,39 @@ async fn what_breaks_after_content_is_told_by_its_kind() {
     }
 }
 
+/// Bedrock has no `/completions`: Claude and all others are asked in chat.
+#[tokio::test]
+async fn callers_of_the_api_before_chat_are_served() {
+    let bed = bed().await;
+    let script = || Script::new().text(" a time").usage(2, 3);
+    for (model, stream, answer) in [
+        ("claude", false, script().anthropic("m", false)),
+        ("claude", true, script().claude_on_bedrock("m", true)),
+        ("aws/amazon.nova-lite-v1:0", false, script().converse()),
+        (
+            "aws/amazon.nova-lite-v1:0",
+            true,
+            Answer::event_stream(script().converse_events()),
+        ),
+    ] {
+        bed.vendor.always(answer);
+        let body =
+            json!({"model": model, "stream": stream, "prompt": "Once upon", "max_tokens": 9});
+        let url = bed.gateway.url("/v1/completions");
+        let (status, _, body) = post(&url, body.to_string()).await;
+        assert_eq!(status, 200, "{model}: {body}");
+        assert!(
+            body.contains("text_completion") && body.contains(r#""text":" a"#),
+            "{model}: {body}"
+        );
+        let asked = bed.vendor.requests().pop().unwrap();
+        assert_eq!(
+            asked.string("/messages/0/content/0/text").as_deref(),
+            Some("Once upon")
+        );
+    }
+}
+
 /// The recordings are no part of the crate. The test looks for them in `../shared/corpus`, or where `TRUNKLINE_CORPUS` says.
 #[tokio::test]
 async fn recorded_exchanges_are_had_again() {

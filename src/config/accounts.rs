@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use http::HeaderValue;
 
 use super::{
-    kinds::bedrock,
+    kinds::{Access, Cloud},
     known::{Known, account_name},
-    model::{AccountConfig, Kind},
+    model::AccountConfig,
     providers::{is_name, proxy},
     reader::{At, Fields, Reader},
     url::is_local,
@@ -20,35 +20,45 @@ const KEYS: [&str; 7] = [
 ];
 
 /// What there is to know about the provider.
-struct Owner<'a> {
-    name: &'a str,
-    known: Option<Known>,
-    kind: Kind,
+pub(super) struct Owner<'a> {
+    pub(super) name: &'a str,
     /// Does it do without a key?
-    keyless: bool,
+    pub(super) keyless: bool,
     /// Is this its only account, so that the environment's key can only be meant for it?
-    alone: bool,
+    pub(super) alone: bool,
+    known: Option<Known>,
+    /// Of a kind with accounts of its own.
+    cloud: Option<Cloud>,
+}
+
+impl<'a> Owner<'a> {
+    pub(super) fn new(name: &'a str, known: Option<Known>, base_url: &str) -> Self {
+        Self {
+            name,
+            keyless: is_local(base_url) || known.is_some_and(|known| known.key_env.is_empty()),
+            alone: false,
+            known,
+            cloud: None,
+        }
+    }
+
+    pub(super) fn of_cloud(name: &'a str, cloud: Cloud, base_url: &str) -> Self {
+        Self {
+            cloud: Some(cloud),
+            ..Self::new(name, None, base_url)
+        }
+    }
 }
 
 pub(super) fn accounts(
     reader: &mut Reader<'_>,
-    name: &str,
     at: &At<'_>,
     fields: &Fields<'_>,
-    known: Option<Known>,
-    kind: Kind,
-    base_url: &str,
+    mut owner: Owner<'_>,
 ) -> Vec<AccountConfig> {
-    let mut owner = Owner {
-        name,
-        known,
-        kind,
-        keyless: is_local(base_url) || known.is_some_and(|known| known.key_env.is_empty()),
-        alone: false,
-    };
     let Some(list) = fields.get("accounts") else {
         return if fields.readable {
-            none_listed(reader, at, &owner)
+            none_listed(reader, at, &mut owner)
         } else {
             Vec::new()
         };
@@ -82,7 +92,11 @@ pub(super) fn accounts(
 }
 
 /// The usual accounts.
-fn none_listed(reader: &mut Reader<'_>, at: &At<'_>, owner: &Owner<'_>) -> Vec<AccountConfig> {
+fn none_listed(reader: &mut Reader<'_>, at: &At<'_>, owner: &mut Owner<'_>) -> Vec<AccountConfig> {
+    if let Some(cloud) = owner.cloud {
+        owner.alone = true;
+        return cloud.usual_accounts(reader, at, owner);
+    }
     let mut accounts = owner
         .known
         .map(|known| known.accounts(reader.env))
@@ -114,24 +128,20 @@ fn account(reader: &mut Reader<'_>, index: usize, at: &At<'_>, owner: &Owner<'_>
         let secret = api_key(reader, at);
         return AccountConfig::new(name, secret.unwrap_or_else(|| Secret::new("")));
     }
-    let mut known = KEYS.to_vec();
-    if owner.kind == Kind::Bedrock {
-        known.extend(bedrock::ACCOUNT_KEYS);
-    }
-    let Some(fields) = reader.fields(at, &known) else {
+    let keys = [&KEYS[..], owner.cloud.map_or(&[][..], Cloud::account_keys)].concat();
+    let Some(fields) = reader.fields(at, &keys) else {
         return AccountConfig::new(name, Secret::new(""));
     };
-    let keys_from = bedrock::keys_from(reader, &fields);
-    let secret = match fields.get("api_key") {
-        _ if fields.get("keys_from").is_some() => Secret::new(""),
-        _ if owner.kind == Kind::Bedrock && bedrock::has_keys(&fields) => {
-            bedrock::keys(reader, at, &fields)
-        }
-        Some(at) => api_key(reader, at).unwrap_or_else(|| Secret::new("")),
-        None => usual_key(reader, at, owner),
+    let stated = owner
+        .cloud
+        .and_then(|cloud| cloud.stated(reader, at, &fields));
+    let access = match (stated, fields.get("api_key"), owner.cloud) {
+        (Some(access), _, _) => access,
+        (None, Some(at), _) => Access::key(api_key(reader, at).unwrap_or_else(|| Secret::new(""))),
+        (None, None, Some(cloud)) => cloud.usual(reader, at, owner),
+        (None, None, None) => Access::key(usual_key(reader, at, owner)),
     };
-    let mut account = AccountConfig::new(name, secret);
-    account.keys_from = keys_from;
+    let mut account = access.account(name);
     if let Some(name) = fields.read(reader, "name", account_name_of) {
         account.name = name;
     }
@@ -157,12 +167,8 @@ fn usual_key(reader: &mut Reader<'_>, at: &At<'_>, owner: &Owner<'_>) -> Secret 
         [key] if owner.alone => key.clone(),
         _ if owner.keyless => Secret::new(""),
         _ => {
-            let pair = match owner.kind {
-                Kind::Bedrock => "`access_key_id` and `secret_access_key`, or ",
-                _ => "",
-            };
             let message = format!(
-                "an account needs its key: write {pair}e.g. api_key: \"${{{}}}\", or \"\" if there is none",
+                "an account needs its key: write e.g. api_key: \"${{{}}}\", or \"\" if there is none",
                 variable(owner.name)
             );
             reader.problem_at_key(at, message);
@@ -171,7 +177,7 @@ fn usual_key(reader: &mut Reader<'_>, at: &At<'_>, owner: &Owner<'_>) -> Secret 
     }
 }
 
-fn api_key(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Secret> {
+pub(super) fn api_key(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Secret> {
     let key = reader.text(at)?;
     // Files and shells leave line breaks behind keys.
     let key = key.trim();
@@ -223,7 +229,7 @@ fn limits(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Limits> {
 }
 
 /// A good name for the variable that holds a provider's key.
-fn variable(provider: &str) -> String {
+pub(super) fn variable(provider: &str) -> String {
     let letters = provider.chars().map(|c| {
         if c.is_ascii_alphanumeric() {
             c.to_ascii_uppercase()

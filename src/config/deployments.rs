@@ -1,9 +1,9 @@
 //! The deployments of a model.
 
 use super::{
-    kinds::bedrock,
+    kinds::Cloud,
     known,
-    model::{DeploymentConfig, Kind, ProviderConfig},
+    model::{DeploymentConfig, ProviderConfig},
     names::Names,
     nearest::did_you_mean,
     reader::{At, Reader},
@@ -39,6 +39,11 @@ impl Vendors {
         if listed.is_some() {
             return listed;
         }
+        if let Some(cloud) = Cloud::named(name) {
+            // Where something is missing too, so that this is said once.
+            self.list.push(cloud.unlisted(reader, at));
+            return Some(self.list.len().saturating_sub(1));
+        }
         let known = known::known(name)?;
         let accounts = known.accounts(reader.env);
         if accounts.is_empty() {
@@ -48,20 +53,14 @@ impl Vendors {
             );
             reader.problem(at, message);
         }
-        if known.kind == Kind::Bedrock && bedrock::usual_region(reader.env).is_none() {
-            reader.problem(at, format!("`{name}` has no region: {}", bedrock::REGION));
-        }
         // Without accounts too, so that this is said once.
-        self.list.push(known.provider(accounts, reader.env));
+        self.list.push(known.provider(accounts));
         Some(self.list.len().saturating_sub(1))
     }
 
     fn names(&self) -> impl Iterator<Item = &str> {
-        let known = known::all().map(|known| known.name);
-        self.list
-            .iter()
-            .map(|provider| provider.name.as_str())
-            .chain(known)
+        let listed = self.list.iter().map(|provider| provider.name.as_str());
+        listed.chain(known::names().map(|name| -> &str { name }))
     }
 }
 

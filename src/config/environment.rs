@@ -1,18 +1,17 @@
 //! A configuration without a file: the vendors whose keys are in the environment.
 
 use super::{
-    kinds::bedrock,
-    known,
-    model::{DeploymentConfig, Kind, ModelConfig, PoolConfig, ProviderConfig, Target},
+    kinds, known,
+    model::{DeploymentConfig, ModelConfig, PoolConfig, ProviderConfig, Target},
 };
 
 /// The known vendors whose key makes them a provider. The others are not asked for unless a file names them.
 pub(super) fn vendors(env: &dyn Fn(&str) -> Option<String>) -> Vec<ProviderConfig> {
     known::all()
         .filter(|known| known.from_env)
-        .filter(|known| known.kind != Kind::Bedrock || bedrock::is_in(env))
-        .map(|known| known.provider(known.accounts(env), env))
+        .map(|known| known.provider(known.accounts(env)))
         .filter(|provider| !provider.accounts.is_empty())
+        .chain(kinds::all_from_env(env))
         .collect()
 }
 

@@ -1,13 +1,13 @@
 //! The vendors that need nothing but accounts.
 
 use super::{
-    kinds::{BedrockConfig, bedrock},
+    kinds,
     model::{AccountConfig, Kind, ProviderConfig},
     nearest::did_you_mean,
 };
 use crate::{
     credential::Secret,
-    provider::{PresetDialect, aws::KeySource, presets},
+    provider::{PresetDialect, presets},
 };
 
 /// What configurations need to know about a known vendor.
@@ -24,7 +24,7 @@ pub(super) struct Known {
 
 /// All known vendors.
 pub(super) fn all() -> impl Iterator<Item = Known> {
-    let presets = presets().iter().map(|preset| Known {
+    presets().iter().map(|preset| Known {
         name: preset.name,
         kind: match preset.dialect {
             PresetDialect::OpenAiChat => Kind::OpenAiCompatible,
@@ -35,8 +35,12 @@ pub(super) fn all() -> impl Iterator<Item = Known> {
         base_url: preset.base_url,
         key_env: preset.key_env,
         from_env: preset.from_env,
-    });
-    presets.chain([bedrock::KNOWN])
+    })
+}
+
+/// The names that say what a provider is: of known vendors, and of clouds.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    all().map(|known| known.name).chain(kinds::names())
 }
 
 /// The known vendor of that name.
@@ -46,7 +50,7 @@ pub(super) fn known(name: &str) -> Option<Known> {
 
 /// The end of a message about a name that is unknown.
 pub(super) fn hint(name: &str) -> String {
-    did_you_mean(name, all().map(|known| known.name))
+    did_you_mean(name, names())
 }
 
 impl Known {
@@ -54,69 +58,28 @@ impl Known {
     /// key has one account anyway.
     pub(super) fn accounts(&self, env: &dyn Fn(&str) -> Option<String>) -> Vec<AccountConfig> {
         let mut keys = self.secrets(env);
-        let container = match self.kind {
-            Kind::Bedrock if keys.is_empty() => KeySource::container(env),
-            _ => None,
-        };
-        if keys.is_empty() && (self.key_env.is_empty() || container.is_some()) {
+        if keys.is_empty() && self.key_env.is_empty() {
             keys.push(Secret::new(""));
         }
         keys.into_iter()
             .enumerate()
-            .map(|(index, key)| {
-                let mut account = AccountConfig::new(account_name(self.name, index), key);
-                account.keys_from = container.clone();
-                account
-            })
+            .map(|(index, key)| AccountConfig::new(account_name(self.name, index), key))
             .collect()
     }
 
     /// The keys in the environment, as accounts hold them.
     pub(super) fn secrets(&self, env: &dyn Fn(&str) -> Option<String>) -> Vec<Secret> {
-        let keys = self.keys(env).into_iter().map(Secret::new);
-        let pair = (self.kind == Kind::Bedrock).then(|| bedrock::usual_keys(env));
-        // One that is Bedrock's alone goes first.
-        let mut all: Vec<Secret> = keys.collect();
-        if all.is_empty() {
-            all.extend(pair.flatten());
-        }
-        all
-    }
-
-    /// The keys in the environment; of several variables the first that is set counts.
-    fn keys(&self, env: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
-        for variable in self.key_env {
-            let mut keys: Vec<String> = Vec::new();
-            let one = env(variable).unwrap_or_default();
-            let several = env(&format!("{variable}S")).unwrap_or_default();
-            for key in std::iter::once(one.as_str()).chain(several.split(',')) {
-                let key = key.trim();
-                if !key.is_empty() && !keys.iter().any(|other| other == key) {
-                    keys.push(key.to_owned());
-                }
-            }
-            if !keys.is_empty() {
-                return keys;
-            }
-        }
-        Vec::new()
+        keys_in(self.key_env, env)
     }
 
     /// The vendor as it is, with these accounts.
-    pub(super) fn provider(
-        &self,
-        accounts: Vec<AccountConfig>,
-        env: &dyn Fn(&str) -> Option<String>,
-    ) -> ProviderConfig {
-        let bedrock = (self.kind == Kind::Bedrock).then(|| bedrock::usual(env));
+    pub(super) fn provider(&self, accounts: Vec<AccountConfig>) -> ProviderConfig {
         ProviderConfig {
             name: self.name.to_owned(),
             preset: Some(self.name),
             kind: self.kind,
-            base_url: bedrock
-                .as_ref()
-                .map_or_else(|| self.base_url.to_owned(), BedrockConfig::base_url),
-            bedrock,
+            base_url: self.base_url.to_owned(),
+            cloud: None,
             bridge: None,
             headers: http::HeaderMap::new(),
             health: None,
@@ -128,12 +91,27 @@ impl Known {
 
     /// The variables its key may be in, for messages.
     pub(super) fn variables(&self) -> String {
-        let mut all = self.key_env.to_vec();
-        if self.kind == Kind::Bedrock {
-            all.push(bedrock::VARIABLES);
-        }
-        all.join(" or ")
+        self.key_env.join(" or ")
     }
+}
+
+/// The keys in the environment; of several variables the first that is set counts.
+pub(super) fn keys_in(variables: &[&str], env: &dyn Fn(&str) -> Option<String>) -> Vec<Secret> {
+    for variable in variables {
+        let mut keys: Vec<&str> = Vec::new();
+        let one = env(variable).unwrap_or_default();
+        let several = env(&format!("{variable}S")).unwrap_or_default();
+        for key in std::iter::once(one.as_str()).chain(several.split(',')) {
+            let key = key.trim();
+            if !key.is_empty() && !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        if !keys.is_empty() {
+            return keys.into_iter().map(Secret::new).collect();
+        }
+    }
+    Vec::new()
 }
 
 /// The name of an account that has none.

@@ -9,12 +9,11 @@ use std::{
 
 use http::HeaderMap;
 
-use super::kinds::BedrockConfig;
+use super::kinds::{CloudConfig, SignIn};
 use crate::{
     chat::FidelityMode,
     credential::Secret,
     media::MediaOptions,
-    provider::aws::KeySource,
     upstream::{Limits, Timeouts},
 };
 
@@ -107,8 +106,12 @@ pub enum Kind {
     ResponsesCompatible,
     /// Cohere's Chat, version 2, with a bearer key.
     Cohere,
+    /// Azure OpenAI, with a key or Microsoft Entra.
+    Azure,
     /// Amazon Bedrock, with AWS's keys or a bearer key.
     Bedrock,
+    /// Google's Vertex AI, with a Google account or a key.
+    Vertex,
 }
 
 /// One of `providers`.
@@ -123,8 +126,8 @@ pub struct ProviderConfig {
     pub kind: Kind,
     /// The whole base, with its version segment and without a slash at the end.
     pub base_url: String,
-    /// What only Amazon Bedrock has.
-    pub bedrock: Option<BedrockConfig>,
+    /// What only its kind has.
+    pub cloud: Option<CloudConfig>,
     /// Do the calls that OpenAI takes only as Responses go there? None: as known of the vendor.
     pub bridge: Option<bool>,
     /// Headers that every request carries. Their values are marked as sensitive.
@@ -155,8 +158,8 @@ pub struct AccountConfig {
     pub name: String,
     /// Its key; empty if the vendor needs none.
     pub api_key: Secret,
-    /// Who gives it keys of AWS, in place of one that stands here.
-    pub keys_from: Option<KeySource>,
+    /// Who gives it tokens or keys, in place of one that stands here.
+    pub sign_in: Option<SignIn>,
     /// Its share among the provider's accounts; 1.
     pub weight: u32,
     /// What may be asked of it.
@@ -289,6 +292,18 @@ impl fmt::Debug for ProxyUrl {
 }
 
 impl Kind {
+    /// All of them.
+    pub(super) const ALL: [Self; 8] = [
+        Self::OpenAiCompatible,
+        Self::AnthropicCompatible,
+        Self::GeminiCompatible,
+        Self::ResponsesCompatible,
+        Self::Cohere,
+        Self::Azure,
+        Self::Bedrock,
+        Self::Vertex,
+    ];
+
     /// Its name in a file.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -297,7 +312,9 @@ impl Kind {
             Self::GeminiCompatible => "gemini-compatible",
             Self::ResponsesCompatible => "responses-compatible",
             Self::Cohere => "cohere",
+            Self::Azure => "azure",
             Self::Bedrock => "bedrock",
+            Self::Vertex => "vertex",
         }
     }
 }
@@ -309,7 +326,8 @@ impl Kind {
             Self::OpenAiCompatible | Self::AnthropicCompatible | Self::ResponsesCompatible => "/v1",
             Self::GeminiCompatible => "/v1beta",
             Self::Cohere => "/v2",
-            Self::Bedrock => "",
+            // They put it there themselves, or have none.
+            Self::Azure | Self::Bedrock | Self::Vertex => "",
         }
     }
 }
@@ -361,7 +379,7 @@ impl AccountConfig {
         Self {
             name: name.into(),
             api_key,
-            keys_from: None,
+            sign_in: None,
             weight: 1,
             limits: Limits::default(),
             enabled: true,

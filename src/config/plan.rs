@@ -13,7 +13,6 @@ use super::{
     value::{format_duration, format_share, format_size},
 };
 use crate::chat::FidelityMode;
-use crate::provider::aws::KeySource;
 
 impl Config {
     /// The resolved plan, many lines: what listens, who is asked, and which model goes where. No keys, no passwords.
@@ -87,8 +86,8 @@ fn write_provider(f: &mut Formatter<'_>, provider: &ProviderConfig) -> fmt::Resu
         provider.base_url,
         provider.kind.as_str()
     )?;
-    if let Some(bedrock) = &provider.bedrock {
-        write!(f, ", region {}", bedrock.region)?;
+    if let Some(cloud) = &provider.cloud {
+        cloud.write(f)?;
     }
     if !provider.headers.is_empty() {
         let names: Vec<&str> = provider.headers.keys().map(|name| name.as_str()).collect();
@@ -131,9 +130,8 @@ fn write_account(f: &mut Formatter<'_>, account: &AccountConfig) -> fmt::Result 
     if !limits.min_interval.is_zero() {
         write!(f, ", {} apart", format_duration(limits.min_interval))?;
     }
-    match &account.keys_from {
-        Some(KeySource::Container { .. }) => f.write_str(", the container's keys")?,
-        Some(_) => f.write_str(", the machine's keys")?,
+    match &account.sign_in {
+        Some(sign_in) => write!(f, ", {sign_in}")?,
         None if account.api_key.is_empty() => f.write_str(", no key")?,
         None => {}
     }

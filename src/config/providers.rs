@@ -3,8 +3,8 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::{
-    accounts,
-    kinds::bedrock,
+    accounts::{Owner, accounts},
+    kinds::{Cloud, misplaced},
     known::{self, Known},
     model::{HealthConfig, Kind, ProviderConfig, ProxyUrl, TimeoutsConfig},
     nearest::did_you_mean,
@@ -13,13 +13,9 @@ use super::{
     url::{parse_base_url, parse_proxy},
 };
 
-const KEYS: [&str; 11] = [
-    "kind", "base_url", "bridge", "region", "api", "betas", "headers", "health", "proxy",
-    "timeouts", "accounts",
+const KEYS: [&str; 8] = [
+    "kind", "base_url", "bridge", "headers", "health", "proxy", "timeouts", "accounts",
 ];
-
-/// Kinds that are planned.
-const LATER: [&str; 2] = ["azure", "vertex"];
 
 /// Headers that the HTTP client writes itself.
 const RESERVED: [HeaderName; 5] = [
@@ -56,28 +52,34 @@ fn provider(
         reader.problem_at_key(at, message);
     }
     let known = known::known(name);
+    let cloud = Cloud::of(reader, name, at);
+    let keys = [&KEYS[..], cloud.map_or(&[][..], Cloud::keys)].concat();
     let fields = if at.node.is_null() {
         Fields::none(true)
     } else {
         reader
-            .fields(at, &KEYS)
+            .fields_or(at, &keys, misplaced)
             .unwrap_or_else(|| Fields::none(false))
     };
-    let (kind, base_url) = speaks(reader, name, at, &fields, known);
-    let preset = known.filter(|known| known.kind == kind);
-    let (bedrock, base_url) = bedrock::settings(reader, at, &fields, kind, base_url);
-    // Its keys are the same by any name.
-    let known = match &bedrock {
-        Some(_) => Some(bedrock::KNOWN),
-        None => known.filter(|known| known.kind != Kind::Bedrock),
+    let (kind, base_url, accounts, cloud) = match cloud {
+        Some(cloud) => {
+            let (base_url, accounts, settings) = cloud.read(reader, name, at, &fields);
+            (cloud.kind(), base_url, accounts, settings)
+        }
+        None => {
+            let (kind, base_url) = speaks(reader, name, at, &fields, known);
+            let owner = Owner::new(name, known, &base_url);
+            let accounts = accounts(reader, at, &fields, owner);
+            (kind, base_url, accounts, None)
+        }
     };
-    let accounts = accounts::accounts(reader, name, at, &fields, known, kind, &base_url);
+    let preset = known.filter(|known| known.kind == kind);
     ProviderConfig {
         name: name.to_owned(),
         preset: preset.map(|known| known.name),
         kind,
         base_url,
-        bedrock,
+        cloud,
         bridge: bridge(reader, &fields, kind),
         headers: fields.read(reader, "headers", headers).unwrap_or_default(),
         health: fields.read(reader, "health", health).flatten(),
@@ -108,12 +110,12 @@ fn speaks(
     if kind.is_none() && fields.get("kind").is_none() {
         missing.push("`kind`");
     }
-    if vendor.is_none() && kind != Some(Kind::Bedrock) && fields.get("base_url").is_none() {
+    if vendor.is_none() && fields.get("base_url").is_none() {
         missing.push("`base_url`");
     }
     // A mapping that could not be read has been complained about already.
     if !missing.is_empty() && fields.readable {
-        let why = if known.is_some() {
+        let why = if known.is_some() || Cloud::named(name).is_some() {
             String::new()
         } else {
             format!("`{name}` is no known vendor{}: ", known::hint(name))
@@ -129,31 +131,19 @@ fn speaks(
 }
 
 fn kind(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Kind> {
-    const KINDS: [Kind; 6] = [
-        Kind::OpenAiCompatible,
-        Kind::AnthropicCompatible,
-        Kind::GeminiCompatible,
-        Kind::ResponsesCompatible,
-        Kind::Cohere,
-        Kind::Bedrock,
-    ];
     let text = reader.text(at)?;
-    if let Some(kind) = KINDS.into_iter().find(|kind| kind.as_str() == text) {
-        return Some(kind);
+    let found = Kind::ALL.into_iter().find(|kind| kind.as_str() == text);
+    if found.is_none() {
+        let names = Kind::ALL.map(Kind::as_str);
+        let message = format!(
+            "{} is not a kind{}; known are {}",
+            Reader::written(at),
+            did_you_mean(&text, names),
+            names.join(", ")
+        );
+        reader.problem(at, message);
     }
-    let written = Reader::written(at);
-    let message = if LATER.contains(&text.as_str()) {
-        format!(
-            "{written} is not available yet; use openai-compatible, responses-compatible, anthropic-compatible, gemini-compatible or bedrock"
-        )
-    } else {
-        format!(
-            "{written} is not a kind{}; known are openai-compatible, responses-compatible, anthropic-compatible, gemini-compatible and bedrock",
-            did_you_mean(&text, KINDS.map(Kind::as_str))
-        )
-    };
-    reader.problem(at, message);
-    None
+    found
 }
 
 /// Whether some calls go over Responses; none if it is as known of the vendor.
@@ -172,7 +162,7 @@ fn bridge(reader: &mut Reader<'_>, fields: &Fields<'_>, kind: Kind) -> Option<bo
     None
 }
 
-fn base_url(reader: &mut Reader<'_>, at: &At<'_>, version: &str) -> Option<String> {
+pub(super) fn base_url(reader: &mut Reader<'_>, at: &At<'_>, version: &str) -> Option<String> {
     let text = reader.text(at)?;
     parse_base_url(&text, version)
         .map_err(|why| {

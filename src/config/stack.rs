@@ -32,7 +32,7 @@ use crate::{
     media::MediaFetcher,
     operation::Operation,
     pool::{Fastest, Headroom, LeastBusy, Pool, Pools, RoundRobin, Sticky, Vendor, Weighted},
-    provider::{Compatible, Provider, aws::AmbientKeys, preset},
+    provider::{Compatible, Provider, preset},
     retry::RetryPolicy,
     upstream::{Account, Deployment, Timeouts},
 };
@@ -127,8 +127,9 @@ impl Gateway {
 impl Graph {
     fn new(config: &Config, running: &Pools, closing: &Closing) -> Result<Self, Error> {
         let options = ClientOptions::new().connect_timeout(config.timeouts.connect);
-        let client = Client::new(&options)?;
-        let mut upstream = Upstream::new(client.clone());
+        let direct = Client::new(&options)?;
+        let mut upstream = Upstream::new(direct.clone());
+        let mut egresses = Vec::new();
         if let Some(options) = &config.server.media_fetch {
             upstream = upstream.with_media(Arc::new(MediaFetcher::new(options.clone())?));
         }
@@ -136,11 +137,17 @@ impl Graph {
         let proxies = proxies(config);
         for (index, proxy) in proxies.iter().enumerate() {
             let client = Client::new(&options.clone().proxy(proxy.expose()))?;
+            egresses.push(client.clone());
             upstream = upstream.with_egress(egress(index), client);
         }
         let mut checks = Vec::new();
         for provider in &config.providers {
-            let parts = Parts::new(provider, config, &proxies, &client)?;
+            let clients = Clients {
+                direct: &direct,
+                proxies: &proxies,
+                egresses: &egresses,
+            };
+            let parts = Parts::new(provider, config, &clients)?;
             checks.extend(parts.checks(provider));
             providers.insert(provider.name.as_str(), parts);
         }
@@ -179,6 +186,24 @@ struct Parts {
     timeouts: Timeouts,
 }
 
+/// Who calls whom: tokens are asked for the same way as models.
+struct Clients<'a> {
+    direct: &'a Client,
+    proxies: &'a [&'a ProxyUrl],
+    egresses: &'a [Client],
+}
+
+impl Clients<'_> {
+    fn index(&self, proxy: &ProxyUrl) -> Option<usize> {
+        self.proxies.iter().position(|other| *other == proxy)
+    }
+
+    fn of(&self, index: Option<usize>) -> &Client {
+        let proxied = index.and_then(|index| self.egresses.get(index));
+        proxied.unwrap_or(self.direct)
+    }
+}
+
 struct Member {
     account: Arc<Account>,
     weight: u32,
@@ -186,41 +211,38 @@ struct Member {
 }
 
 impl Parts {
-    fn new(
-        config: &ProviderConfig,
-        all: &Config,
-        proxies: &[&ProxyUrl],
-        client: &Client,
-    ) -> Result<Self, Error> {
-        let provider: Arc<dyn Provider> = match &config.bedrock {
-            Some(bedrock) => Arc::new(bedrock.provider(config)?),
+    fn new(config: &ProviderConfig, all: &Config, clients: &Clients<'_>) -> Result<Self, Error> {
+        let provider = match &config.cloud {
+            Some(cloud) => cloud.provider(&config.name, &config.headers)?,
             None => Arc::new(compatible(config)?),
         };
         let accounts = config.accounts.iter().map(|account| {
+            let proxy = account.proxy.as_ref().or(config.proxy.as_ref());
+            let index = proxy.and_then(|proxy| clients.index(proxy));
             let name = account.name.as_str();
-            let built = match &account.keys_from {
-                Some(source) => {
-                    Account::new(name, AmbientKeys::new(client.clone(), source.clone()))
+            let mut built = match &account.sign_in {
+                Some(sign_in) => {
+                    let client = clients.of(index.filter(|_| !sign_in.is_of_machine()));
+                    sign_in.account(name, client)?
                 }
                 None => Account::new(name, account.api_key.clone()),
             };
-            let mut built = built.with_limits(account.limits);
+            built = built.with_limits(account.limits);
             if let Some(group) = &account.group {
                 built = built.with_group(group.as_str());
             }
-            let proxy = account.proxy.as_ref().or(config.proxy.as_ref());
-            if let Some(index) = proxy.and_then(|p| proxies.iter().position(|other| *other == p)) {
+            if let Some(index) = index {
                 built = built.with_egress(egress(index));
             }
-            Member {
+            Ok(Member {
                 account: Arc::new(built),
                 weight: account.weight,
                 enabled: account.enabled,
-            }
+            })
         });
         Ok(Self {
             provider,
-            accounts: accounts.collect(),
+            accounts: accounts.collect::<Result<_, Error>>()?,
             timeouts: config
                 .timeouts
                 .unwrap_or(Timeouts::new(all.timeouts.first_token, all.timeouts.idle)),
@@ -245,14 +267,14 @@ impl Parts {
 /// A vendor of which all there is to know is its address and its dialect.
 fn compatible(config: &ProviderConfig) -> Result<Compatible, Error> {
     let mut compatible = match config.kind {
-        // Bedrock has its settings, always, and does not come here.
-        Kind::OpenAiCompatible | Kind::Bedrock => {
-            Compatible::openai(config.name.clone(), &config.base_url)
-        }
+        Kind::OpenAiCompatible => Compatible::openai(config.name.clone(), &config.base_url),
         Kind::AnthropicCompatible => Compatible::anthropic(config.name.clone(), &config.base_url),
         Kind::GeminiCompatible => Compatible::gemini(config.name.clone(), &config.base_url),
         Kind::ResponsesCompatible => Compatible::responses(config.name.clone(), &config.base_url),
         Kind::Cohere => Compatible::cohere(config.name.clone(), &config.base_url),
+        Kind::Azure | Kind::Bedrock | Kind::Vertex => {
+            Err(Error::invalid("kind", "its settings are missing"))
+        }
     }?;
     if let Some(known) = config.preset.and_then(preset) {
         compatible = compatible.quirks(known.quirks.clone());

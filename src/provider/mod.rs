@@ -21,10 +21,13 @@
 //! Most vendors need no code at all: see [`Compatible`] and [`preset`].
 
 pub mod aws;
+mod azure;
 mod bedrock;
 mod bridge;
 mod compatible;
 mod presets;
+mod reshape;
+mod vertex;
 
 use std::{borrow::Cow, fmt::Debug};
 
@@ -34,9 +37,11 @@ use http::{HeaderValue, Uri, header, request, response};
 #[cfg(feature = "config")]
 pub(crate) use self::bedrock::is_region;
 pub use self::{
+    azure::Azure,
     bedrock::{Bedrock, BedrockApi},
     compatible::{Auth, Compatible},
     presets::{Preset, PresetDialect, preset, presets},
+    vertex::Vertex,
 };
 use crate::{
     credential::Secret,

@@ -34,7 +34,7 @@ use crate::{
 const MAX_ERROR_BODY: usize = 256 << 10;
 
 pub(super) async fn run<C, B>(
-    client: C,
+    mut client: C,
     ready: bool,
     attempt: Attempt,
     media: Option<Arc<dyn MediaSource>>,
@@ -47,45 +47,66 @@ where
     B::Error: Into<BoxError>,
 {
     let served = attempt.deployment.served(attempt.number);
-    let secret = attempt
-        .deployment
-        .account
-        .credentials
-        .secret()
-        .await
-        .map_err(|error| error.with_served(served.clone()))?;
+    let credentials = &*attempt.deployment.account.credentials;
+    let secret = || async {
+        let secret = credentials.secret().await;
+        secret.map_err(|error| error.with_served(served.clone()))
+    };
+    let mut key = secret().await?;
     let inlined = within(&attempt, media::inlined(&attempt, media.as_deref()))
         .await
         .map_err(|error| error.with_served(served.clone()))?;
     let said = Said {
         attempt: &attempt,
         inlined: inlined.as_ref(),
-        secret: &secret,
     };
-    let answered = match attempt.request.operation {
-        Operation::Embeddings(form) => {
-            let call = translated::Called::new(&attempt, &secret, max_body, &served);
-            translated::embeddings(client, ready, &call, form).await
-        }
-        Operation::Rerank => {
-            let call = translated::Called::new(&attempt, &secret, max_body, &served);
-            translated::rerank(client, ready, &call).await
-        }
-        _ => mending(client, ready, &said, max_body, &served).await,
-    };
-    match answered {
-        Ok(response) => Ok(response),
-        Err(error) => Err(redact(error, &secret).with_served(served)),
+    let mut answer = exchanged(&mut client, ready, said, &key, max_body, &served).await;
+    // A token may be revoked before its time. That is no fault of the account's while there is another to be had.
+    if let Err(error) = &answer
+        && error.kind() == ErrorKind::Authentication
+        && error.vendor_status() == Some(StatusCode::UNAUTHORIZED)
+        && credentials.refused(&key)
+    {
+        key = secret().await?;
+        answer = exchanged(&mut client, false, said, &key, max_body, &served).await;
     }
+    answer.map_err(|error| redact(error, &key).with_served(served))
 }
 
-/// What is to be said, and with which key.
+/// What is to be said.
 #[derive(Clone, Copy)]
 struct Said<'a> {
     attempt: &'a Attempt,
     /// The conversation with media in place of their addresses.
     inlined: Option<&'a ChatRequest>,
-    secret: &'a Secret,
+}
+
+/// The exchange, by what is asked: what is translated apart from conversations may take several.
+async fn exchanged<C, B>(
+    client: &mut C,
+    ready: bool,
+    said: Said<'_>,
+    secret: &Secret,
+    max_body: usize,
+    served: &Arc<Served>,
+) -> Result<ModelResponse, Error>
+where
+    C: Service<http::Request<Body>, Response = http::Response<B>> + Clone,
+    C::Error: Into<BoxError>,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    // The readiness goes with the client that has it.
+    let mut own = || {
+        let clone = client.clone();
+        std::mem::replace(client, clone)
+    };
+    let called = || translated::Called::new(said.attempt, secret, max_body, served);
+    match said.attempt.request.operation {
+        Operation::Embeddings(form) => translated::embeddings(own(), ready, &called(), form).await,
+        Operation::Rerank => translated::rerank(own(), ready, &called()).await,
+        _ => mending(client, ready, said, secret, max_body, served).await,
+    }
 }
 
 /// Work before the vendor is called, within the call's time.
@@ -102,9 +123,10 @@ async fn within<T>(
 /// The exchange, and once more if the vendor refuses something that can be left out. That is the same attempt still: a refusal
 /// costs no tokens and says nothing against the account.
 async fn mending<C, B>(
-    mut client: C,
+    client: &mut C,
     ready: bool,
-    said: &Said<'_>,
+    said: Said<'_>,
+    secret: &Secret,
     max_body: usize,
     served: &Arc<Served>,
 ) -> Result<ModelResponse, Error>
@@ -114,15 +136,11 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    let Said {
-        attempt,
-        inlined,
-        secret,
-    } = *said;
+    let Said { attempt, inlined } = said;
     let prepared = prepare(attempt, inlined, secret, None)?;
     let (body, dialect) = (prepared.body.clone(), prepared.dialect);
     let mut lost = prepared.fidelity.clone();
-    let first = answer(&mut client, ready, attempt, prepared, max_body, served).await;
+    let first = answer(client, ready, attempt, prepared, max_body, served).await;
     let Err(error) = first else {
         return first;
     };
@@ -134,7 +152,7 @@ where
         "the vendor refused a part of the request that can be left out: it is sent once more without"
     );
     let prepared = prepare(attempt, inlined, secret, Some((mended, lost)))?;
-    answer(&mut client, false, attempt, prepared, max_body, served).await
+    answer(client, false, attempt, prepared, max_body, served).await
 }
 
 async fn answer<C, B>(

@@ -31,8 +31,8 @@ fn every_case_has_a_row_and_every_row_its_tests() {
         for test in tests.map(|test| test.trim_matches('`')) {
             let found = match test.split_once("::") {
                 Some((
-                    file @ ("bridge" | "conversations" | "count_tokens" | "gateway" | "provenance"
-                    | "sdk" | "structured"),
+                    file @ ("bridge" | "clouds" | "conversations" | "count_tokens" | "gateway"
+                    | "provenance" | "sdk" | "structured"),
                     name,
                 )) => read(file).contains(&format!("fn {name}(")),
                 Some((_, name)) => mapping.contains(name),

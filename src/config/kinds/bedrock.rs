@@ -1,52 +1,50 @@
 //! `kind: bedrock`: a region, and accounts with AWS's keys.
 
-use http::HeaderValue;
+use std::sync::Arc;
 
+use http::{HeaderMap, HeaderValue};
+
+use super::{Access, CloudConfig, SignIn};
 use crate::{
     config::{
-        known::Known,
-        model::{Kind, ProviderConfig},
+        accounts::{Owner, variable},
+        known::{account_name, keys_in},
+        model::{AccountConfig, Kind, ProviderConfig},
         nearest::did_you_mean,
+        providers,
         reader::{At, Fields, Reader},
     },
     credential::Secret,
     error::Error,
     provider::{
-        Bedrock, BedrockApi,
+        Bedrock, BedrockApi, Provider,
         aws::{AwsKeys, KeySource},
         is_region,
     },
 };
 
-/// What there is to know about it without a file.
-pub(in crate::config) const KNOWN: Known = Known {
-    name: "bedrock",
-    kind: Kind::Bedrock,
-    // It depends on the region.
-    base_url: "",
-    key_env: &["AWS_BEARER_TOKEN_BEDROCK"],
-    from_env: true,
-};
-
-/// What only its accounts have.
-pub(in crate::config) const ACCOUNT_KEYS: [&str; 4] = [
+pub(super) const KEYS: [&str; 3] = ["region", "api", "betas"];
+pub(super) const ACCOUNT_KEYS: [&str; 4] = [
     "access_key_id",
     "secret_access_key",
     "session_token",
     "keys_from",
 ];
 
+/// Bedrock's own key, which is there for nothing else.
+const BEARER: &str = "AWS_BEARER_TOKEN_BEDROCK";
+
 /// The parts of a key.
 const PARTS: [&str; 3] = ["access_key_id", "secret_access_key", "session_token"];
 
-/// The other variables its keys may be in, for messages.
-pub(in crate::config) const VARIABLES: &str = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
+/// The variables its keys may be in, for messages.
+const VARIABLES: &str = "AWS_BEARER_TOKEN_BEDROCK or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
 
 /// How to say the region.
-pub(in crate::config) const REGION: &str =
+const REGION: &str =
     "write e.g. region: us-east-1 under its name in `providers`, or set AWS_REGION";
 
-/// What a provider of the kind `bedrock` says besides.
+/// The settings of `kind: bedrock`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BedrockConfig {
@@ -56,45 +54,35 @@ pub struct BedrockConfig {
     pub api: BedrockApi,
     /// Values of callers' `anthropic-beta` that are passed on besides those known to be known there.
     pub betas: Vec<String>,
+    /// Another address than the region's.
+    pub base_url: Option<String>,
 }
 
 impl BedrockConfig {
-    /// The usual address of its region.
-    pub(in crate::config) fn base_url(&self) -> String {
-        Bedrock::address(&self.region)
-    }
-
-    pub(in crate::config) fn provider(&self, config: &ProviderConfig) -> Result<Bedrock, Error> {
-        let mut bedrock = Bedrock::new(config.name.clone(), self.region.as_str())?
-            .with_base_url(&config.base_url)?
-            .api(self.api);
+    pub(super) fn provider(
+        &self,
+        name: &str,
+        headers: &HeaderMap,
+    ) -> Result<Arc<dyn Provider>, Error> {
+        let mut bedrock = Bedrock::new(name.to_owned(), self.region.as_str())?.api(self.api);
+        if let Some(url) = &self.base_url {
+            bedrock = bedrock.with_base_url(url)?;
+        }
         for beta in &self.betas {
             bedrock = bedrock.beta(beta.as_str());
         }
-        for (name, value) in &config.headers {
+        for (name, value) in headers {
             bedrock = bedrock.header(name.clone(), value.clone());
         }
-        Ok(bedrock)
+        Ok(Arc::new(bedrock))
     }
 }
 
-/// Its settings and its address, if that is the kind; else these keys should not be there.
-pub(in crate::config) fn settings(
+pub(super) fn settings(
     reader: &mut Reader<'_>,
     at: &At<'_>,
     fields: &Fields<'_>,
-    kind: Kind,
-    base_url: String,
-) -> (Option<BedrockConfig>, String) {
-    if kind != Kind::Bedrock {
-        for name in ["region", "api", "betas"] {
-            if let Some(at) = fields.get(name) {
-                let message = format!("only providers of kind bedrock have `{name}`: leave it out");
-                reader.problem_at_key(at, message);
-            }
-        }
-        return (None, base_url);
-    }
+) -> Option<BedrockConfig> {
     if let Some(at) = fields.get("health") {
         let message = "Bedrock has no list of models to ask for: leave `health` out";
         reader.problem_at_key(at, message);
@@ -109,29 +97,20 @@ pub(in crate::config) fn settings(
             usual
         }
     };
-    let config = BedrockConfig {
-        region: region.unwrap_or_default(),
-        api: fields.read(reader, "api", api).unwrap_or_default(),
-        betas: fields.read(reader, "betas", betas).unwrap_or_default(),
-    };
-    let base_url = if base_url.is_empty() {
-        config.base_url()
-    } else {
-        base_url
-    };
-    (Some(config), base_url)
+    let api = fields.read(reader, "api", api).unwrap_or_default();
+    let betas = fields.read(reader, "betas", betas).unwrap_or_default();
+    let base_url = fields.read(reader, "base_url", |reader, at| {
+        providers::base_url(reader, at, "")
+    });
+    Some(BedrockConfig {
+        region: region?,
+        api,
+        betas,
+        base_url,
+    })
 }
 
-/// Its settings as the environment has them.
-pub(in crate::config) fn usual(env: &dyn Fn(&str) -> Option<String>) -> BedrockConfig {
-    BedrockConfig {
-        region: usual_region(env).unwrap_or_default(),
-        api: BedrockApi::default(),
-        betas: Vec::new(),
-    }
-}
-
-pub(in crate::config) fn usual_region(env: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+fn usual_region(env: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     ["AWS_REGION", "AWS_DEFAULT_REGION"]
         .into_iter()
         .filter_map(env)
@@ -140,13 +119,65 @@ pub(in crate::config) fn usual_region(env: &dyn Fn(&str) -> Option<String>) -> O
 }
 
 /// Is it meant to be used, without a file that says so? AWS's keys are mostly there for other reasons, Bedrock's own is not.
-pub(in crate::config) fn is_in(env: &dyn Fn(&str) -> Option<String>) -> bool {
-    let bearer = env("AWS_BEARER_TOKEN_BEDROCK").is_some_and(|key| !key.trim().is_empty());
-    bearer && usual_region(env).is_some()
+pub(super) fn is_meant(env: &dyn Fn(&str) -> Option<String>) -> bool {
+    !keys_in(&[BEARER], env).is_empty() && usual_region(env).is_some()
 }
 
-/// AWS's keys in the environment.
-pub(in crate::config) fn usual_keys(env: &dyn Fn(&str) -> Option<String>) -> Option<Secret> {
+/// The region and the keys in the environment.
+///
+/// # Errors
+/// What it lacks.
+pub(super) fn from_env(
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<ProviderConfig, Vec<String>> {
+    let (accounts, region) = (accounts("bedrock", env), usual_region(env));
+    let mut lacks = Vec::new();
+    if accounts.is_empty() {
+        lacks.push(format!(
+            "`bedrock` has no key: set {VARIABLES}, or list its accounts under `providers`"
+        ));
+    }
+    match region {
+        Some(region) if lacks.is_empty() => {
+            let bedrock = BedrockConfig {
+                region,
+                api: BedrockApi::default(),
+                betas: Vec::new(),
+                base_url: None,
+            };
+            CloudConfig::Bedrock(bedrock).into_provider(Kind::Bedrock, accounts)
+        }
+        Some(_) => Err(lacks),
+        None => {
+            lacks.push(format!("`bedrock` has no region: {REGION}"));
+            Err(lacks)
+        }
+    }
+}
+
+/// An account for each key in the environment; without any, the one whose keys the container has.
+fn accounts(provider: &str, env: &dyn Fn(&str) -> Option<String>) -> Vec<AccountConfig> {
+    let mut found: Vec<Access> = usual_keys(env).into_iter().map(Access::key).collect();
+    if found.is_empty() {
+        let source = KeySource::container(env).map(SignIn::Aws);
+        found.extend(source.map(Access::sign_in));
+    }
+    let found = found.into_iter().enumerate();
+    found
+        .map(|(index, access)| access.account(account_name(provider, index)))
+        .collect()
+}
+
+/// The keys in the environment. Those that are Bedrock's alone go first.
+fn usual_keys(env: &dyn Fn(&str) -> Option<String>) -> Vec<Secret> {
+    let mut keys = keys_in(&[BEARER], env);
+    if keys.is_empty() {
+        keys.extend(usual_pair(env));
+    }
+    keys
+}
+
+fn usual_pair(env: &dyn Fn(&str) -> Option<String>) -> Option<Secret> {
     let read = |name| {
         let value = env(name).map(|value| value.trim().to_owned());
         value.filter(|value| !value.is_empty() && HeaderValue::from_str(value).is_ok())
@@ -156,21 +187,56 @@ pub(in crate::config) fn usual_keys(env: &dyn Fn(&str) -> Option<String>) -> Opt
     Some(keys.with_session_token(token).to_secret())
 }
 
-/// Does an account have any of AWS's keys?
-pub(in crate::config) fn has_keys(fields: &Fields<'_>) -> bool {
-    PARTS.iter().any(|name| fields.get(name).is_some())
-}
-
-/// Who gives an account its keys, if that is said.
-pub(in crate::config) fn keys_from(
+/// The accounts of a provider that lists none.
+pub(super) fn usual_accounts(
     reader: &mut Reader<'_>,
-    fields: &Fields<'_>,
-) -> Option<KeySource> {
-    let at = fields.get("keys_from")?;
-    if fields.get("api_key").is_some() || has_keys(fields) {
-        let message = "an account has either a key or `keys_from`: leave one out";
+    at: &At<'_>,
+    owner: &Owner<'_>,
+) -> Vec<AccountConfig> {
+    let mut accounts = accounts(owner.name, reader.env);
+    if accounts.is_empty() && owner.keyless {
+        let name = account_name(owner.name, 0);
+        accounts.push(Access::none().account(name));
+    }
+    if accounts.is_empty() {
+        let message = format!("it has no accounts: list them under `accounts`, or set {VARIABLES}");
         reader.problem_at_key(at, message);
     }
+    accounts
+}
+
+/// What an account uses that says nothing of it.
+pub(super) fn usual(reader: &mut Reader<'_>, at: &At<'_>, owner: &Owner<'_>) -> Access {
+    match usual_keys(reader.env).as_slice() {
+        [key] if owner.alone => Access::key(key.clone()),
+        _ if owner.keyless => Access::none(),
+        _ => {
+            let message = format!(
+                "an account needs its key: write `access_key_id` and `secret_access_key`, \
+                or e.g. api_key: \"${{{}}}\", or \"\" if there is none",
+                variable(owner.name)
+            );
+            reader.problem_at_key(at, message);
+            Access::none()
+        }
+    }
+}
+
+/// AWS's keys of an account, or who gives them.
+pub(super) fn stated(reader: &mut Reader<'_>, at: &At<'_>, fields: &Fields<'_>) -> Option<Access> {
+    let has_keys = PARTS.iter().any(|name| fields.get(name).is_some());
+    if let Some(at) = fields.get("keys_from") {
+        if fields.get("api_key").is_some() || has_keys {
+            let message = "an account has either a key or `keys_from`: leave one out";
+            reader.problem_at_key(at, message);
+        }
+        let source = keys_from(reader, at).map(SignIn::Aws);
+        return Some(source.map_or_else(Access::none, Access::sign_in));
+    }
+    has_keys.then(|| Access::key(keys(reader, at, fields)))
+}
+
+fn keys_from(reader: &mut Reader<'_>, at: &At<'_>) -> Option<KeySource> {
     match reader.text(at)?.as_str() {
         "instance" => Some(KeySource::instance()),
         "container" => {
@@ -194,7 +260,7 @@ pub(in crate::config) fn keys_from(
 }
 
 /// AWS's keys of an account, as one secret.
-pub(in crate::config) fn keys(reader: &mut Reader<'_>, at: &At<'_>, fields: &Fields<'_>) -> Secret {
+fn keys(reader: &mut Reader<'_>, at: &At<'_>, fields: &Fields<'_>) -> Secret {
     if let Some(at) = fields.get("api_key") {
         let message = "an account has either an `api_key` or AWS's `access_key_id`: leave one out";
         reader.problem_at_key(at, message);

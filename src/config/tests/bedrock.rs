@@ -44,7 +44,9 @@ providers:
         provider.base_url,
         "https://bedrock-runtime.eu-central-1.amazonaws.com"
     );
-    let bedrock = provider.bedrock.as_ref().unwrap();
+    let Some(CloudConfig::Bedrock(bedrock)) = &provider.cloud else {
+        panic!("{provider:?}");
+    };
     assert_eq!(bedrock.region, "eu-central-1");
     assert_eq!(bedrock.api, BedrockApi::Converse);
     assert_eq!(bedrock.betas, ["a-2026-01-01"]);
@@ -111,7 +113,7 @@ fn containers_and_machines_have_keys() {
     let [account] = &usual.providers[0].accounts[..] else {
         panic!("{}", usual.plan());
     };
-    assert_eq!(account.keys_from, config.providers[0].accounts[1].keys_from);
+    assert_eq!(account.sign_in, config.providers[0].accounts[1].sign_in);
 }
 
 #[test]

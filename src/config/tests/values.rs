@@ -67,8 +67,8 @@ fn providers_say_what_they_speak() {
     let kind =
         |kind: &str| format!("providers:\n  acme:\n    kind: {kind}\n    base_url: http://a/v1\n");
     wrong(
-        &kind("azure"),
-        "3: providers.acme.kind: `azure` is not available yet",
+        &kind("mistral"),
+        "3: providers.acme.kind: `mistral` is not a kind; known are openai-compatible, anthropic-compatible, gemini-compatible, responses-compatible, cohere, azure, bedrock, vertex",
     );
     wrong(
         "providers:\n  anthropic: { bridge: true, accounts: [k] }",
