@@ -1,8 +1,9 @@
-//! The official OpenAI, Anthropic and Google Python SDKs, unmodified, through the gateway to vendors of every dialect: text, an image,
+//! The official OpenAI, Anthropic and Google SDKs, for Python and for JavaScript, unmodified, through the gateway to vendors of every dialect: text, an image,
 //! two tools at once, their results, thinking that comes back, data of a schema; whole and streamed.
 //!
-//! Runs when a Python with the SDKs is there (`TRUNKLINE_PYTHON`, else `python3`), and says so when it is not. With
-//! `TRUNKLINE_REQUIRE_SDKS=1` a missing SDK is a failure.
+//! Runs when a Python with the SDKs is there (`TRUNKLINE_PYTHON`, else `python3`), and Node.js with the packages
+//! (`TRUNKLINE_JS_SDKS`, a directory `node_modules`), and says so when they are not. With `TRUNKLINE_REQUIRE_SDKS=1` a missing SDK
+//! is a failure.
 
 mod support;
 #[path = "sdk/vendors.rs"]
@@ -20,18 +21,23 @@ async fn official_sdks_are_served_over_every_dialect() {
         return;
     };
     let bed = Bed::new().await;
-    let models = |thinks: bool| {
-        let rows = ROWS.iter().filter(|row| row.thinks == thinks);
-        let names: Vec<String> = rows.map(|row| format!("over-{}", row.name)).collect();
-        names.join(",")
-    };
-    let arguments = [bed.gateway.url(""), models(true), models(false)];
-    let out = run(python, "run.py", &arguments).await;
+    let out = run(python, "run.py", &bed.arguments()).await;
     // Two ways for each of four APIs, completions and counts; and the errors.
     assert_eq!(out.matches("ok:").count(), ROWS.len() * 10 + 1, "{out}");
     // Seven exchanges for each of four APIs, whole and streamed, where streams of Responses are mostly read in two ways; and two
     // completions.
     bed.check(7 * 4 * 2 + 6 + 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn official_javascript_sdks_are_served_over_every_dialect() {
+    if !has_javascript_sdks() {
+        return;
+    }
+    let bed = Bed::new().await;
+    let out = run("node".to_owned(), "run.mjs", &bed.arguments()).await;
+    assert_eq!(out.matches("ok:").count(), ROWS.len() * 8, "{out}");
+    bed.check(5 * 4 * 2);
 }
 
 /// All vendors, and a gateway before them.
@@ -70,6 +76,16 @@ impl Bed {
             vendors,
             _servers: servers,
         }
+    }
+
+    /// What the scripts are told: where it is, the models that think, and the others.
+    fn arguments(&self) -> [String; 3] {
+        let models = |thinks: bool| {
+            let rows = ROWS.iter().filter(|row| row.thinks == thinks);
+            let names: Vec<String> = rows.map(|row| format!("over-{}", row.name)).collect();
+            names.join(",")
+        };
+        [self.gateway.url(""), models(true), models(false)]
     }
 
     /// Every vendor was asked that often for an answer, with its own key; and all is over.
@@ -294,23 +310,30 @@ async fn run(program: String, script: &str, arguments: &[String]) -> String {
 /// A Python that has the SDKs, if there is one.
 fn python() -> Option<String> {
     let python = std::env::var("TRUNKLINE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    if !has_sdks(&python) {
-        let required = std::env::var("TRUNKLINE_REQUIRE_SDKS").is_ok_and(|value| value == "1");
-        assert!(
-            !required,
-            "{python} cannot import openai, anthropic and google.genai: pip install -r tests/sdk/requirements.txt"
-        );
-        eprintln!(
-            "skipped: {python} cannot import openai, anthropic and google.genai (pip install -r tests/sdk/requirements.txt)"
-        );
-        return None;
-    }
-    Some(python)
+    let modules = ["-c", "import anthropic, openai, google.genai"];
+    let how = "pip install -r tests/sdk/requirements.txt, and say in TRUNKLINE_PYTHON where";
+    is_there("the Python SDKs", how, Command::new(&python).args(modules)).then_some(python)
 }
 
-fn has_sdks(python: &str) -> bool {
-    let import = Command::new(python)
-        .args(["-c", "import anthropic, openai, google.genai"])
-        .output();
-    import.is_ok_and(|output| output.status.success())
+/// Are Node.js and the packages there?
+fn has_javascript_sdks() -> bool {
+    let all = "const r = require('module').createRequire(process.env.TRUNKLINE_JS_SDKS + '/');
+        ['openai', '@anthropic-ai/sdk', '@google/genai'].forEach((name) => r(name))";
+    let how = "npm install in tests/agents, and say in TRUNKLINE_JS_SDKS where its node_modules is";
+    is_there(
+        "the JavaScript SDKs",
+        how,
+        Command::new("node").args(["-e", all]),
+    )
+}
+
+/// Does the command do well? If not, the test is skipped, or fails where all is required.
+fn is_there(what: &str, how: &str, command: &mut Command) -> bool {
+    let there = command.output().is_ok_and(|output| output.status.success());
+    if !there {
+        let required = std::env::var("TRUNKLINE_REQUIRE_SDKS").is_ok_and(|value| value == "1");
+        assert!(!required, "{what} are missing: {how}");
+        eprintln!("skipped: {what} are missing ({how})");
+    }
+    there
 }
