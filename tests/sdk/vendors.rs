@@ -342,7 +342,9 @@ fn script(row: &Row, wire: Wire, body: &Value) -> Script {
     if said("Describe Oslo") {
         // A schema, or a tool that stands for it.
         let (whole, tool) = (said("sunny"), said(r#""name":"structured_output""#));
-        return match (whole, tool) {
+        // What a caller says in the vendor's own dialect passes as it is.
+        let lacks_tool = row.name == "old-claude" && !tool && body["output_config"].is_null();
+        return match (whole && !lacks_tool, tool) {
             (false, _) => missing("The schema"),
             (true, false) => Script::new().text(DATA),
             (true, true) => Script::new().tool_call("call_data", "structured_output", DATA),
