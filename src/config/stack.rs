@@ -19,7 +19,7 @@ use tower_service::Service;
 
 use super::{
     BalanceKind, Config, DeploymentConfig, Kind, ModelConfig, PoolConfig, ProviderConfig, ProxyUrl,
-    Target, health::Check,
+    Target, health::Check, listed,
 };
 use crate::{
     Body, BoxError, Error, FailoverLayer, IngressLayer, PoolLayer, RetryBackoffLayer, RetryBudget,
@@ -420,25 +420,14 @@ fn stack(
         .max_attempts(config.retry.max_attempts)
         .backoff(config.retry.base, config.retry.max)
         .budget(RetryBudget::new(config.retry.budget));
-    let names = pools.clone();
-    let splits: Vec<String> = config
-        .models
-        .iter()
-        .filter(|model| matches!(model.target, Target::Split { .. }))
-        .map(|model| model.name.clone())
-        .collect();
+    let names = listed::names(config);
     let (spoken, shared) = (pools.clone(), shares(config));
     let ingress = IngressLayer::new()
         .body_limit(config.server.body_limit)
         .heartbeat(config.server.heartbeat)
         .timeout(config.timeouts.total)
         .closing(closing.clone())
-        .models(move || {
-            let mut all = names.models();
-            all.extend(splits.iter().cloned());
-            all.sort();
-            all
-        })
+        .models(move || names.clone())
         .dialects(move |model| match shared.get(model) {
             None => spoken.dialects(model),
             Some(models) => {
