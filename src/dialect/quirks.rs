@@ -36,6 +36,8 @@ pub struct Quirks {
     pub formats: Formats,
     /// Which calls of its Chat Completions have to go over its Responses; none if it has no such thing.
     pub bridge: Option<&'static Bridge>,
+    /// Does it refuse `temperature`, `top_p` and `top_k` of every model, as Anthropic's version 2026-10-21 does?
+    pub no_sampling: bool,
     /// In whose words it is asked for embeddings and for an order of documents.
     pub retrieval: Retrieval,
     /// Does it fetch media by their addresses itself? None: as is usual in its dialect.
@@ -128,6 +130,7 @@ impl Quirks {
         required: "required",
         formats: Formats::All,
         bridge: None,
+        no_sampling: false,
         retrieval: Retrieval::Usual,
         urls: None,
     };

@@ -21,7 +21,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
     Provider,
-    compatible::parse_base_url,
+    compatible::{parse_base_url, refuses_sampling},
     reshape::{classified, segment, with_path, with_query},
     secret_header,
 };
@@ -156,6 +156,7 @@ impl Azure {
 
     /// A header that every request carries.
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.quirks.no_sampling |= refuses_sampling(&name, &value);
         self.headers.insert(name, value);
         self
     }

@@ -129,7 +129,10 @@ impl Compatible {
     }
 
     /// A header that every request carries.
+    ///
+    /// One called `anthropic-version` goes in place of the caller's, and what is written here is written for it.
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.quirks.no_sampling |= refuses_sampling(&name, &value);
         self.headers.insert(name, value);
         self
     }
@@ -137,6 +140,7 @@ impl Compatible {
     /// The vendor's deviations.
     pub fn quirks(mut self, quirks: Quirks) -> Self {
         self.quirks = quirks;
+        self.quirks.no_sampling |= self.headers.iter().any(|(n, v)| refuses_sampling(n, v));
         self
     }
 
@@ -166,6 +170,11 @@ impl Compatible {
         self.base_url = parse_base_url(base_url)?;
         Ok(self)
     }
+}
+
+/// Is it a version of Anthropic's API that knows no sampling any more? Versions are dates.
+pub(super) fn refuses_sampling(name: &HeaderName, value: &HeaderValue) -> bool {
+    name.as_str() == "anthropic-version" && value.as_bytes() >= b"2026-10-21".as_slice()
 }
 
 /// The path of the list of models.
