@@ -101,7 +101,7 @@ impl Gateway {
         self.closing.cut();
     }
 
-    /// Asks every account of every provider with `health` how it is, for ever: `GET /models` with its key. Spawn it; it ends when
+    /// Asks every account of every provider with `health` how it is, for ever, by [`Provider::probe`]. Spawn it; it ends when
     /// it is dropped.
     pub async fn watch_health(&self) {
         loop {
@@ -250,15 +250,17 @@ impl Parts {
     }
 
     fn checks(&self, config: &ProviderConfig) -> Vec<Check> {
-        let Some(health) = config.health else {
+        // Whoever has nothing to ask for was refused when the configuration was read.
+        let (Some(health), Some(path)) = (config.health, self.provider.probe()) else {
             return Vec::new();
         };
+        let path: Arc<str> = path.into();
         let in_use = self.accounts.iter().filter(|member| member.enabled);
         in_use
             .map(|member| {
                 let provider = self.provider.clone();
                 let deployment = Deployment::new(provider, member.account.clone(), "");
-                Check::new(health.interval, Arc::new(deployment))
+                Check::new(health.interval, Arc::new(deployment), path.clone())
             })
             .collect()
     }

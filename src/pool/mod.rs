@@ -124,6 +124,7 @@
 
 mod account;
 mod balance;
+mod batch;
 mod breaker;
 mod cooldown;
 mod count;
