@@ -49,6 +49,7 @@ mod answer;
 mod anthropic;
 mod demo;
 mod gemini;
+pub mod grammar;
 mod openai;
 mod playback;
 mod recorded;
