@@ -10,6 +10,7 @@ pub mod gemini;
 pub mod openai_chat;
 pub mod openai_responses;
 
+mod adjacent;
 mod alias;
 mod call;
 mod classify;

@@ -9,6 +9,7 @@ mod answer;
 mod error;
 mod finish;
 mod models;
+mod partial;
 mod parts;
 mod request;
 mod response;

@@ -11,6 +11,7 @@ use crate::{
     dialect::{Quirks, ReasoningField},
     dialect::{
         Target,
+        adjacent::adjacent,
         alias::alias,
         openai_chat::{NAME, model::Model},
     },
@@ -34,6 +35,7 @@ pub(in super::super) fn encode(
     target: &Target<'_>,
     report: &mut Fidelity,
 ) -> Result<Bytes, Error> {
+    let request = &*adjacent(request, NAME, report);
     let mut writer = Writer {
         request,
         quirks: target.quirks,

@@ -11,6 +11,7 @@ use crate::{
     dialect::Quirks,
     dialect::{
         Target,
+        adjacent::adjacent,
         alias::alias,
         openai_chat::{
             model::Model,
@@ -45,6 +46,7 @@ pub(in super::super) fn encode(
         let text = "`n`: this vendor gives one answer at a time";
         return Err(Error::new(ErrorKind::Unsupported, text).with_param("n"));
     }
+    let request = &*adjacent(request, NAME, report);
     let mut writer = Writer {
         request,
         quirks: target.quirks,

@@ -66,7 +66,8 @@ pub(super) fn check(at: &At<'_>, place: Place, ids: &mut Unique) {
                 ],
             );
             ids.add(at, at.text("id"));
-            if let Some(id) = at.get("id") {
+            // Clients send back whatever they got; the vendor is strict.
+            if let (Some(id), Assistant) = (at.get("id"), place) {
                 id.word("_-", 64);
             }
             if let (Some(name), Assistant) = (at.get("name"), place) {

@@ -47,7 +47,7 @@ pub(super) fn head(at: &At<'_>) {
             ("error", Or(&Object, &Null)),
             ("incomplete_details", Or(&Object, &Null)),
             ("instructions", Any),
-            ("model", Name),
+            ("model", Text),
             ("output", List),
             ("parallel_tool_calls", Bool),
             ("tool_choice", Or(&Text, &Object)),
@@ -75,6 +75,11 @@ pub(super) fn head(at: &At<'_>) {
             ("usage", Or(&Object, &Null)),
             ("user", Or(&Text, &Null)),
         ],
+    );
+    // Of a failure before the first event no more is known.
+    at.must(
+        !at.text("model").is_empty() || at.text("status") == "failed",
+        "`model` is empty",
     );
     at.must(
         at.text("id").starts_with("resp_"),

@@ -73,7 +73,7 @@ impl Stream {
         if self.over && !(self.broken && kind == "response.failed") {
             at.say("something follows the ending");
         }
-        if self.id.is_none() && !matches!(kind, "response.created" | "error") {
+        if self.id.is_none() && !self.broken && !matches!(kind, "response.created" | "error") {
             at.say("the first event is not response.created");
         }
         match kind {
