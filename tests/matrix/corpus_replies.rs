@@ -115,7 +115,7 @@ fn gist(answer: &ChatResponse) -> impl PartialEq {
 }
 
 /// The stream as the stack tells it, a failure in it included.
-fn translated(source: &dyn Dialect, frames: &[Frame], front: &dyn Front) -> Vec<u8> {
+pub fn translated(source: &dyn Dialect, frames: &[Frame], front: &dyn Front) -> Vec<u8> {
     let (mut sink, mut out) = (EventSink::new(), VecDeque::new());
     let mut decoder = source.decoder();
     let mut encoder = front.encoder(&ASKED);
