@@ -47,9 +47,7 @@ pub(super) fn name(stop: &Stop, refused: bool) -> &'static str {
     match stop.reason {
         StopReason::EndTurn if refused => "refusal",
         StopReason::EndTurn => "end_turn",
-        StopReason::StopSequence if stop.sequence.is_some() => "stop_sequence",
-        // Which one was hit is not known, and clients want to know.
-        StopReason::StopSequence => "end_turn",
+        StopReason::StopSequence => "stop_sequence",
         StopReason::ToolUse => "tool_use",
         StopReason::MaxTokens => "max_tokens",
         StopReason::ContextWindow => "model_context_window_exceeded",
