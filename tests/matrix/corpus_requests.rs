@@ -47,9 +47,9 @@ fn check(case: &Case, source: &dyn Dialect, table: &mut Table) {
             continue;
         };
         for fault in faults(target.name(), &written) {
-            // The caller's own words stand as they were said; and conversations that end with a call stay so.
+            // The caller's own words stand as they were said.
             let callers = source.name() == target.name() && own.contains(&fault);
-            if !callers && !unanswered(&fault) {
+            if !callers {
                 let what = format!("{} → {}: {fault}", source.name(), target.name());
                 table.wrong(
                     what,
@@ -71,10 +71,6 @@ fn check(case: &Case, source: &dyn Dialect, table: &mut Table) {
         };
         table.count(&row(case, source), target.name(), outcome);
     }
-}
-
-fn unanswered(_fault: &str) -> bool {
-    false
 }
 
 fn row(case: &Case, source: &dyn Dialect) -> String {

@@ -107,10 +107,7 @@ fn tools(at: &At<'_>) {
         }
     }
     if let Some(choice) = at.some("tool_choice") {
-        choice.must(
-            at.list("tools").iter().next().is_some(),
-            "a choice without tools",
-        );
+        choice.must(!at.list("tools").is_empty(), "a choice without tools");
         if matches!(choice.text("type"), "function" | "custom") {
             choice.shape(&[("type", Name), ("name", Name)], &[]);
             choice.must(
