@@ -111,6 +111,20 @@ impl CallBudget {
         }
     }
 
+    /// Gives back the latest attempt: nobody was asked, because the request could not be said to that vendor. To look for one who
+    /// can be told is no second attempt.
+    pub(crate) fn give_back(&self) {
+        let shared = &*self.shared;
+        let taken = shared
+            .made
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |made| {
+                made.checked_sub(1)
+            });
+        if let (Ok(made), Some(retries)) = (taken, shared.retries.get()) {
+            retries.give_back(made == 1);
+        }
+    }
+
     /// Would an attempt be granted now? A look, not a promise.
     pub fn has_attempt(&self) -> bool {
         let shared = &*self.shared;
@@ -206,6 +220,16 @@ impl RetryBudget {
             }
             granted
         })
+    }
+
+    fn give_back(&self, first: bool) {
+        self.with_window(|window| {
+            let count = match first {
+                true => &mut window.now.first,
+                false => &mut window.now.further,
+            };
+            *count = count.saturating_sub(1);
+        });
     }
 
     fn has_room(&self) -> bool {

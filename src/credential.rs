@@ -1,19 +1,47 @@
 //! Keys, and where they come from.
+//!
+//! A [`Secret`] is a key that does not change. What changes is a token: a [`TokenGrant`] says how one is had, and a [`TokenSource`]
+//! keeps it, renews it in time, and asks once for all who wait. Grants of [`google`] and of [`entra`] are here; HTTP goes through any
+//! tower service, see [`TokenClient`].
+
+mod endpoint;
+pub mod entra;
+mod exchange;
+pub mod google;
+#[cfg(feature = "oauth")]
+mod jwt;
+mod source;
+mod token;
 
 use std::{fmt, sync::Arc};
 
 use futures_util::future::{BoxFuture, FutureExt, ready};
 
+pub use self::{
+    exchange::TokenClient,
+    source::TokenSource,
+    token::{Token, TokenGrant},
+};
 use crate::error::Error;
 
 /// A key or token. It is never printed: `Debug` shows stars, there is no `Display`, and it does not serialise.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Arc<str>);
+pub struct Secret(Arc<str>, bool);
 
 impl Secret {
     /// Wraps a key.
     pub fn new(key: impl Into<Arc<str>>) -> Self {
-        Self(key.into())
+        Self(key.into(), false)
+    }
+
+    /// Wraps a token that somebody issued for a while. Where keys and tokens travel differently, it goes as a bearer.
+    pub fn token(token: impl Into<Arc<str>>) -> Self {
+        Self(token.into(), true)
+    }
+
+    /// Is it a token, not a key?
+    pub fn is_token(&self) -> bool {
+        self.1
     }
 
     /// The key itself, to be put into a request and nowhere else.
@@ -26,13 +54,12 @@ impl Secret {
         self.0.is_empty()
     }
 
-    /// `text` with every occurrence of this key replaced by stars: vendors echo keys in their errors.
+    /// `text` with every occurrence of this key replaced by stars: vendors echo keys in their errors. Where a key has several
+    /// lines, each of them is one.
     pub fn redact(&self, text: &str) -> String {
         // A very short key would make holes in innocent words.
-        if self.0.len() < 4 {
-            return text.to_owned();
-        }
-        text.replace(&*self.0, "***")
+        let keys = self.0.split('\n').filter(|key| key.len() >= 4);
+        keys.fold(text.to_owned(), |text, key| text.replace(key, "***"))
     }
 }
 
@@ -49,6 +76,12 @@ pub trait Credentials: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// [`ErrorKind::Authentication`](crate::ErrorKind) if none can be had; the account is then left alone for a while.
     fn secret(&self) -> BoxFuture<'_, Result<Secret, Error>>;
+
+    /// The vendor answered 401 to this key. Says whether another may be had at once: then the call is made once more with it.
+    fn refused(&self, secret: &Secret) -> bool {
+        let _ = secret;
+        false
+    }
 }
 
 /// A key that does not change.

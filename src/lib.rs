@@ -27,6 +27,7 @@
 //! | --- | --- | --- |
 //! | `reqwest` | yes | the HTTP client, over rustls ([`client`]) |
 //! | `config` | | a YAML file or the environment, read into a stack (`trunkline::config`) |
+//! | `oauth` | | keys of Google's service accounts, which sign ([`credential::google`]) |
 //! | `testing` | | scripted vendors for tests and demos (`trunkline::testing`) |
 #![warn(unreachable_pub)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -36,6 +37,7 @@ mod macros;
 
 mod body;
 mod budget;
+pub mod capabilities;
 pub mod chat;
 #[cfg(feature = "reqwest")]
 #[cfg_attr(docsrs, doc(cfg(feature = "reqwest")))]
@@ -43,14 +45,17 @@ pub mod client;
 #[cfg(feature = "config")]
 #[cfg_attr(docsrs, doc(cfg(feature = "config")))]
 pub mod config;
-mod credential;
+pub mod credential;
 pub mod dialect;
 pub mod error;
 pub mod failover;
 pub mod ingress;
+pub mod issued;
 mod json;
+pub mod media;
 pub mod normalize;
 mod operation;
+mod origin;
 mod pattern;
 pub mod pool;
 pub mod provider;
@@ -63,6 +68,7 @@ mod stream;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
+mod tokens;
 pub mod upstream;
 pub mod wire;
 

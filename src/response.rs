@@ -13,6 +13,7 @@ use crate::{
     chat::{ChatResponse, Collector, Fidelity, Usage},
     dialect::{Dialect, RateWindows},
     error::{Error, ErrorKind},
+    issued::AccountTag,
 };
 pub use crate::{
     served::Served,
@@ -31,8 +32,13 @@ pub struct ModelResponse {
     pub headers: HeaderMap,
     /// What the vendor told of its limits.
     pub windows: RateWindows,
+    /// The account whose ids the answer may hold, if they have to carry it on their way to the caller: see [`issued`](crate::issued).
+    /// None where no id leads back to one of several accounts.
+    pub issuer: Option<AccountTag>,
     /// What the translation of the request could not carry. Exact where nothing was translated.
     pub fidelity: Fidelity,
+    /// The request was written anew though the vendor speaks the caller's dialect: the answer has to be, too.
+    pub(crate) rewritten: bool,
     /// The answer.
     pub reply: Reply,
 }
@@ -45,7 +51,9 @@ impl ModelResponse {
             status: StatusCode::OK,
             headers: HeaderMap::new(),
             windows: RateWindows::default(),
+            issuer: None,
             fidelity: Fidelity::new(),
+            rewritten: false,
             reply,
         }
     }
@@ -128,6 +136,11 @@ impl Complete {
             Some(decoded) => Ok(*decoded),
             None => self.dialect.decode_response(&self.bytes),
         }
+    }
+
+    /// The number of tokens, if it is the answer to a [count](crate::request::Operation::CountTokens).
+    pub fn tokens(&self) -> Option<u64> {
+        self.dialect.counter()?.read(&self.bytes)
     }
 
     /// The usage it tells. It is read at the first call.

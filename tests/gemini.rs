@@ -184,7 +184,7 @@ async fn other_callers_meet_google() {
         let (status, _, body) =
             post(&bed.gateway.url("/v1/messages"), messages("google", stream)).await;
         assert_eq!(status, 200, "{body}");
-        for word in ["tl1.gemini.c2Ny", "weather", "\"tool_use\""] {
+        for word in ["tl1.gemini.tlo1.", ".c2Ny", "weather", "\"tool_use\""] {
             assert!(body.contains(word), "{word}: {body}");
         }
     }
@@ -322,7 +322,7 @@ async fn refusals_come_in_googles_shape() {
             400,
             "INVALID_ARGUMENT",
         ),
-        ("/v1beta/models/gpt:countTokens", ASKED, 404, "NOT_FOUND"),
+        ("/v1beta/models/gpt:predict", ASKED, 404, "NOT_FOUND"),
         (
             "/v1beta/models/..%2Fgpt:generateContent",
             ASKED,

@@ -40,6 +40,7 @@ models:
     Ok(Loaded {
         config: Config::from_yaml(&text, &|_| None)?,
         source: "the built-in demo".to_owned(),
+        file: None,
         demo: Some(vendor),
     })
 }

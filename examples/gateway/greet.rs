@@ -13,8 +13,12 @@ pub fn greet(loaded: &Loaded, address: SocketAddr) {
     let Config {
         providers, models, ..
     } = &loaded.config;
+    let scheme = match loaded.config.server.tls {
+        Some(_) => "https",
+        None => "http",
+    };
     let mut text = format!(
-        "trunkline, from {}, on http://{address}\n  \
+        "trunkline, from {}, on {scheme}://{address}\n  \
          POST /v1/chat/completions, /v1/messages; GET /v1/models, /health, /health/ready\n",
         loaded.source
     );
@@ -24,7 +28,7 @@ pub fn greet(loaded: &Loaded, address: SocketAddr) {
     let vendors: Vec<&str> = providers.iter().map(|p| p.name.as_str()).collect();
     text += &format!("  over {}\n", vendors.join(", "));
     text += &format!(
-        "\ncurl -N http://{}/v1/chat/completions -H 'content-type: application/json' \\\n  \
+        "\ncurl -N {scheme}://{}/v1/chat/completions -H 'content-type: application/json' \\\n  \
          -d '{{\"model\":\"{}\",\"stream\":true,\"messages\":[{{\"role\":\"user\",\"content\":\"Hello\"}}]}}'\n\n",
         reachable(address),
         example(loaded),

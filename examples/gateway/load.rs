@@ -1,6 +1,6 @@
 //! Where the configuration comes from: a file, the environment, or the demo.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use trunkline::{BoxError, config::Config, testing::Server};
 
@@ -11,6 +11,8 @@ pub struct Loaded {
     pub config: Config,
     /// For people: a file's name, or "the environment", or "the built-in demo".
     pub source: String,
+    /// The file, if it came from one.
+    pub file: Option<PathBuf>,
     /// The demo vendor, which lives as long as this.
     #[allow(dead_code, reason = "it is held, not asked")]
     pub demo: Option<Server>,
@@ -33,12 +35,14 @@ impl Loaded {
         Ok(Self {
             config,
             source: "the environment".to_owned(),
+            file: None,
             demo: None,
         })
     }
 }
 
-fn from_file(file: &Path) -> Result<Loaded, BoxError> {
+/// The configuration in a file.
+pub fn from_file(file: &Path) -> Result<Loaded, BoxError> {
     let name = file.display().to_string();
     let text = std::fs::read_to_string(file)
         .map_err(|error| format!("{name}: the configuration cannot be read: {error}"))?;
@@ -47,6 +51,7 @@ fn from_file(file: &Path) -> Result<Loaded, BoxError> {
     Ok(Loaded {
         config,
         source: name,
+        file: Some(file.to_owned()),
         demo: None,
     })
 }

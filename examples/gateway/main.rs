@@ -3,11 +3,16 @@
 //! `cargo run --example gateway` needs neither file nor key: without them it serves a demo vendor that lives in this process.
 
 mod demo;
+mod door;
 mod greet;
+mod listen;
 mod load;
 mod logging;
+mod metrics;
+mod reload;
 mod serve;
 mod stop;
+mod tls;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
@@ -22,7 +27,8 @@ use self::load::Loaded;
 /// several accounts) is served under `vendor/model`. Without a key either, a demo vendor answers.
 ///
 /// RUST_LOG sets what is logged (default: info), TRUNKLINE_LOG=json makes it JSON. HTTP_PROXY and its like are ignored: proxies
-/// are named in the file. SIGTERM and Ctrl-C let running calls end; a second one does not.
+/// are named in the file. SIGTERM and Ctrl-C let running calls end; a second one does not. A changed file, or SIGHUP, is put in
+/// force while calls run; one with a mistake in it is not.
 ///
 /// Exit codes: 0 stopped as asked, or all right; 1 could not serve; 2 the command line or the configuration is wrong.
 #[derive(Debug, Parser)]
@@ -69,6 +75,12 @@ async fn run(arguments: Arguments) -> ExitCode {
         loaded.config.server.listen = listen;
     }
     if arguments.check {
+        if let Some(files) = &loaded.config.server.tls
+            && let Err(problem) = tls::Certificate::load(files)
+        {
+            eprintln!("{}: {problem}", loaded.source);
+            return ExitCode::from(2);
+        }
         let (source, plan) = (&loaded.source, loaded.config.plan());
         greet::say(&format!("{source}: all right\n\n{plan}\n"));
         return ExitCode::SUCCESS;

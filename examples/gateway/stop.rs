@@ -1,4 +1,4 @@
-//! The signals that ask the process to stop.
+//! The signals: those that ask the process to stop, and the one that asks it to read its configuration again.
 
 use std::io;
 
@@ -43,5 +43,37 @@ impl Stop {
             // Nobody can ask.
             std::future::pending().await
         }
+    }
+}
+
+/// Waits for SIGHUP. From its making on, that does not kill the process.
+pub struct Hangup {
+    #[cfg(unix)]
+    signal: Signal,
+}
+
+#[cfg(unix)]
+impl Hangup {
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {
+            signal: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// The next time that somebody asks.
+    pub async fn asked(&mut self) {
+        self.signal.recv().await;
+    }
+}
+
+#[cfg(not(unix))]
+impl Hangup {
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {})
+    }
+
+    /// There is no such signal here.
+    pub async fn asked(&mut self) {
+        std::future::pending().await
     }
 }

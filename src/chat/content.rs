@@ -206,13 +206,16 @@ impl Thinking {
     pub(crate) fn told_signature(&self) -> Cow<'_, str> {
         let own = self.signature.as_deref().unwrap_or_default();
         match self.origin {
-            Some("openai-responses") if !own.starts_with("tl1.openai-responses") => {
+            // Anthropic's go without a tag; plain reasoning needs none.
+            None | Some("anthropic" | "openai-chat") => Cow::Borrowed(own),
+            Some(name) => {
+                let tag = own.strip_prefix(FOREIGN_SIGNATURE_PREFIX);
+                if tag.is_some_and(|tag| tag.starts_with(name)) {
+                    return Cow::Borrowed(own);
+                }
                 let dot = if own.is_empty() { "" } else { "." };
-                Cow::Owned(format!(
-                    "{FOREIGN_SIGNATURE_PREFIX}openai-responses{dot}{own}"
-                ))
+                Cow::Owned(format!("{FOREIGN_SIGNATURE_PREFIX}{name}{dot}{own}"))
             }
-            _ => Cow::Borrowed(own),
         }
     }
 }

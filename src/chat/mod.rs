@@ -22,7 +22,7 @@ pub use self::{
         CacheMarker, CallKind, Citation, Content, Media, Source, Thinking, ToolCall, ToolResult,
     },
     event::{Block, ChatEvent, Delta},
-    fidelity::{Fidelity, Loss, Note},
+    fidelity::{Fidelity, FidelityMode, Loss, Note},
     request::{
         ChatRequest, Effort, Message, Reasoning, ResponseFormat, Role, Tool, ToolChoice, ToolKind,
     },

@@ -1,6 +1,6 @@
 //! What the caller asks.
 
-use super::{CacheMarker, Content};
+use super::{CacheMarker, Content, Fidelity};
 use crate::{Extra, Json};
 
 /// A conversation to be continued.
@@ -59,6 +59,9 @@ pub struct ChatRequest {
     pub dialect: Option<&'static str>,
     /// What has no field here.
     pub extra: Extra,
+    /// What was in the body and has no place in a conversation at all, by the caller's own paths. It is part of the report of every
+    /// translation.
+    pub unread: Fidelity,
 }
 
 impl ChatRequest {

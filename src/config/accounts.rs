@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use http::HeaderValue;
 
 use super::{
+    kinds::{Access, Cloud},
     known::{Known, account_name},
     model::AccountConfig,
     providers::{is_name, proxy},
@@ -14,35 +15,50 @@ use super::{
 };
 use crate::{credential::Secret, upstream::Limits};
 
-const KEYS: [&str; 6] = ["name", "api_key", "weight", "limits", "enabled", "proxy"];
+const KEYS: [&str; 7] = [
+    "name", "api_key", "weight", "limits", "enabled", "proxy", "group",
+];
 
 /// What there is to know about the provider.
-struct Owner<'a> {
-    name: &'a str,
-    known: Option<Known>,
+pub(super) struct Owner<'a> {
+    pub(super) name: &'a str,
     /// Does it do without a key?
-    keyless: bool,
+    pub(super) keyless: bool,
     /// Is this its only account, so that the environment's key can only be meant for it?
-    alone: bool,
+    pub(super) alone: bool,
+    known: Option<Known>,
+    /// Of a kind with accounts of its own.
+    cloud: Option<Cloud>,
+}
+
+impl<'a> Owner<'a> {
+    pub(super) fn new(name: &'a str, known: Option<Known>, base_url: &str) -> Self {
+        Self {
+            name,
+            keyless: is_local(base_url) || known.is_some_and(|known| known.key_env.is_empty()),
+            alone: false,
+            known,
+            cloud: None,
+        }
+    }
+
+    pub(super) fn of_cloud(name: &'a str, cloud: Cloud, base_url: &str) -> Self {
+        Self {
+            cloud: Some(cloud),
+            ..Self::new(name, None, base_url)
+        }
+    }
 }
 
 pub(super) fn accounts(
     reader: &mut Reader<'_>,
-    name: &str,
     at: &At<'_>,
     fields: &Fields<'_>,
-    known: Option<Known>,
-    base_url: &str,
+    mut owner: Owner<'_>,
 ) -> Vec<AccountConfig> {
-    let mut owner = Owner {
-        name,
-        known,
-        keyless: is_local(base_url) || known.is_some_and(|known| known.key_env.is_empty()),
-        alone: false,
-    };
     let Some(list) = fields.get("accounts") else {
         return if fields.readable {
-            none_listed(reader, at, &owner)
+            none_listed(reader, at, &mut owner)
         } else {
             Vec::new()
         };
@@ -76,7 +92,11 @@ pub(super) fn accounts(
 }
 
 /// The usual accounts.
-fn none_listed(reader: &mut Reader<'_>, at: &At<'_>, owner: &Owner<'_>) -> Vec<AccountConfig> {
+fn none_listed(reader: &mut Reader<'_>, at: &At<'_>, owner: &mut Owner<'_>) -> Vec<AccountConfig> {
+    if let Some(cloud) = owner.cloud {
+        owner.alone = true;
+        return cloud.usual_accounts(reader, at, owner);
+    }
     let mut accounts = owner
         .known
         .map(|known| known.accounts(reader.env))
@@ -108,14 +128,20 @@ fn account(reader: &mut Reader<'_>, index: usize, at: &At<'_>, owner: &Owner<'_>
         let secret = api_key(reader, at);
         return AccountConfig::new(name, secret.unwrap_or_else(|| Secret::new("")));
     }
-    let Some(fields) = reader.fields(at, &KEYS) else {
+    let keys = [&KEYS[..], owner.cloud.map_or(&[][..], Cloud::account_keys)].concat();
+    let Some(fields) = reader.fields(at, &keys) else {
         return AccountConfig::new(name, Secret::new(""));
     };
-    let secret = match fields.get("api_key") {
-        Some(at) => api_key(reader, at).unwrap_or_else(|| Secret::new("")),
-        None => usual_key(reader, at, owner),
+    let stated = owner
+        .cloud
+        .and_then(|cloud| cloud.stated(reader, at, &fields));
+    let access = match (stated, fields.get("api_key"), owner.cloud) {
+        (Some(access), _, _) => access,
+        (None, Some(at), _) => Access::key(api_key(reader, at).unwrap_or_else(|| Secret::new(""))),
+        (None, None, Some(cloud)) => cloud.usual(reader, at, owner),
+        (None, None, None) => Access::key(usual_key(reader, at, owner)),
     };
-    let mut account = AccountConfig::new(name, secret);
+    let mut account = access.account(name);
     if let Some(name) = fields.read(reader, "name", account_name_of) {
         account.name = name;
     }
@@ -127,6 +153,7 @@ fn account(reader: &mut Reader<'_>, index: usize, at: &At<'_>, owner: &Owner<'_>
         .read(reader, "enabled", Reader::boolean)
         .unwrap_or(true);
     account.proxy = fields.read(reader, "proxy", proxy);
+    account.group = fields.read(reader, "group", group_name);
     account
 }
 
@@ -134,10 +161,10 @@ fn account(reader: &mut Reader<'_>, index: usize, at: &At<'_>, owner: &Owner<'_>
 fn usual_key(reader: &mut Reader<'_>, at: &At<'_>, owner: &Owner<'_>) -> Secret {
     let keys = owner
         .known
-        .map(|known| known.keys(reader.env))
+        .map(|known| known.secrets(reader.env))
         .unwrap_or_default();
     match keys.as_slice() {
-        [key] if owner.alone => Secret::new(key.as_str()),
+        [key] if owner.alone => key.clone(),
         _ if owner.keyless => Secret::new(""),
         _ => {
             let message = format!(
@@ -150,7 +177,7 @@ fn usual_key(reader: &mut Reader<'_>, at: &At<'_>, owner: &Owner<'_>) -> Secret 
     }
 }
 
-fn api_key(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Secret> {
+pub(super) fn api_key(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Secret> {
     let key = reader.text(at)?;
     // Files and shells leave line breaks behind keys.
     let key = key.trim();
@@ -174,6 +201,18 @@ fn account_name_of(reader: &mut Reader<'_>, at: &At<'_>) -> Option<String> {
     Some(name)
 }
 
+fn group_name(reader: &mut Reader<'_>, at: &At<'_>) -> Option<String> {
+    let name = reader.text(at)?;
+    if !is_name(&name) {
+        reader.problem(
+            at,
+            "a group's name is of visible ASCII characters, without spaces",
+        );
+        return None;
+    }
+    Some(name)
+}
+
 fn limits(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Limits> {
     const ZERO: &str = "0 would let nothing through; leave it out for no limit";
     let fields = reader.fields(at, &["rpm", "tpm", "concurrency", "min_interval"])?;
@@ -190,7 +229,7 @@ fn limits(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Limits> {
 }
 
 /// A good name for the variable that holds a provider's key.
-fn variable(provider: &str) -> String {
+pub(super) fn variable(provider: &str) -> String {
     let letters = provider.chars().map(|c| {
         if c.is_ascii_alphanumeric() {
             c.to_ascii_uppercase()

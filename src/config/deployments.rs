@@ -1,6 +1,7 @@
 //! The deployments of a model.
 
 use super::{
+    kinds::Cloud,
     known,
     model::{DeploymentConfig, ProviderConfig},
     names::Names,
@@ -38,6 +39,11 @@ impl Vendors {
         if listed.is_some() {
             return listed;
         }
+        if let Some(cloud) = Cloud::named(name) {
+            // Where something is missing too, so that this is said once.
+            self.list.push(cloud.unlisted(reader, at));
+            return Some(self.list.len().saturating_sub(1));
+        }
         let known = known::known(name)?;
         let accounts = known.accounts(reader.env);
         if accounts.is_empty() {
@@ -53,11 +59,8 @@ impl Vendors {
     }
 
     fn names(&self) -> impl Iterator<Item = &str> {
-        let known = known::all().map(|known| known.name);
-        self.list
-            .iter()
-            .map(|provider| provider.name.as_str())
-            .chain(known)
+        let listed = self.list.iter().map(|provider| provider.name.as_str());
+        listed.chain(known::names().map(|name| -> &str { name }))
     }
 }
 

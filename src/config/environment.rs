@@ -1,7 +1,7 @@
 //! A configuration without a file: the vendors whose keys are in the environment.
 
 use super::{
-    known,
+    kinds, known,
     model::{DeploymentConfig, ModelConfig, PoolConfig, ProviderConfig, Target},
 };
 
@@ -11,6 +11,7 @@ pub(super) fn vendors(env: &dyn Fn(&str) -> Option<String>) -> Vec<ProviderConfi
         .filter(|known| known.from_env)
         .map(|known| known.provider(known.accounts(env)))
         .filter(|provider| !provider.accounts.is_empty())
+        .chain(kinds::all_from_env(env))
         .collect()
 }
 

@@ -1,6 +1,7 @@
 //! The vendors that need nothing but accounts.
 
 use super::{
+    kinds,
     model::{AccountConfig, Kind, ProviderConfig},
     nearest::did_you_mean,
 };
@@ -28,12 +29,18 @@ pub(super) fn all() -> impl Iterator<Item = Known> {
         kind: match preset.dialect {
             PresetDialect::OpenAiChat => Kind::OpenAiCompatible,
             PresetDialect::Anthropic => Kind::AnthropicCompatible,
+            PresetDialect::Cohere => Kind::Cohere,
             PresetDialect::Gemini => Kind::GeminiCompatible,
         },
         base_url: preset.base_url,
         key_env: preset.key_env,
         from_env: preset.from_env,
     })
+}
+
+/// The names that say what a provider is: of known vendors, and of clouds.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    all().map(|known| known.name).chain(kinds::names())
 }
 
 /// The known vendor of that name.
@@ -43,42 +50,26 @@ pub(super) fn known(name: &str) -> Option<Known> {
 
 /// The end of a message about a name that is unknown.
 pub(super) fn hint(name: &str) -> String {
-    did_you_mean(name, all().map(|known| known.name))
+    did_you_mean(name, names())
 }
 
 impl Known {
     /// The accounts of the keys in the environment: one of `X_API_KEY`, several of `X_API_KEYS=a,b,c`. A vendor that needs no
     /// key has one account anyway.
     pub(super) fn accounts(&self, env: &dyn Fn(&str) -> Option<String>) -> Vec<AccountConfig> {
-        let mut keys = self.keys(env);
+        let mut keys = self.secrets(env);
         if keys.is_empty() && self.key_env.is_empty() {
-            keys.push(String::new());
+            keys.push(Secret::new(""));
         }
         keys.into_iter()
             .enumerate()
-            .map(|(index, key)| {
-                AccountConfig::new(account_name(self.name, index), Secret::new(key))
-            })
+            .map(|(index, key)| AccountConfig::new(account_name(self.name, index), key))
             .collect()
     }
 
-    /// The keys in the environment; of several variables the first that is set counts.
-    pub(super) fn keys(&self, env: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
-        for variable in self.key_env {
-            let mut keys: Vec<String> = Vec::new();
-            let one = env(variable).unwrap_or_default();
-            let several = env(&format!("{variable}S")).unwrap_or_default();
-            for key in std::iter::once(one.as_str()).chain(several.split(',')) {
-                let key = key.trim();
-                if !key.is_empty() && !keys.iter().any(|other| other == key) {
-                    keys.push(key.to_owned());
-                }
-            }
-            if !keys.is_empty() {
-                return keys;
-            }
-        }
-        Vec::new()
+    /// The keys in the environment, as accounts hold them.
+    pub(super) fn secrets(&self, env: &dyn Fn(&str) -> Option<String>) -> Vec<Secret> {
+        keys_in(self.key_env, env)
     }
 
     /// The vendor as it is, with these accounts.
@@ -88,6 +79,8 @@ impl Known {
             preset: Some(self.name),
             kind: self.kind,
             base_url: self.base_url.to_owned(),
+            cloud: None,
+            bridge: None,
             headers: http::HeaderMap::new(),
             health: None,
             proxy: None,
@@ -100,6 +93,25 @@ impl Known {
     pub(super) fn variables(&self) -> String {
         self.key_env.join(" or ")
     }
+}
+
+/// The keys in the environment; of several variables the first that is set counts.
+pub(super) fn keys_in(variables: &[&str], env: &dyn Fn(&str) -> Option<String>) -> Vec<Secret> {
+    for variable in variables {
+        let mut keys: Vec<&str> = Vec::new();
+        let one = env(variable).unwrap_or_default();
+        let several = env(&format!("{variable}S")).unwrap_or_default();
+        for key in std::iter::once(one.as_str()).chain(several.split(',')) {
+            let key = key.trim();
+            if !key.is_empty() && !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        if !keys.is_empty() {
+            return keys.into_iter().map(Secret::new).collect();
+        }
+    }
+    Vec::new()
 }
 
 /// The name of an account that has none.

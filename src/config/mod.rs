@@ -39,8 +39,10 @@ mod deployments;
 mod environment;
 mod health;
 mod interpolate;
+mod kinds;
 mod known;
 mod loops;
+mod media;
 mod model;
 mod models;
 mod names;
@@ -64,10 +66,11 @@ use self::{
     reader::{At, Reader},
 };
 pub use self::{
+    kinds::{AzureConfig, BedrockConfig, CloudConfig, SignIn, VertexConfig},
     model::{
         AccountConfig, BalanceKind, Config, DeploymentConfig, HealthConfig, Kind, ModelConfig,
         PoolConfig, ProviderConfig, ProxyUrl, RetryConfig, ServerConfig, SplitBy, Target,
-        TimeoutsConfig,
+        TimeoutsConfig, TlsConfig,
     },
     problem::{Problem, Problems},
     stack::{Gateway, GatewayService},
@@ -96,7 +99,8 @@ impl Config {
     }
 
     /// The known vendors whose keys are in the environment, each served as `vendor/*`: of `OPENAI_API_KEY` one account, of
-    /// `OPENAI_API_KEYS=a,b,c` three.
+    /// `OPENAI_API_KEYS=a,b,c` three. Azure needs `AZURE_OPENAI_ENDPOINT` as well, Bedrock `AWS_REGION` beside
+    /// `AWS_BEARER_TOKEN_BEDROCK`, Vertex `GOOGLE_CLOUD_PROJECT` beside `GOOGLE_APPLICATION_CREDENTIALS`.
     pub fn from_env(vars: impl IntoIterator<Item = (String, String)>) -> Self {
         let vars: HashMap<String, String> = vars.into_iter().collect();
         Self::default().with_vendors_of(&|name| vars.get(name).cloned())
@@ -136,5 +140,8 @@ fn read(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Config> {
         None => environment::models(&vendors.list),
     };
     config.providers = vendors.list;
+    if let (Some(name), Some(at)) = (&config.server.files, fields.get("server")) {
+        server::check_files(reader, at, name, &config.providers);
+    }
     Some(config)
 }

@@ -3,13 +3,17 @@
 use std::{
     fmt,
     net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
     time::Duration,
 };
 
 use http::HeaderMap;
 
+use super::kinds::{CloudConfig, SignIn};
 use crate::{
+    chat::FidelityMode,
     credential::Secret,
+    media::MediaOptions,
     upstream::{Limits, Timeouts},
 };
 
@@ -41,6 +45,23 @@ pub struct ServerConfig {
     pub heartbeat: Option<Duration>,
     /// How long running calls may take to end once the server stops; 30 seconds.
     pub drain: Duration,
+    /// The provider of calls that name neither a model nor anything an account has issued, such as uploads and lists of files. `None`
+    /// is the first provider of OpenAI's kind, or of Anthropic's for its callers.
+    pub files: Option<String>,
+    /// The certificate to serve with; none is plain HTTP.
+    pub tls: Option<TlsConfig>,
+    /// How media at addresses are fetched for vendors that take bytes only; `None`, as usual, is not at all.
+    pub media_fetch: Option<MediaOptions>,
+}
+
+/// `server.tls`: files in PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TlsConfig {
+    /// The certificate, and after it those that lead to its root.
+    pub cert: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
 }
 
 /// `timeouts`. `None` waits for ever.
@@ -83,6 +104,14 @@ pub enum Kind {
     GeminiCompatible,
     /// OpenAI's Responses, with a bearer key.
     ResponsesCompatible,
+    /// Cohere's Chat, version 2, with a bearer key.
+    Cohere,
+    /// Azure OpenAI, with a key or Microsoft Entra.
+    Azure,
+    /// Amazon Bedrock, with AWS's keys or a bearer key.
+    Bedrock,
+    /// Google's Vertex AI, with a Google account or a key.
+    Vertex,
 }
 
 /// One of `providers`.
@@ -97,6 +126,10 @@ pub struct ProviderConfig {
     pub kind: Kind,
     /// The whole base, with its version segment and without a slash at the end.
     pub base_url: String,
+    /// What only its kind has.
+    pub cloud: Option<CloudConfig>,
+    /// Do the calls that OpenAI takes only as Responses go there? None: as known of the vendor.
+    pub bridge: Option<bool>,
     /// Headers that every request carries. Their values are marked as sensitive.
     pub headers: HeaderMap,
     /// Whether it is asked in the background how it is.
@@ -125,6 +158,8 @@ pub struct AccountConfig {
     pub name: String,
     /// Its key; empty if the vendor needs none.
     pub api_key: Secret,
+    /// Who gives it tokens or keys, in place of one that stands here.
+    pub sign_in: Option<SignIn>,
     /// Its share among the provider's accounts; 1.
     pub weight: u32,
     /// What may be asked of it.
@@ -133,6 +168,8 @@ pub struct AccountConfig {
     pub enabled: bool,
     /// Its own proxy, instead of the provider's.
     pub proxy: Option<ProxyUrl>,
+    /// The accounts it shares encrypted reasoning with, by a name they all give: those of one organisation. None: it is alone.
+    pub group: Option<String>,
 }
 
 /// One of `models`: a name that callers may ask for.
@@ -182,6 +219,8 @@ pub struct PoolConfig {
     pub cooldown: Duration,
     /// How long a request may wait for the soonest account; not at all.
     pub wait: Duration,
+    /// What to do with a request that a vendor cannot be told all of; it is sent as well as can be.
+    pub fidelity: FidelityMode,
     /// The models to try next, in order.
     pub fallbacks: Vec<String>,
 }
@@ -253,6 +292,18 @@ impl fmt::Debug for ProxyUrl {
 }
 
 impl Kind {
+    /// All of them.
+    pub(super) const ALL: [Self; 8] = [
+        Self::OpenAiCompatible,
+        Self::AnthropicCompatible,
+        Self::GeminiCompatible,
+        Self::ResponsesCompatible,
+        Self::Cohere,
+        Self::Azure,
+        Self::Bedrock,
+        Self::Vertex,
+    ];
+
     /// Its name in a file.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -260,6 +311,10 @@ impl Kind {
             Self::AnthropicCompatible => "anthropic-compatible",
             Self::GeminiCompatible => "gemini-compatible",
             Self::ResponsesCompatible => "responses-compatible",
+            Self::Cohere => "cohere",
+            Self::Azure => "azure",
+            Self::Bedrock => "bedrock",
+            Self::Vertex => "vertex",
         }
     }
 }
@@ -270,6 +325,9 @@ impl Kind {
         match self {
             Self::OpenAiCompatible | Self::AnthropicCompatible | Self::ResponsesCompatible => "/v1",
             Self::GeminiCompatible => "/v1beta",
+            Self::Cohere => "/v2",
+            // They put it there themselves, or have none.
+            Self::Azure | Self::Bedrock | Self::Vertex => "",
         }
     }
 }
@@ -296,6 +354,7 @@ impl PoolConfig {
             balance: BalanceKind::default(),
             cooldown: Duration::from_secs(60),
             wait: Duration::ZERO,
+            fidelity: FidelityMode::default(),
             fallbacks: Vec::new(),
         }
     }
@@ -320,10 +379,12 @@ impl AccountConfig {
         Self {
             name: name.into(),
             api_key,
+            sign_in: None,
             weight: 1,
             limits: Limits::default(),
             enabled: true,
             proxy: None,
+            group: None,
         }
     }
 }
@@ -336,6 +397,9 @@ impl Default for ServerConfig {
             body_limit: 32 << 20,
             heartbeat: Some(Duration::from_secs(15)),
             drain: Duration::from_secs(30),
+            files: None,
+            tls: None,
+            media_fetch: None,
         }
     }
 }

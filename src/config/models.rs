@@ -9,8 +9,16 @@ use super::{
     reader::{At, Fields, Reader},
     yaml::Data,
 };
+use crate::chat::FidelityMode;
 
-const POOL: [&str; 5] = ["deployments", "balance", "cooldown", "wait", "fallbacks"];
+const POOL: [&str; 6] = [
+    "deployments",
+    "balance",
+    "cooldown",
+    "wait",
+    "fidelity",
+    "fallbacks",
+];
 const SPLIT: [&str; 2] = ["split", "by"];
 
 /// Balances that are planned.
@@ -117,6 +125,9 @@ impl Models<'_, '_> {
         }
         if let Some(wait) = fields.read(reader, "wait", Reader::duration) {
             pool.wait = wait;
+        }
+        if let Some(fidelity) = fields.read(reader, "fidelity", fidelity) {
+            pool.fidelity = fidelity;
         }
         if let Some(at) = fields.get("fallbacks") {
             pool.fallbacks = self.fallbacks(reader, index, at);
@@ -238,6 +249,20 @@ fn balance(reader: &mut Reader<'_>, at: &At<'_>) -> Option<BalanceKind> {
     };
     reader.problem(at, message);
     None
+}
+
+fn fidelity(reader: &mut Reader<'_>, at: &At<'_>) -> Option<FidelityMode> {
+    let text = reader.text(at)?;
+    let mode = FidelityMode::from_name(&text);
+    if mode.is_none() {
+        let hint = did_you_mean(&text, ["lenient", "strict"]);
+        let message = format!(
+            "{} is no fidelity{hint}; known are lenient, strict",
+            Reader::written(at)
+        );
+        reader.problem(at, message);
+    }
+    mode
 }
 
 fn by(reader: &mut Reader<'_>, at: &At<'_>) -> Option<SplitBy> {

@@ -12,6 +12,7 @@ use super::{
     },
     value::{format_duration, format_share, format_size},
 };
+use crate::chat::FidelityMode;
 
 impl Config {
     /// The resolved plan, many lines: what listens, who is asked, and which model goes where. No keys, no passwords.
@@ -23,7 +24,7 @@ impl Config {
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let (server, timeouts, retry) = (&self.server, &self.timeouts, &self.retry);
-        writeln!(
+        write!(
             f,
             "listen    {}, bodies up to {}, heartbeat {}, drain {}",
             server.listen,
@@ -31,6 +32,24 @@ impl fmt::Display for Config {
             or_off(server.heartbeat),
             format_duration(server.drain),
         )?;
+        match &server.files {
+            Some(provider) => writeln!(f, ", files at {provider}")?,
+            None => writeln!(f)?,
+        }
+        if let Some(media) = &server.media_fetch {
+            let hosts = match media.allow_hosts.as_slice() {
+                [] => "public hosts only".to_owned(),
+                hosts => format!("public hosts, {}", hosts.join(", ")),
+            };
+            writeln!(
+                f,
+                "media     fetched from {hosts}, http {}, up to {} and {} addresses a request, {} each",
+                if media.allow_http { "too" } else { "never" },
+                format_size(media.max_bytes),
+                media.max_per_request,
+                format_duration(media.timeout),
+            )?;
+        }
         writeln!(
             f,
             "timeouts  connect {}, first token {}, idle {}, total {}",
@@ -67,9 +86,17 @@ fn write_provider(f: &mut Formatter<'_>, provider: &ProviderConfig) -> fmt::Resu
         provider.base_url,
         provider.kind.as_str()
     )?;
+    if let Some(cloud) = &provider.cloud {
+        cloud.write(f)?;
+    }
     if !provider.headers.is_empty() {
         let names: Vec<&str> = provider.headers.keys().map(|name| name.as_str()).collect();
         write!(f, ", headers {}", names.join(" "))?;
+    }
+    match provider.bridge {
+        Some(true) => write!(f, ", bridge to Responses")?,
+        Some(false) => write!(f, ", no bridge to Responses")?,
+        None => {}
     }
     if let Some(health) = provider.health {
         write!(f, ", health every {}", format_duration(health.interval))?;
@@ -103,11 +130,16 @@ fn write_account(f: &mut Formatter<'_>, account: &AccountConfig) -> fmt::Result 
     if !limits.min_interval.is_zero() {
         write!(f, ", {} apart", format_duration(limits.min_interval))?;
     }
-    if account.api_key.is_empty() {
-        f.write_str(", no key")?;
+    match &account.sign_in {
+        Some(sign_in) => write!(f, ", {sign_in}")?,
+        None if account.api_key.is_empty() => f.write_str(", no key")?,
+        None => {}
     }
     if let Some(proxy) = &account.proxy {
         write!(f, ", through {proxy}")?;
+    }
+    if let Some(group) = &account.group {
+        write!(f, ", of {group}")?;
     }
     writeln!(f, "{}", disabled(account.enabled))
 }
@@ -139,6 +171,9 @@ fn write_pool(f: &mut Formatter<'_>, pool: &PoolConfig) -> fmt::Result {
         format_duration(pool.cooldown),
         or_off((!pool.wait.is_zero()).then_some(pool.wait)),
     )?;
+    if pool.fidelity != FidelityMode::default() {
+        write!(f, ", {}", pool.fidelity.as_str())?;
+    }
     if !pool.fallbacks.is_empty() {
         write!(f, ", then {}", pool.fallbacks.join(", "))?;
     }

@@ -3,7 +3,8 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::{
-    accounts,
+    accounts::{Owner, accounts},
+    kinds::{Cloud, misplaced},
     known::{self, Known},
     model::{HealthConfig, Kind, ProviderConfig, ProxyUrl, TimeoutsConfig},
     nearest::did_you_mean,
@@ -12,12 +13,9 @@ use super::{
     url::{parse_base_url, parse_proxy},
 };
 
-const KEYS: [&str; 7] = [
-    "kind", "base_url", "headers", "health", "proxy", "timeouts", "accounts",
+const KEYS: [&str; 8] = [
+    "kind", "base_url", "bridge", "headers", "health", "proxy", "timeouts", "accounts",
 ];
-
-/// Kinds that are planned.
-const LATER: [&str; 4] = ["azure", "bedrock", "vertex", "cohere"];
 
 /// Headers that the HTTP client writes itself.
 const RESERVED: [HeaderName; 5] = [
@@ -54,21 +52,35 @@ fn provider(
         reader.problem_at_key(at, message);
     }
     let known = known::known(name);
+    let cloud = Cloud::of(reader, name, at);
+    let keys = [&KEYS[..], cloud.map_or(&[][..], Cloud::keys)].concat();
     let fields = if at.node.is_null() {
         Fields::none(true)
     } else {
         reader
-            .fields(at, &KEYS)
+            .fields_or(at, &keys, misplaced)
             .unwrap_or_else(|| Fields::none(false))
     };
-    let (kind, base_url) = speaks(reader, name, at, &fields, known);
+    let (kind, base_url, accounts, cloud) = match cloud {
+        Some(cloud) => {
+            let (base_url, accounts, settings) = cloud.read(reader, name, at, &fields);
+            (cloud.kind(), base_url, accounts, settings)
+        }
+        None => {
+            let (kind, base_url) = speaks(reader, name, at, &fields, known);
+            let owner = Owner::new(name, known, &base_url);
+            let accounts = accounts(reader, at, &fields, owner);
+            (kind, base_url, accounts, None)
+        }
+    };
     let preset = known.filter(|known| known.kind == kind);
-    let accounts = accounts::accounts(reader, name, at, &fields, known, &base_url);
     ProviderConfig {
         name: name.to_owned(),
         preset: preset.map(|known| known.name),
         kind,
         base_url,
+        cloud,
+        bridge: bridge(reader, &fields, kind),
         headers: fields.read(reader, "headers", headers).unwrap_or_default(),
         health: fields.read(reader, "health", health).flatten(),
         proxy: fields.read(reader, "proxy", proxy),
@@ -103,7 +115,7 @@ fn speaks(
     }
     // A mapping that could not be read has been complained about already.
     if !missing.is_empty() && fields.readable {
-        let why = if known.is_some() {
+        let why = if known.is_some() || Cloud::named(name).is_some() {
             String::new()
         } else {
             format!("`{name}` is no known vendor{}: ", known::hint(name))
@@ -119,32 +131,38 @@ fn speaks(
 }
 
 fn kind(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Kind> {
-    const KINDS: [Kind; 4] = [
-        Kind::OpenAiCompatible,
-        Kind::AnthropicCompatible,
-        Kind::GeminiCompatible,
-        Kind::ResponsesCompatible,
-    ];
     let text = reader.text(at)?;
-    if let Some(kind) = KINDS.into_iter().find(|kind| kind.as_str() == text) {
-        return Some(kind);
+    let found = Kind::ALL.into_iter().find(|kind| kind.as_str() == text);
+    if found.is_none() {
+        let names = Kind::ALL.map(Kind::as_str);
+        let message = format!(
+            "{} is not a kind{}; known are {}",
+            Reader::written(at),
+            did_you_mean(&text, names),
+            names.join(", ")
+        );
+        reader.problem(at, message);
     }
-    let written = Reader::written(at);
-    let message = if LATER.contains(&text.as_str()) {
-        format!(
-            "{written} is not available yet; use openai-compatible, responses-compatible, anthropic-compatible or gemini-compatible"
-        )
-    } else {
-        format!(
-            "{written} is not a kind{}; known are openai-compatible, responses-compatible, anthropic-compatible and gemini-compatible",
-            did_you_mean(&text, KINDS.map(Kind::as_str))
-        )
-    };
-    reader.problem(at, message);
+    found
+}
+
+/// Whether some calls go over Responses; none if it is as known of the vendor.
+fn bridge(reader: &mut Reader<'_>, fields: &Fields<'_>, kind: Kind) -> Option<bool> {
+    let on = fields.read(reader, "bridge", Reader::boolean)?;
+    if kind == Kind::OpenAiCompatible {
+        return Some(on);
+    }
+    if let Some(at) = fields.get("bridge") {
+        let message = format!(
+            "only openai-compatible providers have a bridge to Responses; this one is {}",
+            kind.as_str()
+        );
+        reader.problem_at_key(at, message);
+    }
     None
 }
 
-fn base_url(reader: &mut Reader<'_>, at: &At<'_>, version: &str) -> Option<String> {
+pub(super) fn base_url(reader: &mut Reader<'_>, at: &At<'_>, version: &str) -> Option<String> {
     let text = reader.text(at)?;
     parse_base_url(&text, version)
         .map_err(|why| {

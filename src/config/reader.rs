@@ -133,15 +133,29 @@ impl Reader<'_> {
 
     /// A mapping of which these keys are known.
     pub(super) fn fields<'n>(&mut self, at: &At<'n>, known: &[&str]) -> Option<Fields<'n>> {
+        self.fields_or(at, known, |_| None)
+    }
+
+    /// A mapping of which these keys are known; `why` says what is wrong with some others.
+    pub(super) fn fields_or<'n>(
+        &mut self,
+        at: &At<'n>,
+        known: &[&str],
+        why: impl Fn(&str) -> Option<String>,
+    ) -> Option<Fields<'n>> {
         let entries = self.entries(at, "a mapping")?;
         for (name, child) in &entries {
-            if !known.contains(name) {
+            if known.contains(name) {
+                continue;
+            }
+            let message = why(name).unwrap_or_else(|| {
                 let mut hint = did_you_mean(name, known.iter().copied());
                 if hint.is_empty() {
                     hint = format!("; known here: {}", known.join(", "));
                 }
-                self.problem_at_key(child, format!("unknown key{hint}"));
-            }
+                format!("unknown key{hint}")
+            });
+            self.problem_at_key(child, message);
         }
         Some(Fields {
             entries,
@@ -219,6 +233,14 @@ impl Reader<'_> {
     /// E.g. `20%`, from 0 to 1.
     pub(super) fn share(&mut self, at: &At<'_>) -> Option<f64> {
         self.parsed(at, "a share such as `20%`", parse_share)
+    }
+
+    /// A text as [`text`](Self::text) reads it, for a look at it beforehand: nothing is said if it is wrong.
+    pub(super) fn peek(&self, node: &Node) -> Option<String> {
+        match &node.data {
+            Data::Scalar { text, .. } => interpolate(text, self.env).ok(),
+            _ => None,
+        }
     }
 
     /// What is written here, for messages. It is never what the environment says, for that may be a key.

@@ -1,16 +1,28 @@
 //! The sections `server`, `timeouts` and `retry`.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use super::{
-    model::{RetryConfig, ServerConfig, TimeoutsConfig},
+    media,
+    model::{ProviderConfig, RetryConfig, ServerConfig, TimeoutsConfig, TlsConfig},
     reader::{At, Reader},
     value::format_duration,
 };
 use crate::upstream::Timeouts;
 
 pub(super) fn server(reader: &mut Reader<'_>, at: &At<'_>) -> Option<ServerConfig> {
-    let fields = reader.fields(at, &["listen", "body_limit", "heartbeat", "drain"])?;
+    let fields = reader.fields(
+        at,
+        &[
+            "listen",
+            "body_limit",
+            "heartbeat",
+            "drain",
+            "files",
+            "tls",
+            "media_fetch",
+        ],
+    )?;
     let usual = ServerConfig::default();
     Some(ServerConfig {
         listen: fields
@@ -25,6 +37,26 @@ pub(super) fn server(reader: &mut Reader<'_>, at: &At<'_>) -> Option<ServerConfi
         drain: fields
             .read(reader, "drain", Reader::duration)
             .unwrap_or(usual.drain),
+        files: fields.read(reader, "files", Reader::text),
+        tls: fields.read(reader, "tls", tls),
+        media_fetch: fields.read(reader, "media_fetch", media::fetch).flatten(),
+    })
+}
+
+/// Whether the files can be read is found out by whoever serves.
+fn tls(reader: &mut Reader<'_>, at: &At<'_>) -> Option<TlsConfig> {
+    let fields = reader.fields(at, &["cert", "key"])?;
+    let mut file = |name: &str| {
+        if fields.get(name).is_none() {
+            let message = format!("`tls` needs `{name}`: the name of a file in PEM");
+            reader.problem_at_key(at, message);
+        }
+        fields.read(reader, name, Reader::text).map(PathBuf::from)
+    };
+    let (cert, key) = (file("cert"), file("key"));
+    Some(TlsConfig {
+        cert: cert?,
+        key: key?,
     })
 }
 
@@ -109,6 +141,22 @@ pub(super) fn retry(reader: &mut Reader<'_>, at: &At<'_>) -> Option<RetryConfig>
         reader.problem(at, message);
     }
     Some(retry)
+}
+
+/// The provider that `files` names must be there.
+pub(super) fn check_files(
+    reader: &mut Reader<'_>,
+    at: &At<'_>,
+    name: &str,
+    providers: &[ProviderConfig],
+) {
+    let names: Vec<&str> = providers.iter().map(|p| p.name.as_str()).collect();
+    if !names.contains(&name) {
+        // What was written may have come from the environment: it is not repeated.
+        let known = names.join(", ");
+        let message = format!("`files` names no provider; there are {known}");
+        reader.problem_at_key(at, message);
+    }
 }
 
 fn listen(reader: &mut Reader<'_>, at: &At<'_>) -> Option<SocketAddr> {

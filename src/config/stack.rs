@@ -1,17 +1,19 @@
 //! The stack that a configuration describes.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     convert::Infallible,
     fmt,
     future::Future,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
 };
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{Request, Response};
+use tokio::sync::Notify;
 use tower::{ServiceBuilder, util::BoxCloneSyncService};
 use tower_service::Service;
 
@@ -23,38 +25,129 @@ use crate::{
     Body, BoxError, Error, FailoverLayer, IngressLayer, PoolLayer, RetryBackoffLayer, RetryBudget,
     SseNormalizeLayer, Upstream,
     client::{Client, ClientOptions},
+    dialect::Bridge,
+    error::ErrorKind,
     failover::Chains,
+    ingress::Closing,
+    media::MediaFetcher,
+    operation::Operation,
     pool::{Fastest, Headroom, LeastBusy, Pool, Pools, RoundRobin, Sticky, Vendor, Weighted},
     provider::{Compatible, Provider, preset},
     retry::RetryPolicy,
     upstream::{Account, Deployment, Timeouts},
 };
 
-/// A running gateway's parts: the service to mount, and the pools behind it.
+/// A running gateway: the service to mount, and the pools behind it. Its configuration can be replaced while it runs.
 pub struct Gateway {
     pools: Pools,
-    service: GatewayService,
+    closing: Closing,
+    graph: Arc<ArcSwap<Graph>>,
+    /// Told when the graph is replaced.
+    replaced: Notify,
+}
+
+/// What one configuration makes.
+struct Graph {
+    stack: Stack,
     upstream: Upstream<Client>,
     checks: Vec<Check>,
 }
+
+type Stack = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
 
 impl Gateway {
     /// Builds the whole stack, with a client of its own for each proxy.
     ///
     /// # Errors
-    /// If a client cannot be set up; everything else was checked when the configuration was read.
+    /// If a client cannot be set up, or a model's vendor offers no conversations; everything else was checked when the configuration was read.
     pub fn new(config: &Config) -> Result<Self, Error> {
+        let (pools, closing) = (Pools::new(), Closing::new());
+        let graph = Graph::new(config, &pools, &closing)?;
+        Ok(Self {
+            pools,
+            closing,
+            graph: Arc::new(ArcSwap::from_pointee(graph)),
+            replaced: Notify::new(),
+        })
+    }
+
+    /// Replaces the configuration for every clone of the service: calls that come from now on are served by the new one, running
+    /// ones end as they began. What is known of accounts that are still there (cooldowns, windows, averages) stays.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new); the old configuration then lives on.
+    pub fn reload(&self, config: &Config) -> Result<(), Error> {
+        let graph = Graph::new(config, &self.pools, &self.closing)?;
+        self.graph.store(Arc::new(graph));
+        self.replaced.notify_waiters();
+        Ok(())
+    }
+
+    /// The service to mount: any HTTP request in, its answer out. It never fails.
+    pub fn service(&self) -> GatewayService {
+        GatewayService {
+            graph: self.graph.clone(),
+            ready: None,
+        }
+    }
+
+    /// The pools, to look at and to reset.
+    pub fn pools(&self) -> &Pools {
+        &self.pools
+    }
+
+    /// Ends all running calls, each with an error its caller can read: for the end of a drain.
+    pub fn cut(&self) {
+        self.closing.cut();
+    }
+
+    /// Asks every account of every provider with `health` how it is, for ever: `GET /models` with its key. Spawn it; it ends when
+    /// it is dropped.
+    pub async fn watch_health(&self) {
+        loop {
+            let mut replaced = pin!(self.replaced.notified());
+            // From here on no replacement is missed.
+            replaced.as_mut().enable();
+            let graph = self.graph.load_full();
+            let each = graph.checks.iter();
+            let each = each.map(|check| check.run(&self.pools, &graph.upstream));
+            let all = async {
+                futures_util::future::join_all(each).await;
+                // Where there is nothing to ask, there may be later.
+                std::future::pending::<()>().await;
+            };
+            tokio::select! {
+                () = all => {}
+                () = replaced => {}
+            }
+        }
+    }
+}
+
+impl Graph {
+    fn new(config: &Config, running: &Pools, closing: &Closing) -> Result<Self, Error> {
         let options = ClientOptions::new().connect_timeout(config.timeouts.connect);
-        let mut upstream = Upstream::new(Client::new(&options)?);
+        let direct = Client::new(&options)?;
+        let mut upstream = Upstream::new(direct.clone());
+        let mut egresses = Vec::new();
+        if let Some(options) = &config.server.media_fetch {
+            upstream = upstream.with_media(Arc::new(MediaFetcher::new(options.clone())?));
+        }
         let mut providers = HashMap::new();
         let proxies = proxies(config);
         for (index, proxy) in proxies.iter().enumerate() {
             let client = Client::new(&options.clone().proxy(proxy.expose()))?;
+            egresses.push(client.clone());
             upstream = upstream.with_egress(egress(index), client);
         }
         let mut checks = Vec::new();
         for provider in &config.providers {
-            let parts = Parts::new(provider, config, &proxies)?;
+            let clients = Clients {
+                direct: &direct,
+                proxies: &proxies,
+                egresses: &egresses,
+            };
+            let parts = Parts::new(provider, config, &clients)?;
             checks.extend(parts.checks(provider));
             providers.insert(provider.name.as_str(), parts);
         }
@@ -63,6 +156,7 @@ impl Gateway {
         for ModelConfig { name, target } in &config.models {
             match target {
                 Target::Pool(pool) => {
+                    check_speaks(name, pool, &providers)?;
                     pools = pools.pool(name.as_str(), build_pool(pool, &providers));
                     let fallbacks = pool.fallbacks.iter().map(String::as_str);
                     chains = chains.chain(name.as_str(), fallbacks);
@@ -73,31 +167,15 @@ impl Gateway {
                 }
             }
         }
-        let service = stack(config, &pools, chains, upstream.clone());
+        let pools = pools.home(home(config));
+        // Nothing can fail from here on.
+        running.replace(&pools);
+        let stack = stack(config, running, chains, upstream.clone(), closing);
         Ok(Self {
-            pools,
-            service,
+            stack,
             upstream,
             checks,
         })
-    }
-
-    /// The service to mount: any HTTP request in, its answer out. It never fails.
-    pub fn service(&self) -> GatewayService {
-        self.service.clone()
-    }
-
-    /// The pools, to look at and to reset.
-    pub fn pools(&self) -> &Pools {
-        &self.pools
-    }
-
-    /// Asks every account of every provider with `health` how it is, for ever: `GET /models` with its key. Spawn it; it ends when
-    /// it is dropped.
-    pub async fn watch_health(&self) {
-        let each = self.checks.iter();
-        let each = each.map(|check| check.run(&self.pools, &self.upstream));
-        futures_util::future::join_all(each).await;
     }
 }
 
@@ -108,6 +186,24 @@ struct Parts {
     timeouts: Timeouts,
 }
 
+/// Who calls whom: tokens are asked for the same way as models.
+struct Clients<'a> {
+    direct: &'a Client,
+    proxies: &'a [&'a ProxyUrl],
+    egresses: &'a [Client],
+}
+
+impl Clients<'_> {
+    fn index(&self, proxy: &ProxyUrl) -> Option<usize> {
+        self.proxies.iter().position(|other| *other == proxy)
+    }
+
+    fn of(&self, index: Option<usize>) -> &Client {
+        let proxied = index.and_then(|index| self.egresses.get(index));
+        proxied.unwrap_or(self.direct)
+    }
+}
+
 struct Member {
     account: Arc<Account>,
     weight: u32,
@@ -115,39 +211,38 @@ struct Member {
 }
 
 impl Parts {
-    fn new(config: &ProviderConfig, all: &Config, proxies: &[&ProxyUrl]) -> Result<Self, Error> {
-        let mut compatible = match config.kind {
-            Kind::OpenAiCompatible => Compatible::openai(config.name.clone(), &config.base_url),
-            Kind::AnthropicCompatible => {
-                Compatible::anthropic(config.name.clone(), &config.base_url)
-            }
-            Kind::GeminiCompatible => Compatible::gemini(config.name.clone(), &config.base_url),
-            Kind::ResponsesCompatible => {
-                Compatible::responses(config.name.clone(), &config.base_url)
-            }
-        }?;
-        if let Some(known) = config.preset.and_then(preset) {
-            compatible = compatible.quirks(known.quirks.clone());
-        }
-        for (name, value) in &config.headers {
-            compatible = compatible.header(name.clone(), value.clone());
-        }
+    fn new(config: &ProviderConfig, all: &Config, clients: &Clients<'_>) -> Result<Self, Error> {
+        let provider = match &config.cloud {
+            Some(cloud) => cloud.provider(&config.name, &config.headers)?,
+            None => Arc::new(compatible(config)?),
+        };
         let accounts = config.accounts.iter().map(|account| {
-            let mut built = Account::new(account.name.as_str(), account.api_key.clone())
-                .with_limits(account.limits);
             let proxy = account.proxy.as_ref().or(config.proxy.as_ref());
-            if let Some(index) = proxy.and_then(|p| proxies.iter().position(|other| *other == p)) {
+            let index = proxy.and_then(|proxy| clients.index(proxy));
+            let name = account.name.as_str();
+            let mut built = match &account.sign_in {
+                Some(sign_in) => {
+                    let client = clients.of(index.filter(|_| !sign_in.is_of_machine()));
+                    sign_in.account(name, client)?
+                }
+                None => Account::new(name, account.api_key.clone()),
+            };
+            built = built.with_limits(account.limits);
+            if let Some(group) = &account.group {
+                built = built.with_group(group.as_str());
+            }
+            if let Some(index) = index {
                 built = built.with_egress(egress(index));
             }
-            Member {
+            Ok(Member {
                 account: Arc::new(built),
                 weight: account.weight,
                 enabled: account.enabled,
-            }
+            })
         });
         Ok(Self {
-            provider: Arc::new(compatible),
-            accounts: accounts.collect(),
+            provider,
+            accounts: accounts.collect::<Result<_, Error>>()?,
             timeouts: config
                 .timeouts
                 .unwrap_or(Timeouts::new(all.timeouts.first_token, all.timeouts.idle)),
@@ -169,6 +264,30 @@ impl Parts {
     }
 }
 
+/// A vendor of which all there is to know is its address and its dialect.
+fn compatible(config: &ProviderConfig) -> Result<Compatible, Error> {
+    let mut compatible = match config.kind {
+        Kind::OpenAiCompatible => Compatible::openai(config.name.clone(), &config.base_url),
+        Kind::AnthropicCompatible => Compatible::anthropic(config.name.clone(), &config.base_url),
+        Kind::GeminiCompatible => Compatible::gemini(config.name.clone(), &config.base_url),
+        Kind::ResponsesCompatible => Compatible::responses(config.name.clone(), &config.base_url),
+        Kind::Cohere => Compatible::cohere(config.name.clone(), &config.base_url),
+        Kind::Azure | Kind::Bedrock | Kind::Vertex => {
+            Err(Error::invalid("kind", "its settings are missing"))
+        }
+    }?;
+    if let Some(known) = config.preset.and_then(preset) {
+        compatible = compatible.quirks(known.quirks.clone());
+    }
+    if let Some(on) = config.bridge {
+        compatible = compatible.bridge(on.then_some(&Bridge::OPENAI));
+    }
+    for (name, value) in &config.headers {
+        compatible = compatible.header(name.clone(), value.clone());
+    }
+    Ok(compatible)
+}
+
 /// Every proxy that is named, once.
 fn proxies(config: &Config) -> Vec<&ProxyUrl> {
     let mut all: Vec<&ProxyUrl> = Vec::new();
@@ -183,13 +302,33 @@ fn proxies(config: &Config) -> Vec<&ProxyUrl> {
     all
 }
 
+/// The providers of calls that name neither a model nor an id: the one that is set, else all that have files, in their order.
+fn home(config: &Config) -> Vec<&str> {
+    if let Some(name) = &config.server.files {
+        return vec![name];
+    }
+    let providers = config.providers.iter();
+    providers
+        .filter(|provider| {
+            matches!(
+                provider.kind,
+                Kind::OpenAiCompatible | Kind::ResponsesCompatible | Kind::AnthropicCompatible
+            )
+        })
+        .map(|provider| provider.name.as_str())
+        .collect()
+}
+
 /// The name of a proxy's client. The address itself may hold a password, and names are printed.
 fn egress(index: usize) -> String {
     format!("proxy {}", index.saturating_add(1))
 }
 
 fn build_pool(config: &PoolConfig, providers: &HashMap<&str, Parts>) -> Pool {
-    let mut pool = Pool::new().cooldown(config.cooldown).wait(config.wait);
+    let mut pool = Pool::new()
+        .cooldown(config.cooldown)
+        .wait(config.wait)
+        .fidelity(config.fidelity);
     pool = match config.balance {
         BalanceKind::Weighted => pool.balance(Weighted::new()),
         BalanceKind::RoundRobin => pool.balance(RoundRobin::new()),
@@ -235,12 +374,48 @@ fn build_vendor(config: &DeploymentConfig, parts: &Parts) -> Vendor {
     vendor
 }
 
+/// The models that each split chooses among.
+fn shares(config: &Config) -> HashMap<String, Vec<String>> {
+    let splits = config
+        .models
+        .iter()
+        .filter_map(|model| match &model.target {
+            Target::Split { shares, .. } => {
+                let models = shares.iter().map(|(name, _)| name.clone());
+                Some((model.name.clone(), models.collect()))
+            }
+            Target::Pool(_) => None,
+        });
+    splits.collect()
+}
+
+/// Every vendor of a pool has to speak some dialect of conversations: whatever callers speak can be put into any of them
+/// (what a vendor has no place for is lost or refused call by call, and told), but not into none.
+fn check_speaks(
+    name: &str,
+    pool: &PoolConfig,
+    providers: &HashMap<&str, Parts>,
+) -> Result<(), Error> {
+    for deployment in &pool.deployments {
+        let parts = providers.get(deployment.provider.as_str());
+        if parts.is_some_and(|parts| parts.provider.dialect(&Operation::Chat).is_none()) {
+            let message = format!(
+                "models.{name}: the provider `{}` offers no conversations, so that no caller could be served; name another provider",
+                deployment.provider
+            );
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+    }
+    Ok(())
+}
+
 fn stack(
     config: &Config,
     pools: &Pools,
     chains: Chains,
     upstream: Upstream<Client>,
-) -> GatewayService {
+    closing: &Closing,
+) -> Stack {
     let policy = RetryPolicy::new()
         .max_attempts(config.retry.max_attempts)
         .backoff(config.retry.base, config.retry.max)
@@ -252,15 +427,24 @@ fn stack(
         .filter(|model| matches!(model.target, Target::Split { .. }))
         .map(|model| model.name.clone())
         .collect();
+    let (spoken, shared) = (pools.clone(), shares(config));
     let ingress = IngressLayer::new()
         .body_limit(config.server.body_limit)
         .heartbeat(config.server.heartbeat)
         .timeout(config.timeouts.total)
+        .closing(closing.clone())
         .models(move || {
             let mut all = names.models();
             all.extend(splits.iter().cloned());
             all.sort();
             all
+        })
+        .dialects(move |model| match shared.get(model) {
+            None => spoken.dialects(model),
+            Some(models) => {
+                let each = models.iter().flat_map(|model| spoken.dialects(model));
+                each.collect::<BTreeSet<_>>().into_iter().collect()
+            }
         });
     let service = ServiceBuilder::new()
         .layer(ingress)
@@ -269,12 +453,24 @@ fn stack(
         .layer(RetryBackoffLayer::new(policy))
         .layer(PoolLayer::new(pools.clone()))
         .service(upstream);
-    GatewayService(BoxCloneSyncService::new(service))
+    BoxCloneSyncService::new(service)
 }
 
 /// A whole gateway as one HTTP service, for any body type.
-#[derive(Clone)]
-pub struct GatewayService(BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>);
+pub struct GatewayService {
+    graph: Arc<ArcSwap<Graph>>,
+    /// The stack that was polled ready; a clone has to poll its own.
+    ready: Option<Stack>,
+}
+
+impl Clone for GatewayService {
+    fn clone(&self) -> Self {
+        Self {
+            graph: self.graph.clone(),
+            ready: None,
+        }
+    }
+}
 
 impl<B> Service<Request<B>> for GatewayService
 where
@@ -286,11 +482,17 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.0.poll_ready(cx)
+        let graph = &self.graph;
+        let stack = self.ready.get_or_insert_with(|| graph.load().stack.clone());
+        stack.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        self.0.call(request.map(Body::new))
+        let mut stack = match self.ready.take() {
+            Some(stack) => stack,
+            None => self.graph.load().stack.clone(),
+        };
+        stack.call(request.map(Body::new))
     }
 }
 
@@ -304,7 +506,7 @@ impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gateway")
             .field("pools", &self.pools)
-            .field("checks", &self.checks.len())
+            .field("checks", &self.graph.load().checks.len())
             .finish_non_exhaustive()
     }
 }

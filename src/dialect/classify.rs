@@ -24,7 +24,10 @@ pub fn classify(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Error {
-    let said = Said::read(body);
+    let mut said = Said::read(body);
+    if said.kind.is_none() {
+        said.kind = aws_name(headers);
+    }
     let status = said
         .status()
         .filter(|_| status.is_success())
@@ -136,14 +139,15 @@ impl Said {
                 .filter_map(|name| inner.get(name))
                 .find_map(scalar)
         };
-        let message = text(&["message", "msg"])
+        let message = text(&["message", "msg", "Message"])
             .or_else(|| error.and_then(scalar))
             .or_else(|| inner.get("detail").map(detail))
             .or_else(|| value.pointer("/base_resp/status_msg").and_then(scalar))
             .unwrap_or_default();
         Self {
             message,
-            kind: text(&["type", "status"]),
+            kind: text(&["type", "status"])
+                .or_else(|| text(&["__type"]).map(|name| bare_name(&name))),
             code: text(&["code"])
                 .or_else(|| value.pointer("/base_resp/status_code").and_then(scalar)),
             param: text(&["param"]),
@@ -159,6 +163,18 @@ impl Said {
             .contains(&code)
             .then(|| StatusCode::from_u16(code).ok())?
     }
+}
+
+/// The name of the exception that Amazon puts beside the body.
+fn aws_name(headers: &HeaderMap) -> Option<String> {
+    let name = headers.get("x-amzn-errortype")?.to_str().ok()?;
+    Some(bare_name(name)).filter(|name| !name.is_empty())
+}
+
+/// `com.amazon.coral.service#ThrottlingException:http://…` without what is around the name.
+fn bare_name(name: &str) -> String {
+    let name = name.split(':').next().unwrap_or(name);
+    name.rsplit('#').next().unwrap_or(name).trim().to_owned()
 }
 
 fn scalar(value: &serde_json::Value) -> Option<String> {
@@ -232,6 +248,26 @@ const CODES: &[(&str, ErrorKind)] = &[
     // The account's region or its billing: another account may do.
     ("failed_precondition", ErrorKind::Unsupported),
     ("cancelled", ErrorKind::Server),
+    ("accessdeniedexception", ErrorKind::Authentication),
+    ("expiredtokenexception", ErrorKind::Authentication),
+    ("incompletesignatureexception", ErrorKind::Authentication),
+    ("invalidsignatureexception", ErrorKind::Authentication),
+    (
+        "missingauthenticationtokenexception",
+        ErrorKind::Authentication,
+    ),
+    ("unrecognizedclientexception", ErrorKind::Authentication),
+    ("servicequotaexceededexception", ErrorKind::QuotaExhausted),
+    ("throttlingexception", ErrorKind::RateLimited),
+    ("toomanyrequestsexception", ErrorKind::RateLimited),
+    // It is being loaded, for everybody.
+    ("modelnotreadyexception", ErrorKind::Overloaded),
+    ("serviceunavailableexception", ErrorKind::Overloaded),
+    ("resourcenotfoundexception", ErrorKind::Unsupported),
+    ("internalserverexception", ErrorKind::Server),
+    ("modelerrorexception", ErrorKind::Server),
+    ("modelstreamerrorexception", ErrorKind::Server),
+    ("modeltimeoutexception", ErrorKind::Server),
 ];
 
 /// Words that tell, where codes do not: all of a row's must be there.
@@ -243,6 +279,14 @@ const WORDS: &[(&[&str], ErrorKind)] = &[
     (&["input is too long"], ErrorKind::ContextLength),
     (&["exceed context limit"], ErrorKind::ContextLength),
     (&["input token count", "exceed"], ErrorKind::ContextLength),
+    (&["too many tokens", "size limit"], ErrorKind::ContextLength),
+    (&["input tokens exceeded"], ErrorKind::ContextLength),
+    (&["model identifier is invalid"], ErrorKind::Unsupported),
+    (
+        &["on-demand throughput", "supported"],
+        ErrorKind::Unsupported,
+    ),
+    (&["this model doesn't support the"], ErrorKind::Unsupported),
     (&["insufficient balance"], ErrorKind::QuotaExhausted),
     (&["credit balance is too low"], ErrorKind::QuotaExhausted),
     (&["exceeded your current quota"], ErrorKind::QuotaExhausted),

@@ -6,37 +6,52 @@
 //! ([`EventStream`](crate::response::EventStream)) does, once for all.
 
 pub mod anthropic;
+pub mod bedrock;
+pub mod cohere;
+pub mod embeddings;
 pub mod gemini;
 pub mod openai_chat;
+pub mod openai_completions;
 pub mod openai_responses;
+pub mod rerank;
 
 mod adjacent;
 mod alias;
 mod call;
 mod classify;
+mod counter;
+mod distinct;
+mod forget;
+mod labels;
 mod pairs;
 mod quirks;
 mod rate_windows;
 mod retry_after;
 mod rpc_details;
+pub(crate) mod structured;
+mod translate;
+mod unsaid;
 
 use std::{borrow::Cow, collections::VecDeque, fmt::Debug};
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, response};
 
-pub(crate) use self::classify::has_error;
 pub use self::{
     call::Call,
     classify::classify,
-    quirks::{Quirks, ReasoningField, ToolIds},
+    counter::Counter,
+    quirks::{Bridge, Formats, Quirks, ReasoningField, ToolIds},
     rate_windows::{RateWindow, RateWindows, Resource},
     retry_after::retry_after,
+    translate::{check, translate},
 };
+pub(crate) use self::{classify::has_error, retry_after::rfc3339};
 pub(crate) use crate::chat::FOREIGN_SIGNATURE_PREFIX;
 use crate::{
-    chat::{ChatEvent, ChatRequest, ChatResponse, EventSink, Fidelity, Usage},
+    chat::{ChatEvent, ChatRequest, ChatResponse, EventSink, Fidelity, Note, Usage},
     error::Error,
+    media::MediaKind,
     wire::{Frame, Framing},
 };
 
@@ -107,9 +122,41 @@ pub trait Dialect: Debug + Send + Sync + 'static {
         None
     }
 
+    /// Where an answer, or the data of one frame, holds values that only their maker can read (signatures, encrypted reasoning): the
+    /// offsets of their first bytes. Empty values are not among them.
+    fn opaque_values(&self, json: &[u8]) -> Vec<usize> {
+        let _ = json;
+        Vec::new()
+    }
+
+    /// A request for `model` without the opaque values that are `foreign` to its vendor, and without what makes no sense once they
+    /// are gone; all else stays byte for byte. None if there are none. `report` is told what was lost.
+    fn forget(
+        &self,
+        body: &[u8],
+        model: &str,
+        foreign: &dyn Fn(&str) -> bool,
+        report: &mut Fidelity,
+    ) -> Option<Bytes> {
+        let _ = (body, model, foreign, report);
+        None
+    }
+
     /// A tool's name as this dialect's vendors accept it. Deterministic; it is undone in the answer.
     fn tool_name<'n>(&self, name: &'n str) -> Cow<'n, str> {
         Cow::Borrowed(name)
+    }
+
+    /// Do vendors of this dialect take the bytes of such media only, and not this address on the web?
+    /// [`Quirks::urls`] has the last word.
+    fn needs_bytes(&self, kind: MediaKind, url: &str, quirks: &Quirks) -> bool {
+        let _ = (kind, url, quirks);
+        false
+    }
+
+    /// The part that counts tokens; none if vendors of this dialect do not.
+    fn counter(&self) -> Option<&'static dyn Counter> {
+        None
     }
 
     /// The half that serves callers.
@@ -205,6 +252,13 @@ pub trait Front: Debug + Send + Sync + 'static {
 
     /// An encoder for one stream.
     fn encoder(&self, asked: &Asked<'_>) -> Box<dyn EventEncoder>;
+
+    /// What of an event callers of this dialect cannot be told as it was meant, for the report of the answer. The encoders do as
+    /// this says.
+    fn unsaid(&self, event: &ChatEvent) -> Option<Note> {
+        let _ = event;
+        None
+    }
 
     /// The body of an HTTP error. A vendor's own body in this dialect is kept.
     fn encode_error(&self, error: &Error) -> Bytes;

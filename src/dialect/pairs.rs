@@ -33,6 +33,15 @@ pub(in crate::dialect) struct Call<'a> {
 impl<'a> Pairs<'a> {
     /// A result belongs to the latest call of its id before it. Some vendors number the calls of each turn anew.
     pub(in crate::dialect) fn find(messages: &'a [Message], report: &mut Fidelity) -> Self {
+        Self::find_by(messages, |id| alias(id, MAX_ID), report)
+    }
+
+    /// The same, where the vendor has its own idea of a legal id.
+    pub(in crate::dialect) fn find_by(
+        messages: &'a [Message],
+        legal: impl Fn(&str) -> Cow<'_, str>,
+        report: &mut Fidelity,
+    ) -> Self {
         let mut this = Self {
             calls: Vec::new(),
             orphans: HashSet::new(),
@@ -44,10 +53,8 @@ impl<'a> Pairs<'a> {
                     Content::ToolCall(call) if message.role == Role::Assistant => {
                         let same = by_id.entry(&call.id).or_default();
                         let wire = match same.given {
-                            0 => alias(&call.id, MAX_ID),
-                            n => {
-                                Cow::Owned(alias(&format!("{}#{n}", call.id), MAX_ID).into_owned())
-                            }
+                            0 => legal(&call.id),
+                            n => Cow::Owned(legal(&format!("{}#{n}", call.id)).into_owned()),
                         };
                         same.add(this.calls.len(), i);
                         this.calls.push(Call {

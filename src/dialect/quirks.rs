@@ -1,5 +1,7 @@
 //! How vendors deviate from their dialect, as data.
 
+use crate::pattern::Pattern;
+
 /// A vendor's deviations. [`Quirks::NONE`] leaves bytes untouched.
 ///
 /// `drop` and `rename` are applied on every path; the others steer the encoder where a request is translated.
@@ -25,8 +27,49 @@ pub struct Quirks {
     pub reasoning: ReasoningField,
     /// Which tool-call ids it takes.
     pub tool_ids: ToolIds,
+    /// Models that it serves at `/completions` as well, as names or patterns with one `*`. Callers of that API who ask for another
+    /// model are served as a chat.
+    pub completions: &'static [&'static str],
     /// How it spells a `tool_choice` that requires some tool. `auto` if it cannot be required: the encoder reports that.
     pub required: &'static str,
+    /// Which shapes of an answer it enforces. Others are asked for by a tool, or in words.
+    pub formats: Formats,
+    /// Which calls of its Chat Completions have to go over its Responses; none if it has no such thing.
+    pub bridge: Option<&'static Bridge>,
+    /// Does it fetch media by their addresses itself? None: as is usual in its dialect.
+    pub urls: Option<bool>,
+}
+
+/// Which calls a vendor takes only as Responses, though it speaks Chat Completions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Bridge {
+    /// Models that are offered there only: the words of their names that tell, of those between hyphens.
+    pub only: &'static [&'static str],
+    /// Function tools for models that think meanwhile and refuse both at once in Chat Completions.
+    pub thinking_with_tools: bool,
+}
+
+impl Bridge {
+    /// OpenAI's: from GPT-5.4 on tools with reasoning; and models for code, for research, for computers and the `pro` ones.
+    pub const OPENAI: Self = Self {
+        only: &["codex", "computer", "pro", "research"],
+        thinking_with_tools: true,
+    };
+}
+
+/// Which shapes of an answer a vendor enforces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Formats {
+    /// JSON of a schema, and any JSON object.
+    All,
+    /// Any JSON object only.
+    Object,
+    /// JSON of a schema only.
+    Schema,
+    /// None.
+    None,
 }
 
 /// Where a vendor reads and writes reasoning in OpenAI-like messages.
@@ -67,8 +110,20 @@ impl Quirks {
         strict: false,
         reasoning: ReasoningField::None,
         tool_ids: ToolIds::Any,
+        completions: &[],
         required: "required",
+        formats: Formats::All,
+        bridge: None,
+        urls: None,
     };
+
+    /// Does the vendor serve this model at `/completions`?
+    pub(crate) fn completes(&self, model: &str) -> bool {
+        self.completions.iter().any(|name| {
+            let pattern = Pattern::of(name);
+            *name == model || pattern.is_some_and(|pattern| pattern.matched(model).is_some())
+        })
+    }
 
     /// Does a request in the vendor's own dialect need an edit?
     pub(crate) const fn edits(&self) -> bool {

@@ -106,7 +106,7 @@ fn go_duration(text: &str) -> Option<Duration> {
 }
 
 /// `2026-11-20T10:00:00Z`, with or without a fraction, with `Z` or an offset.
-fn rfc3339(text: &str) -> Option<SystemTime> {
+pub(crate) fn rfc3339(text: &str) -> Option<SystemTime> {
     let (date, time) = text.split_once(['T', 't', ' '])?;
     let mut date = date.splitn(3, '-').map(str::parse::<i64>);
     let (year, month, day) = (date.next()?.ok()?, date.next()?.ok()?, date.next()?.ok()?);

@@ -71,7 +71,11 @@ where
     fn call(&mut self, request: ModelRequest) -> Self::Future {
         let clone = self.inner.clone();
         let inner = mem::replace(&mut self.inner, clone);
-        let walk = self.chains.walk(&request.model, &request.caller);
+        let mut walk = self.chains.walk(&request.model, &request.caller);
+        // What one account keeps, no other model has.
+        if request.pin.is_some() {
+            walk.truncate(1);
+        }
         let content_filter = self.chains.covers_content_filter();
         Box::pin(run(inner, request, walk, content_filter))
     }

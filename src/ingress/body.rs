@@ -11,7 +11,11 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame};
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::{piece::Piece, route::Form};
+use super::{
+    closing::{Closing, Watched},
+    piece::Piece,
+    route::Form,
+};
 use crate::{BoxError, dialect::Front, error::Error, response::EventStream, wire};
 
 /// What is still to come of an answer whose headers have gone out.
@@ -26,6 +30,7 @@ pub(super) struct StreamBody {
     /// The first frame with data, and how many there were: some dialects' errors refer to them.
     first: Option<wire::Frame>,
     sent: u64,
+    closing: Option<Watched>,
 }
 
 enum State {
@@ -83,10 +88,22 @@ impl StreamBody {
             form,
             first: None,
             sent: 0,
+            closing: None,
             heartbeat: every
                 .zip(front.heartbeat())
                 .map(|(every, bytes)| Heartbeat::new(every, bytes)),
         }
+    }
+
+    fn is_cut(&mut self, cx: &mut Context<'_>) -> bool {
+        let closing = self.closing.as_mut();
+        closing.is_some_and(|closing| closing.poll(cx).is_ready())
+    }
+
+    /// The switch that ends it before its time.
+    pub(super) fn closing(mut self, closing: Option<Watched>) -> Self {
+        self.closing = closing;
+        self
     }
 
     /// Tells the error in the stream; what follows is a cut connection, for a clean end would pass as success.
@@ -161,6 +178,10 @@ impl HttpBody for StreamBody {
         let sent = loop {
             match &mut this.state {
                 State::Waiting(late) => match late.as_mut().poll(cx) {
+                    Poll::Pending if this.is_cut(cx) => {
+                        this.fail(Closing::error());
+                        break this.piece.take();
+                    }
                     Poll::Pending => break None,
                     Poll::Ready(Ok(stream)) => this.state = State::Streaming(stream),
                     Poll::Ready(Err(error)) => {
@@ -169,6 +190,10 @@ impl HttpBody for StreamBody {
                     }
                 },
                 State::Streaming(stream) => match stream.poll_frame(cx) {
+                    Poll::Pending if this.is_cut(cx) => {
+                        this.fail(Closing::error());
+                        break this.piece.take();
+                    }
                     Poll::Pending => break this.piece.take(),
                     Poll::Ready(Some(Ok(frame))) => {
                         if frame.has_data() {

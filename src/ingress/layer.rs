@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use tower_layer::Layer;
 
-use super::Ingress;
+use super::{Closing, Ingress};
 
 /// Serves the front dialects over HTTP. See the [module docs](crate::ingress) for an example.
 #[derive(Clone)]
@@ -13,13 +13,18 @@ pub struct IngressLayer {
     pub(super) settings: Arc<Settings>,
 }
 
+/// Tells which dialects the vendors of a model speak.
+pub(super) type Dialects = Arc<dyn Fn(&str) -> Vec<&'static str> + Send + Sync>;
+
 /// What one gateway's door is set to.
 #[derive(Clone)]
 pub(super) struct Settings {
     pub(super) body_limit: usize,
     pub(super) heartbeat: Option<Duration>,
     pub(super) timeout: Option<Duration>,
+    pub(super) closing: Option<Closing>,
     pub(super) models: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
+    pub(super) dialects: Dialects,
 }
 
 impl IngressLayer {
@@ -30,7 +35,9 @@ impl IngressLayer {
                 body_limit: 32 << 20,
                 heartbeat: Some(Duration::from_secs(15)),
                 timeout: Some(Duration::from_secs(600)),
+                closing: None,
                 models: Arc::new(Vec::new),
+                dialects: Arc::new(|_| Vec::new()),
             }),
         }
     }
@@ -53,9 +60,25 @@ impl IngressLayer {
         self
     }
 
+    /// The switch that ends running calls when the process has to go.
+    pub fn closing(mut self, closing: Closing) -> Self {
+        self.edit().closing = Some(closing);
+        self
+    }
+
     /// Where the list of models comes from. It is asked at every `GET /models`.
     pub fn models(mut self, models: impl Fn() -> Vec<String> + Send + Sync + 'static) -> Self {
         self.edit().models = Arc::new(models);
+        self
+    }
+
+    /// Which dialects the vendors of a model speak, by their names. It is asked at every `GET /capabilities`, for each of the
+    /// [`models`](Self::models).
+    pub fn dialects(
+        mut self,
+        dialects: impl Fn(&str) -> Vec<&'static str> + Send + Sync + 'static,
+    ) -> Self {
+        self.edit().dialects = Arc::new(dialects);
         self
     }
 

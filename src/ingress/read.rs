@@ -7,10 +7,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
 use http_body::Body as HttpBody;
 use http_body_util::BodyExt;
 
-use super::{layer::Settings, route::Route};
+use super::{layer::Settings, operations, route::Route};
 use crate::{
+    chat::FidelityMode,
     dialect::{Dialect, gemini::Gemini},
     error::{Error, ErrorKind},
+    issued::claim,
     request::{Caller, ModelRequest, Operation, Payload},
 };
 
@@ -25,14 +27,22 @@ where
     B: HttpBody<Data = Bytes>,
 {
     let bytes = match &route {
-        Route::Chat { .. } | Route::Generate { .. } => {
+        Route::Chat { .. } | Route::Count { .. } | Route::Generate { .. } => {
             check_content_type(&parts.headers)?;
             collect(parts, body, settings.body_limit).await?
         }
         _ => collect(parts, body, settings.body_limit).await?,
     };
     let mut request = match route {
-        Route::Chat { dialect, model } => chat(dialect, bytes, model)?,
+        Route::Chat { dialect, model } => {
+            let mut pin = None;
+            let bytes = claim(bytes, true, &mut pin)?;
+            let mut request = chat(dialect, bytes, model)?;
+            request.pin = pin;
+            request
+        }
+        Route::Count { dialect, model } => count(dialect, bytes, model)?,
+        Route::Other { operation, model } => operations::read(operation, model, parts, bytes)?,
         Route::Generate { model, stream } => {
             let payload = Payload::json_in_path(&Gemini, bytes, &*model, stream.is_some())?;
             ModelRequest::new(model, Operation::Chat, payload)
@@ -45,13 +55,14 @@ where
             };
             ModelRequest::new(model, operation, Payload::opaque(bytes, content_type))
         }
-        Route::Greeting | Route::Models | Route::Model(_) => {
+        Route::Greeting | Route::Capabilities | Route::Models | Route::Model(_) => {
             return Err(Error::new(ErrorKind::NotFound, "this is not a call"));
         }
     };
     request.headers = Arc::new(passed_on(&parts.headers));
     request.caller = caller(parts);
     request.affinity = affinity(&parts.headers);
+    request.fidelity = fidelity(&parts.headers)?;
     if let Some(timeout) = settings.timeout {
         request = request.with_timeout(timeout);
     }
@@ -69,6 +80,23 @@ fn chat(
     };
     let model = model.or_else(|| payload.model()).unwrap_or_default();
     Ok(ModelRequest::new(model, Operation::Chat, payload))
+}
+
+fn count(
+    dialect: &'static dyn Dialect,
+    bytes: Bytes,
+    model: Option<String>,
+) -> Result<ModelRequest, Error> {
+    let payload = match &model {
+        Some(model) if dialect.name() == Gemini.name() => {
+            Payload::json_in_path(dialect, bytes, model.as_str(), false)?
+        }
+        Some(model) => Payload::json_for_model(dialect, bytes, model)?,
+        None => Payload::json(dialect, bytes)?,
+    };
+    let model = model.or_else(|| payload.model()).unwrap_or_default();
+    let payload = payload.for_count();
+    Ok(ModelRequest::new(model, Operation::CountTokens, payload))
 }
 
 fn check_content_type(headers: &HeaderMap) -> Result<(), Error> {
@@ -155,8 +183,29 @@ fn passed_on(headers: &HeaderMap) -> HeaderMap {
 fn is_passed_on(name: &HeaderName) -> bool {
     matches!(
         name.as_str(),
-        "anthropic-beta" | "anthropic-version" | "openai-beta" | "traceparent" | "tracestate"
+        "anthropic-beta"
+            | "anthropic-version"
+            | "openai-beta"
+            | "traceparent"
+            | "tracestate"
+            | "x-codex-turn-state"
     )
+}
+
+/// What to do about what cannot be carried, if the caller says so.
+fn fidelity(headers: &HeaderMap) -> Result<Option<FidelityMode>, Error> {
+    const NAME: &str = "x-trunkline-fidelity";
+    let Some(value) = headers.get(NAME) else {
+        return Ok(None);
+    };
+    let text = String::from_utf8_lossy(value.as_bytes());
+    match FidelityMode::from_name(&text.trim().to_ascii_lowercase()) {
+        Some(mode) => Ok(Some(mode)),
+        None => Err(Error::invalid(
+            NAME,
+            format!("the header `{NAME}` must be `strict` or `lenient`, not {text:?}"),
+        )),
+    }
 }
 
 /// The session, by the first header that names one.

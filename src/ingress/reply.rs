@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use super::route::Form;
 use crate::{
     Body,
-    chat::Fidelity,
+    chat::{Fidelity, Loss},
     dialect::Dialect,
     error::{Error, ErrorKind},
     response::Served,
@@ -96,26 +96,37 @@ pub(super) fn tell(headers: &mut HeaderMap, served: &Served) {
         (MODEL, &served.model),
     ] {
         // A name that cannot stand in a header is left out rather than failing the call.
-        if let Ok(value) = HeaderValue::from_str(text) {
+        if !text.is_empty()
+            && let Ok(value) = HeaderValue::from_str(text)
+        {
             headers.insert(name, value);
         }
     }
     headers.insert(ATTEMPTS, HeaderValue::from(served.attempts));
 }
 
-/// Adds what could not be carried, e.g. `seed=dropped, temperature=changed`; nothing if all was.
+/// Adds what could not be carried.
 pub(super) fn tell_losses(headers: &mut HeaderMap, fidelity: &Fidelity) {
+    if let Some(value) = losses(fidelity).and_then(|text| HeaderValue::from_str(&text).ok()) {
+        headers.insert(LOSSY, value);
+    }
+}
+
+/// What could not be carried, e.g. `seed=dropped, temperature=approximated`; nothing if all was.
+pub(super) fn losses(fidelity: &Fidelity) -> Option<String> {
     const MOST: usize = 16;
-    let notes = fidelity.notes();
+    const LONGEST: usize = 120;
+    let notes = fidelity.notes().iter();
+    let notes: Vec<_> = notes.filter(|note| note.loss != Loss::Mapped).collect();
     if notes.is_empty() {
-        return;
+        return None;
     }
     let mut text = String::new();
     for note in notes.iter().take(MOST) {
         let comma = if text.is_empty() { "" } else { ", " };
         text.push_str(comma);
         // A path may hold a name of the caller's, which may hold anything.
-        text.extend(note.path.chars().map(|c| {
+        text.extend(note.path.chars().take(LONGEST).map(|c| {
             if c.is_ascii_graphic() && c != ',' {
                 c
             } else {
@@ -128,9 +139,7 @@ pub(super) fn tell_losses(headers: &mut HeaderMap, fidelity: &Fidelity) {
     if notes.len() > MOST {
         text.push_str(", ...");
     }
-    if let Ok(value) = HeaderValue::from_str(&text) {
-        headers.insert(LOSSY, value);
-    }
+    Some(text)
 }
 
 #[cfg(test)]
@@ -146,7 +155,7 @@ mod tests {
         report.dropped("seed", "why");
         report.changed("tools[0].n\u{e9},\n", "why");
         tell_losses(&mut headers, &report);
-        assert_eq!(headers[LOSSY], "seed=dropped, tools[0].n???=changed");
+        assert_eq!(headers[LOSSY], "seed=dropped, tools[0].n???=approximated");
         for i in 0..100 {
             report.dropped(i, "why");
         }

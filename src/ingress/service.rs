@@ -18,16 +18,18 @@ use tracing::Instrument;
 
 use super::{
     body::{Late, StreamBody},
+    closing::Closing,
+    issued::Ids,
     layer::Settings,
     read::read,
     reply,
     route::{Form, Route, asker, route},
 };
 use crate::{
-    Body, BoxError,
+    Body, BoxError, capabilities,
     dialect::{Dialect, Front, gemini::Gemini},
     error::{Error, ErrorKind},
-    request::ModelRequest,
+    request::{ModelRequest, Operation},
     response::{ModelResponse, Outcome, Reply, Served},
     rng::Rng,
 };
@@ -114,10 +116,17 @@ where
         return response;
     }
     let dialect = match &route {
-        Route::Chat { dialect, .. } => *dialect,
+        Route::Chat { dialect, .. } | Route::Count { dialect, .. } => *dialect,
         Route::Generate { .. } => &Gemini,
         _ => asker(&parts.headers, &parts.uri),
     };
+    if matches!(route, Route::Capabilities) {
+        let names = (settings.models)();
+        let served = names
+            .iter()
+            .map(|name| (name.as_str(), (settings.dialects)(name)));
+        return reply::json(http::StatusCode::OK, capabilities::json(served));
+    }
     if let Some(response) = models(&route, dialect, settings) {
         return response;
     }
@@ -138,7 +147,11 @@ where
         start,
     };
     match dialect.front() {
-        Some(front) if request.payload.dialect().is_some() && request.payload.wants_stream() => {
+        Some(front)
+            if request.operation == Operation::Chat
+                && request.payload.dialect().is_some()
+                && request.payload.wants_stream() =>
+        {
             let caller = Caller {
                 dialect,
                 front,
@@ -146,10 +159,25 @@ where
             };
             streamed(inner, settings, request, caller, log).await
         }
-        _ => match call(inner, request, log.clone()).await {
+        _ => match until_closed(settings, call(inner, request, log.clone())).await {
             Ok(response) => tell(response),
             Err(error) => log.refused(dialect, &error),
         },
+    }
+}
+
+/// The call, unless the door closes first.
+async fn until_closed(
+    settings: &Settings,
+    call: impl Future<Output = Result<ModelResponse, Error>>,
+) -> Result<ModelResponse, Error> {
+    let Some(closing) = &settings.closing else {
+        return call.await;
+    };
+    tokio::select! {
+        biased;
+        result = call => result,
+        () = closing.wait() => Err(Closing::error()),
     }
 }
 
@@ -159,16 +187,19 @@ where
     S: Service<ModelRequest, Response = ModelResponse>,
     S::Error: Into<BoxError>,
 {
+    let ids = Ids::of(&request);
     let mut response = inner
         .oneshot(request)
         .await
         .map_err(|error| Error::from_box(error.into()))?;
+    response = ids.told(response).await?;
     let first = log.start.elapsed();
     let served = response.served.clone();
     let status = response.status.as_u16();
+    let lossy = reply::losses(&response.fidelity);
     let span = tracing::Span::current();
     response.reply = response.reply.on_end(move |outcome| {
-        span.in_scope(|| log.done(&served, status, first, &outcome));
+        span.in_scope(|| log.done(&served, status, first, lossy.as_deref(), &outcome));
     });
     Ok(response)
 }
@@ -202,11 +233,11 @@ where
     let every = settings.heartbeat.filter(|_| front.heartbeat().is_some());
     let mut pending = Box::pin(call(inner, request, log.clone()));
     let result = match every {
-        None => pending.await,
+        None => until_closed(settings, pending).await,
         Some(every) => {
             tokio::select! {
                 biased;
-                result = &mut pending => result,
+                result = until_closed(settings, &mut pending) => result,
                 () = tokio::time::sleep(every) => {
                     let late = async move {
                         match pending.await.map(|response| response.reply) {
@@ -222,7 +253,8 @@ where
                         }
                     };
                     let late: Late = Box::pin(late.in_current_span());
-                    let body = StreamBody::waiting(late, front, form, Some(every));
+                    let body = StreamBody::waiting(late, front, form, Some(every))
+                        .closing(settings.closing.as_ref().map(Closing::watched));
                     return reply::stream(Body::new(body), form);
                 }
             }
@@ -234,10 +266,13 @@ where
             reply: Reply::Stream(stream),
             served,
             fidelity,
+            headers,
             ..
         }) => {
-            let body = StreamBody::streaming(stream, front, form, every);
+            let body = StreamBody::streaming(stream, front, form, every)
+                .closing(settings.closing.as_ref().map(Closing::watched));
             let mut response = reply::stream(Body::new(body), form);
+            response.headers_mut().extend(headers);
             reply::tell(response.headers_mut(), &served);
             reply::tell_losses(response.headers_mut(), &fidelity);
             response
@@ -342,7 +377,14 @@ struct Log {
 }
 
 impl Log {
-    fn done(&self, served: &Served, status: u16, first: std::time::Duration, outcome: &Outcome) {
+    fn done(
+        &self,
+        served: &Served,
+        status: u16,
+        first: std::time::Duration,
+        lossy: Option<&str>,
+        outcome: &Outcome,
+    ) {
         let usage = outcome.usage().unwrap_or_default();
         let (ending, kind) = match outcome {
             Outcome::Completed { .. } => ("completed", None),
@@ -362,6 +404,7 @@ impl Log {
             total_ms = self.start.elapsed().as_millis() as u64,
             input_tokens = usage.total_input(),
             output_tokens = usage.total_output(),
+            lossy,
             ending,
             kind,
             "served"

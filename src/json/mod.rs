@@ -188,4 +188,27 @@ mod tests {
         assert_eq!(object.take("model").unwrap().str().unwrap(), "b");
         assert!(object.into_extra().is_empty());
     }
+
+    #[test]
+    fn what_nobody_takes_is_told() {
+        let unread = std::cell::RefCell::default();
+        let body = br#"{"a":{"x":1,"y":null,"z":[]},"b":[{"c":1,"d":2},{"e":{"f":3}}],"g":{"h":4},"i":{"j":5}}"#;
+        let root = Value::accounted(body, &unread).unwrap();
+        let mut object = root.object().unwrap();
+        drop(object.take("a").unwrap().object().unwrap());
+        for item in object.take("b").unwrap().items().unwrap() {
+            item.object().unwrap().take("c");
+        }
+        object.take("g").unwrap().object().unwrap().forget();
+        object.take("i").unwrap().lost_member("j");
+        let extra = object.into_extra();
+        assert!(extra.is_empty());
+        assert_eq!(*unread.borrow(), ["a.x", "b[0].d", "b[1].e", "i.j"]);
+        let many: String = (0..1000).map(|i| format!(r#""{i}":1,"#)).collect();
+        let body = format!("{{{many}\"z\":1}}");
+        let unread = std::cell::RefCell::default();
+        let root = Value::accounted(body.as_bytes(), &unread).unwrap();
+        drop(root.object().unwrap());
+        assert_eq!(unread.borrow().len(), 256);
+    }
 }

@@ -1,6 +1,6 @@
 //! A reader that knows where it is, so that errors can name the place.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, cell::RefCell, fmt, mem};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -17,7 +17,8 @@ pub(crate) struct Path<'p> {
 
 #[derive(Clone, Copy, Debug)]
 enum Step<'p> {
-    Root,
+    /// The body itself, and who is told of members that nobody took.
+    Root(Option<&'p RefCell<Vec<String>>>),
     Member(&'p str),
     Item(usize),
 }
@@ -25,7 +26,7 @@ enum Step<'p> {
 impl Path<'static> {
     pub(crate) const ROOT: Self = Self {
         parent: None,
-        step: Step::Root,
+        step: Step::Root(None),
     };
 }
 
@@ -41,6 +42,15 @@ impl<'p> Path<'p> {
         Self {
             parent: Some(self),
             step: Step::Item(index),
+        }
+    }
+
+    /// Who is told of members that nobody took.
+    fn unread(&self) -> Option<&'p RefCell<Vec<String>>> {
+        match (self.parent, self.step) {
+            (Some(parent), _) => parent.unread(),
+            (None, Step::Root(unread)) => unread,
+            (None, _) => None,
         }
     }
 
@@ -62,9 +72,12 @@ impl fmt::Display for Path<'_> {
             parent.fmt(f)?;
         }
         match self.step {
-            Step::Root => Ok(()),
+            Step::Root(_) => Ok(()),
             Step::Member(name) => {
-                if self.parent.is_some_and(|p| !matches!(p.step, Step::Root)) {
+                if self
+                    .parent
+                    .is_some_and(|p| !matches!(p.step, Step::Root(_)))
+                {
                     f.write_str(".")?;
                 }
                 f.write_str(name)
@@ -93,6 +106,23 @@ impl<'a> Value<'a, 'static> {
     }
 }
 
+impl<'a, 'u> Value<'a, 'u> {
+    /// The whole body. Of every object in it, the members that nobody takes are noted in `unread`.
+    pub(crate) fn accounted(
+        body: &'a [u8],
+        unread: &'u RefCell<Vec<String>>,
+    ) -> Result<Self, Error> {
+        let root = Value::root(body)?;
+        Ok(Self {
+            raw: root.raw,
+            path: Path {
+                parent: None,
+                step: Step::Root(Some(unread)),
+            },
+        })
+    }
+}
+
 impl<'a, 'p> Value<'a, 'p> {
     pub(crate) const fn new(raw: &'a RawValue, path: Path<'p>) -> Self {
         Self { raw, path }
@@ -104,6 +134,19 @@ impl<'a, 'p> Value<'a, 'p> {
 
     pub(crate) fn json(&self) -> Json {
         self.raw.into()
+    }
+
+    /// Tells that this value is not read, or not as it was meant.
+    pub(crate) fn lost(&self) {
+        self.lost_member("");
+    }
+
+    /// The same of a member of it that stands deeper in.
+    pub(crate) fn lost_member(&self, name: &str) {
+        if let Some(Ok(mut unread)) = self.path.unread().map(RefCell::try_borrow_mut) {
+            let dot = if name.is_empty() { "" } else { "." };
+            unread.push(format!("{}{dot}{name}", self.path));
+        }
     }
 
     pub(crate) fn path(&self) -> &Path<'p> {
@@ -245,13 +288,45 @@ impl<'a, 'p> Object<'a, 'p> {
         found
     }
 
+    /// All that is left is kept elsewhere, or says nothing: nobody is told of it.
+    pub(crate) fn forget(&mut self) {
+        self.members.clear();
+    }
+
     /// What is left.
-    pub(crate) fn into_extra(self) -> Extra {
+    pub(crate) fn into_extra(mut self) -> Extra {
         let mut extra = Extra::new();
-        for (name, raw) in self.members {
+        for (name, raw) in mem::take(&mut self.members) {
             extra.insert(name.into_owned(), raw.into());
         }
         extra
+    }
+}
+
+/// How many members that nobody took are told: a body of nothing else is not worth a list of them all.
+const MOST_UNREAD: usize = 256;
+
+impl Drop for Object<'_, '_> {
+    /// What nobody took is lost here: it is told.
+    fn drop(&mut self) {
+        if self.members.is_empty() {
+            return;
+        }
+        let Some(unread) = self.path.unread() else {
+            return;
+        };
+        // Nobody reads and notes at the same time.
+        let Ok(mut unread) = unread.try_borrow_mut() else {
+            return;
+        };
+        for (name, raw) in &self.members {
+            if unread.len() >= MOST_UNREAD {
+                return;
+            }
+            if !matches!(raw.get(), "null" | "[]" | "{}" | "\"\"") {
+                unread.push(self.path.member(name).to_string());
+            }
+        }
     }
 }
 

@@ -14,6 +14,8 @@
 //! # let _ = service;
 //! ```
 
+mod format;
+mod losses;
 mod pass;
 mod service;
 mod tools;

@@ -12,13 +12,13 @@ use http::StatusCode;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{pass::PassThrough, tools::ToolNames, translate::Translation};
+use super::{losses::Losses, pass::PassThrough, tools::ToolNames, translate::Translation};
 use crate::{
     BoxError,
-    chat::{ChatResponse, Collector, EventSink, Stop, StopReason},
+    chat::{ChatResponse, Collector, EventSink, Fidelity, Stop, StopReason},
     dialect::{Asked, Dialect, Front},
-    error::Error,
-    request::ModelRequest,
+    error::{Error, ErrorKind},
+    request::{ModelRequest, Operation},
     response::{Complete, EventStream, ModelResponse, Reply},
 };
 
@@ -88,6 +88,10 @@ async fn normalize(
     let Some((dialect, front)) = payload.dialect().and_then(|d| Some((d, d.front()?))) else {
         return Ok(response);
     };
+    if request.operation == Operation::CountTokens {
+        response.reply = counted(dialect, response.reply)?;
+        return Ok(response);
+    }
     let created = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .map_or(0, |now| now.as_secs());
@@ -101,7 +105,7 @@ async fn normalize(
         Reply::Stream(stream) => stream.dialect(),
         Reply::Opaque(_) => return Ok(response),
     };
-    let same = from.name() == dialect.name();
+    let same = from.name() == dialect.name() && !response.rewritten;
     let names = || ToolNames::of(payload, from, same);
     // No tokens, asked for to warm a cache: vendors who know no such thing were asked for one.
     let mute = !same && payload.chat().is_ok_and(|chat| chat.max_tokens == Some(0));
@@ -118,11 +122,13 @@ async fn normalize(
             let mut chat = complete.decode()?;
             names().restore(&mut chat);
             silence(&mut chat, mute);
+            account(front, &chat, &mut response.fidelity);
             whole(dialect, front, &chat, &asked)
         }
         (Reply::Stream(frames), false) => {
             let mut chat = collect(frames, names()).await?;
             silence(&mut chat, mute);
+            account(front, &chat, &mut response.fidelity);
             whole(dialect, front, &chat, &asked)
         }
         (Reply::Stream(frames), true) if mute => {
@@ -131,7 +137,7 @@ async fn normalize(
             told(dialect, front, &chat, &asked)
         }
         (Reply::Stream(frames), true) => {
-            let translation = Translation::of_stream(frames, names(), front.encoder(&asked));
+            let translation = Translation::of_stream(frames, names(), front, &asked);
             Reply::Stream(EventStream::new(dialect, translation))
         }
         (Reply::Complete(complete), true) => {
@@ -146,6 +152,38 @@ async fn normalize(
         response.status = StatusCode::OK;
     }
     Ok(response)
+}
+
+/// A count in the caller's dialect.
+fn counted(dialect: &'static dyn Dialect, reply: Reply) -> Result<Reply, Error> {
+    let Reply::Complete(complete) = reply else {
+        return Ok(reply);
+    };
+    if complete.dialect.name() == dialect.name() {
+        return Ok(Reply::Complete(complete));
+    }
+    let tokens = complete.tokens();
+    match (tokens, dialect.counter()) {
+        (Some(tokens), Some(counter)) => {
+            let told = Complete::json(dialect, counter.write(tokens)).with_usage(None);
+            Ok(Reply::Complete(told))
+        }
+        _ => Err(Error::new(
+            ErrorKind::Server,
+            "the count cannot be told in the caller's dialect",
+        )),
+    }
+}
+
+/// Notes what of an answer the caller's dialect has no place for.
+fn account(front: &'static dyn Front, chat: &ChatResponse, report: &mut Fidelity) {
+    let mut sink = EventSink::new();
+    chat.replay(&mut sink);
+    let mut lost = Losses::new(front);
+    while let Some(event) = sink.next_event() {
+        lost.see(&event);
+    }
+    report.merge(lost.report());
 }
 
 /// A stream to its end.
@@ -175,7 +213,7 @@ fn told(
 ) -> Reply {
     let mut sink = EventSink::new();
     chat.replay(&mut sink);
-    let translation = Translation::of_events(sink, front.encoder(asked));
+    let translation = Translation::of_events(sink, front, asked);
     Reply::Stream(EventStream::new(dialect, translation))
 }
 

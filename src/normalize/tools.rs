@@ -6,6 +6,7 @@
 
 use serde::Deserialize;
 
+use super::format::FormatCall;
 use crate::{
     chat::{Block, CallKind, ChatEvent, ChatResponse, Content, Delta, ToolKind},
     dialect::Dialect,
@@ -20,6 +21,8 @@ pub(super) struct ToolNames {
     custom: Vec<String>,
     /// Arguments of the open call, while they are still wrapped.
     wrapped: Option<String>,
+    /// The tool that stood for the answer's shape.
+    format: Option<FormatCall>,
 }
 
 impl ToolNames {
@@ -32,6 +35,7 @@ impl ToolNames {
         let Ok(chat) = payload.chat() else {
             return this;
         };
+        this.format = FormatCall::of(chat, to);
         for tool in &chat.tools {
             let there = to.tool_name(&tool.name);
             if there != tool.name {
@@ -45,6 +49,9 @@ impl ToolNames {
     }
 
     pub(super) fn restore(&self, chat: &mut ChatResponse) {
+        if let Some(format) = &self.format {
+            format.restore(chat);
+        }
         for part in &mut chat.content {
             let Content::ToolCall(call) = part else {
                 continue;
@@ -58,7 +65,17 @@ impl ToolNames {
     }
 
     /// Passes the event on to `out`, or what has become of it.
-    pub(super) fn restore_event(&mut self, mut event: ChatEvent, out: &mut dyn FnMut(ChatEvent)) {
+    pub(super) fn restore_event(&mut self, event: ChatEvent, out: &mut dyn FnMut(ChatEvent)) {
+        match self.format.take() {
+            None => self.restore_call(event, out),
+            Some(mut format) => {
+                format.restore_event(event, &mut |event| self.restore_call(event, out));
+                self.format = Some(format);
+            }
+        }
+    }
+
+    fn restore_call(&mut self, mut event: ChatEvent, out: &mut dyn FnMut(ChatEvent)) {
         match &mut event {
             ChatEvent::BlockStart {
                 block: Block::ToolCall { name, kind, .. },
@@ -125,6 +142,7 @@ mod tests {
             aliases: vec![("short".into(), "a very long name".into())],
             custom: vec!["patch".into()],
             wrapped: None,
+            format: None,
         }
     }
 

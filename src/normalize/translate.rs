@@ -5,10 +5,10 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use super::tools::ToolNames;
+use super::{losses::Losses, tools::ToolNames};
 use crate::{
     chat::{ChatEvent, EventSink, Usage},
-    dialect::EventEncoder,
+    dialect::{Asked, EventEncoder, Front},
     error::Error,
     response::{EventStream, Events},
     stream::FrameSource,
@@ -18,6 +18,8 @@ use crate::{
 pub(super) struct Translation {
     events: Source,
     encoder: Box<dyn EventEncoder>,
+    /// What of the events the caller is not told.
+    lost: Losses,
     ready: VecDeque<Frame>,
 }
 
@@ -31,19 +33,26 @@ impl Translation {
     pub(super) fn of_stream(
         frames: EventStream,
         names: ToolNames,
-        encoder: Box<dyn EventEncoder>,
+        front: &'static dyn Front,
+        asked: &Asked<'_>,
     ) -> Self {
         Self {
             events: Source::Stream(Box::new(frames.into_events()), names),
-            encoder,
+            encoder: front.encoder(asked),
+            lost: Losses::new(front),
             ready: VecDeque::new(),
         }
     }
 
-    pub(super) fn of_events(events: EventSink, encoder: Box<dyn EventEncoder>) -> Self {
+    pub(super) fn of_events(
+        events: EventSink,
+        front: &'static dyn Front,
+        asked: &Asked<'_>,
+    ) -> Self {
         Self {
             events: Source::Whole(Box::new(events)),
-            encoder,
+            encoder: front.encoder(asked),
+            lost: Losses::new(front),
             ready: VecDeque::new(),
         }
     }
@@ -52,9 +61,13 @@ impl Translation {
         let Self {
             events,
             encoder,
+            lost,
             ready: frames,
         } = self;
-        let mut encode = |event: ChatEvent| encoder.encode(event, frames);
+        let mut encode = |event: ChatEvent| {
+            lost.see(&event);
+            encoder.encode(event, frames);
+        };
         let event = match events {
             Source::Whole(sink) => sink.next_event(),
             Source::Stream(events, names) => match ready!(events.poll_next(cx)) {
@@ -82,7 +95,10 @@ impl FrameSource for Translation {
             match ready!(self.poll_event(cx)) {
                 Some(Ok(())) => {}
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                None => return Poll::Ready(None),
+                None => {
+                    self.lost.tell();
+                    return Poll::Ready(None);
+                }
             }
         }
     }

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     dialect::RateWindows,
     error::{Blame, Error, ErrorKind},
+    issued::AccountTag,
     rng::Rng,
     upstream::Limits,
 };
@@ -71,6 +72,7 @@ pub struct BreakerStatus {
 pub(super) struct AccountState {
     pub(super) provider: Arc<str>,
     pub(super) account: Arc<str>,
+    pub(super) tag: AccountTag,
     inner: Mutex<Inner>,
 }
 
@@ -156,6 +158,7 @@ impl Start {
 impl AccountState {
     pub(super) fn new(provider: Arc<str>, account: Arc<str>) -> Self {
         Self {
+            tag: AccountTag::of(&provider, &account),
             provider,
             account,
             inner: Mutex::default(),

@@ -108,13 +108,27 @@
 //! ([`ModelRequest::affinity`](crate::ModelRequest::affinity)), else the body's `prompt_cache_key`, else how the conversation begins: the
 //! first 1 KiB of its system prompt, and of its messages up to the first of the user. Each caller has sessions of its own.
 //!
+//! # Counting tokens
+//!
+//! [`Operation::CountTokens`](crate::request::Operation::CountTokens) is never refused because a vendor has no counter, is out, or is
+//! slow: then the answer is an estimate, and its report says so. The estimate is by characters, tools, and the size of images, times a
+//! factor for each model that is learned from what vendors count of real calls. A count takes no place at an account.
+//!
+//! # Who keeps what
+//!
+//! A call that names what an account issued ([`ModelRequest::pin`](crate::ModelRequest::pin)) goes to that account and to no other; if
+//! it is out, the caller is told when it is back. A call that names neither such a thing nor a model (a new file, a list of batches)
+//! goes to [`Pools::home`].
+//!
 //! All of this lives in one process: two gateways on the same account share its limits without knowing of each other.
 
 mod account;
 mod balance;
 mod breaker;
 mod cooldown;
+mod count;
 mod history;
+mod home;
 mod layer;
 mod lease;
 mod pools;

@@ -1,12 +1,12 @@
 //! All pools of a gateway.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
 use super::{AccountStatus, Pool, Rng, cooldown::Rules, table::Table};
-use crate::error::Error;
+use crate::{error::Error, operation::Operation, tokens::Learned};
 
 /// Pools by model. Clones share everything. See the [module docs](crate::pool).
 #[derive(Clone)]
@@ -17,6 +17,8 @@ pub(super) struct Shared {
     pub(super) rng: Arc<Rng>,
     /// Told whenever an account may have become free.
     pub(super) freed: Arc<Notify>,
+    /// What vendors' counts have taught.
+    pub(super) tokens: Arc<Learned>,
 }
 
 impl Pools {
@@ -35,6 +37,7 @@ impl Pools {
             table: ArcSwap::default(),
             rng: Arc::new(rng),
             freed: Arc::default(),
+            tokens: Arc::default(),
         }))
     }
 
@@ -46,6 +49,15 @@ impl Pools {
         self.0
             .table
             .rcu(|table| table.with(model.clone(), pool.clone()));
+        self
+    }
+
+    /// Where calls go that name neither a model nor anything an account has issued: new files, lists of files and batches. The first of
+    /// these providers that has an account in some pool; for callers of Anthropic's dialect the first that speaks it, if one does. Without one such calls are refused. Clones see it too.
+    #[must_use]
+    pub fn home<N: Into<Arc<str>>>(self, providers: impl IntoIterator<Item = N>) -> Self {
+        let home: Arc<[Arc<str>]> = providers.into_iter().map(Into::into).collect();
+        self.0.table.rcu(|table| table.with_home(home.clone()));
         self
     }
 
@@ -65,6 +77,18 @@ impl Pools {
     /// Is there a pool for this model, by name or by pattern?
     pub fn contains(&self, model: &str) -> bool {
         self.0.table.load().find(model).is_some()
+    }
+
+    /// The names of the dialects that the vendors of this model speak, sorted; none if nobody serves it.
+    pub fn dialects(&self, model: &str) -> Vec<&'static str> {
+        let table = self.0.table.load();
+        let Some(found) = table.find(model) else {
+            return Vec::new();
+        };
+        let vendors = found.route.pool.vendors.iter();
+        let spoken = vendors.filter_map(|vendor| vendor.provider.dialect(&Operation::Chat));
+        let names: BTreeSet<&'static str> = spoken.map(|dialect| dialect.name()).collect();
+        names.into_iter().collect()
     }
 
     /// Every account, by vendor and name.

@@ -14,6 +14,8 @@ use tower_service::Service;
 use super::{
     Pools,
     cooldown::later,
+    count,
+    home::{self, issuer},
     pools::Shared,
     table::Table,
     walk::{Picked, Walk, shown},
@@ -22,7 +24,7 @@ use crate::{
     BoxError,
     budget::CallBudget,
     error::{Error, ErrorKind},
-    request::ModelRequest,
+    request::{ModelRequest, Operation},
     response::ModelResponse,
     upstream::Attempt,
 };
@@ -63,7 +65,12 @@ where
         let clone = self.inner.clone();
         let ready = mem::replace(&mut self.inner, clone);
         let pools = self.pools.clone();
-        Box::pin(async move { serve(ready, pools.shared(), request).await })
+        Box::pin(async move {
+            match request.operation {
+                Operation::CountTokens => count::serve(ready, pools.shared(), request).await,
+                _ => serve(ready, pools.shared(), request).await,
+            }
+        })
     }
 }
 
@@ -78,6 +85,7 @@ where
     S::Error: Into<BoxError>,
 {
     let (mut walk, mut picked) = first(shared, &request).await?;
+    let crowded = shared.table().accounts().nth(1).is_some();
     let mut best: Option<Error> = None;
     loop {
         let Picked { lease, deployment } = picked;
@@ -94,16 +102,26 @@ where
             probe = lease.forced || lease.probe().is_some(),
             "account picked"
         );
-        let attempt = Attempt::new(request.clone(), deployment.clone()).with_number(number);
+        let attempt = Attempt::new(request.clone(), deployment.clone())
+            .with_number(number)
+            .with_mixed(walk.is_mixed());
         let error = match inner.call(attempt).await {
             Ok(mut response) => {
                 lease.succeeded(&response.windows);
-                response.reply = response.reply.on_end(move |outcome| lease.ended(&outcome));
+                response.issuer = issuer(&request, &response, crowded).then_some(lease.state.tag);
+                let tokens = shared.tokens.clone();
+                response.reply = response.reply.on_end(move |outcome| {
+                    count::learn(&tokens, &deployment, &request, &outcome);
+                    lease.ended(&outcome);
+                });
                 return Ok(response);
             }
             Err(error) => ours(error),
         };
         lease.failed(&error);
+        if error.kind() == ErrorKind::Unsupported && error.is_unsent() {
+            request.budget.give_back();
+        }
         // A layer between here and the vendor does not know who was called.
         let error = match error.served() {
             Some(_) => error,
@@ -166,12 +184,15 @@ async fn first<'a>(
     }
 }
 
-fn find<'a>(
+pub(super) fn find<'a>(
     shared: &'a Shared,
     table: &Table,
     request: &'a ModelRequest,
 ) -> Result<Walk<'a>, Error> {
     let model = &*request.model;
+    if let Some(found) = home::find(table, request)? {
+        return Ok(Walk::new(shared, found, request));
+    }
     let found = table.find(model).ok_or_else(|| {
         let model = shown(model);
         Error::new(
@@ -198,6 +219,6 @@ fn refused(budget: &CallBudget) -> Error {
     )
 }
 
-fn ours(error: impl Into<BoxError>) -> Error {
+pub(super) fn ours(error: impl Into<BoxError>) -> Error {
     Error::from_box(error.into())
 }

@@ -1,12 +1,12 @@
 //! From a model's name to those who may serve it.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
 use super::{Pool, Vendor, account::AccountState, vendor::Member};
-use crate::{pattern::Pattern, upstream::Deployment};
+use crate::{chat::FidelityMode, operation::Operation, pattern::Pattern, upstream::Deployment};
 
 /// All pools as of some moment, and the state of all their accounts.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +15,8 @@ pub(super) struct Table {
     /// The most specific first.
     patterns: Vec<(Pattern, Arc<Route>)>,
     accounts: BTreeMap<(Arc<str>, Arc<str>), Arc<AccountState>>,
+    /// The providers of calls without a model, the preferred one first.
+    pub(super) home: Arc<[Arc<str>]>,
 }
 
 /// A pool, with the state of its accounts.
@@ -22,10 +24,12 @@ pub(super) struct Table {
 pub(super) struct Route {
     pub(super) pool: Pool,
     pub(super) lines: Vec<Line>,
+    /// Are its accounts of more than one group?
+    pub(super) mixed: bool,
 }
 
 /// One account of one vendor that can be picked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Line {
     /// Place of the vendor in the pool.
     pub(super) vendor: usize,
@@ -54,7 +58,7 @@ enum Template {
 pub(super) struct Found<'a> {
     pub(super) route: Arc<Route>,
     pub(super) asked: &'a str,
-    matched: &'a str,
+    pub(super) matched: &'a str,
 }
 
 impl Table {
@@ -65,10 +69,19 @@ impl Table {
         table
     }
 
+    /// The same with another home.
+    pub(super) fn with_home(&self, home: Arc<[Arc<str>]>) -> Self {
+        Self {
+            home,
+            ..self.clone()
+        }
+    }
+
     /// The pools of `other`, with the state that is known here of their accounts.
     pub(super) fn rebuilt_from(&self, other: &Self) -> Self {
         let mut table = Self {
             accounts: self.accounts.clone(),
+            home: other.home.clone(),
             ..Self::default()
         };
         for (name, route) in &other.exact {
@@ -113,6 +126,12 @@ impl Table {
         })
     }
 
+    /// Every route, in no order.
+    pub(super) fn routes(&self) -> impl Iterator<Item = &Arc<Route>> {
+        let patterns = self.patterns.iter().map(|(_, route)| route);
+        self.exact.values().chain(patterns)
+    }
+
     /// Every name that is no pattern, sorted.
     pub(super) fn models(&self) -> Vec<String> {
         let mut names: Vec<_> = self.exact.keys().map(|name| name.to_string()).collect();
@@ -134,23 +153,25 @@ impl Table {
         &'a self,
         state: &'a Arc<AccountState>,
     ) -> impl Iterator<Item = &'a Route> {
-        let patterns = self.patterns.iter().map(|(_, route)| route);
-        self.exact
-            .values()
-            .chain(patterns)
-            .map(|route| &**route)
-            .filter(move |route| {
-                route
-                    .lines
-                    .iter()
-                    .any(|line| Arc::ptr_eq(&line.state, state))
-            })
+        self.routes().map(|route| &**route).filter(move |route| {
+            route
+                .lines
+                .iter()
+                .any(|line| Arc::ptr_eq(&line.state, state))
+        })
     }
 }
 
 impl Route {
     fn new(pool: Pool, accounts: &mut BTreeMap<(Arc<str>, Arc<str>), Arc<AccountState>>) -> Self {
         let mut lines = Vec::new();
+        // Those that are off now may be on again before the conversation is over.
+        let groups = pool.vendors.iter().flat_map(|vendor| {
+            let name = vendor.provider.name();
+            let members = vendor.accounts.iter();
+            members.map(move |member| (name, member.account.group()))
+        });
+        let mixed = groups.collect::<HashSet<_>>().len() > 1;
         for (index, vendor) in pool.vendors.iter().enumerate() {
             let provider: Arc<str> = vendor.provider.name().into();
             for (place, member) in vendor.accounts.iter().enumerate() {
@@ -162,11 +183,18 @@ impl Route {
                     })
                     .clone();
                 if vendor.enabled && member.enabled && !member.is_closed() {
-                    lines.push(Line::new(vendor, index, member, place, state));
+                    lines.push(Line::new(
+                        vendor,
+                        index,
+                        member,
+                        place,
+                        state,
+                        pool.fidelity,
+                    ));
                 }
             }
         }
-        Self { pool, lines }
+        Self { pool, lines, mixed }
     }
 }
 
@@ -185,6 +213,7 @@ impl Line {
         member: &Member,
         place: usize,
         state: Arc<AccountState>,
+        fidelity: FidelityMode,
     ) -> Self {
         let mut deployment = Deployment::new(
             vendor.provider.clone(),
@@ -194,6 +223,7 @@ impl Line {
         .with_timeouts(vendor.timeouts);
         deployment.context_window = vendor.context_window;
         deployment.max_output = vendor.max_output;
+        deployment.fidelity = fidelity;
         Self {
             vendor: index,
             place,
@@ -214,8 +244,26 @@ impl Line {
         self.vendor_weight == 0 || self.weight == 0
     }
 
+    /// Is it a vendor of this dialect?
+    pub(super) fn speaks(&self, dialect: &str) -> bool {
+        let spoken = self.deployment.provider.dialect(&Operation::Chat);
+        spoken.is_some_and(|spoken| spoken.name() == dialect)
+    }
+
     pub(super) fn context_window(&self) -> Option<u64> {
         self.deployment.context_window
+    }
+
+    /// The same line for calls that name no model.
+    pub(super) fn without_model(&self) -> Self {
+        let mut deployment = Deployment::clone(&self.deployment);
+        deployment.model = "".into();
+        deployment.context_window = None;
+        Self {
+            deployment: Arc::new(deployment),
+            template: Template::Fixed,
+            ..self.clone()
+        }
     }
 
     /// The deployment for this call.

@@ -7,6 +7,7 @@ use super::{
     cooldown::Rules,
 };
 use crate::{
+    chat::FidelityMode,
     provider::Provider,
     upstream::{Account, Timeouts},
 };
@@ -19,6 +20,7 @@ pub struct Pool {
     pub(super) balance: Arc<dyn Balance>,
     pub(super) rules: Rules,
     pub(super) wait: Duration,
+    pub(super) fidelity: FidelityMode,
 }
 
 impl Pool {
@@ -29,6 +31,7 @@ impl Pool {
             balance: Arc::new(Weighted::new()),
             rules: Rules::DEFAULT,
             wait: Duration::ZERO,
+            fidelity: FidelityMode::default(),
         }
     }
 
@@ -64,6 +67,15 @@ impl Pool {
     }
 }
 
+impl Pool {
+    /// What to do with a call that a vendor cannot be told all of, unless the call says so itself. Lenient unless set; strict
+    /// tries the others first that may be told all.
+    pub const fn fidelity(mut self, mode: FidelityMode) -> Self {
+        self.fidelity = mode;
+        self
+    }
+}
+
 impl Default for Pool {
     fn default() -> Self {
         Self::new()
@@ -78,6 +90,7 @@ impl fmt::Debug for Pool {
             .field("cooldown", &self.rules.cooldown)
             .field("failures", &self.rules.failures)
             .field("wait", &self.wait)
+            .field("fidelity", &self.fidelity)
             .finish()
     }
 }

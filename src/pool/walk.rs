@@ -16,7 +16,9 @@ use super::{
 use crate::{
     chat::Content,
     error::{Error, ErrorKind, NextAccount},
+    origin,
     request::{ModelRequest, Payload},
+    tokens,
     upstream::Deployment,
 };
 
@@ -41,6 +43,8 @@ struct Stop {
     line: usize,
     deployment: Arc<Deployment>,
     tried: bool,
+    /// How near it is to where the conversation comes from.
+    nearness: u8,
 }
 
 /// A place at an account.
@@ -67,6 +71,8 @@ impl<'a> Walk<'a> {
         // If all windows are too small, the largest may still do: it is only an estimate.
         let any_fits = lines.iter().any(fits);
         let largest = lines.iter().filter_map(Line::context_window).max();
+        // Only they can make use of the reasoning in it.
+        let origin = origin::latest(request);
         let stops = lines
             .iter()
             .enumerate()
@@ -74,10 +80,14 @@ impl<'a> Walk<'a> {
                 true => fits(line),
                 false => line.context_window() == largest,
             })
-            .map(|(index, line)| Stop {
-                line: index,
-                deployment: line.deployment(&found),
-                tried: false,
+            .map(|(index, line)| {
+                let deployment = line.deployment(&found);
+                Stop {
+                    line: index,
+                    nearness: origin.map_or(0, |origin| origin.nearness(&deployment)),
+                    deployment,
+                    tried: false,
+                }
             })
             .collect();
         let keeps_sessions = found.route.pool.balance.keeps_sessions();
@@ -90,6 +100,11 @@ impl<'a> Walk<'a> {
             above: None,
             forced: false,
         }
+    }
+
+    /// Somebody who might be asked, in whatever state.
+    pub(super) fn anybody(&self) -> Option<Arc<Deployment>> {
+        self.stops.first().map(|stop| stop.deployment.clone())
     }
 
     /// How long this call may wait for somebody.
@@ -134,6 +149,11 @@ impl<'a> Walk<'a> {
                 return Ok(picked);
             }
         }
+    }
+
+    /// Are there accounts of several groups, so that the conversation may go on at another?
+    pub(super) fn is_mixed(&self) -> bool {
+        self.found.route.mixed
     }
 
     /// A failure narrows the way. False if it ends here.
@@ -184,17 +204,21 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The balance's choice among the free; spares only if there is nobody else.
+    /// The balance's choice among the free that are nearest to the conversation's origin; spares only if there is nobody else.
     fn choose(&self, survey: &Survey) -> Option<usize> {
-        let free = &survey.free;
+        let nearness = |index: usize| self.stops.get(index).map_or(0, |stop| stop.nearness);
+        let nearest = survey.free.iter().map(|(index, _)| nearness(*index)).max();
+        let free = survey
+            .free
+            .iter()
+            .filter(|(index, _)| Some(nearness(*index)) == nearest);
         let line = |index: usize| {
             let stop = self.stops.get(index)?;
             Some((stop, self.found.route.lines.get(stop.line)?))
         };
         let is_spare = |index| line(index).is_none_or(|(_, line)| line.is_spare());
-        let spares_only = free.iter().all(|(index, _)| is_spare(*index));
+        let spares_only = free.clone().all(|(index, _)| is_spare(*index));
         let (indices, candidates): (Vec<_>, Vec<_>) = free
-            .iter()
             .filter(|(index, _)| spares_only || self.session.is_some() || !is_spare(*index))
             .filter_map(|(index, load)| {
                 let (stop, line) = line(*index)?;
@@ -346,16 +370,20 @@ fn candidate<'a>(stop: &'a Stop, line: &'a Line, load: &Load) -> Candidate<'a> {
     }
 }
 
-/// About how many tokens the input has: four bytes each.
+/// About how many tokens the input has.
 fn estimate(payload: &Payload) -> u64 {
-    let bytes = match payload.bytes().len() {
-        // A typed conversation has no bytes yet; it is decoded already.
-        0 => payload.chat().map_or(0, |chat| {
-            let parts = chat.messages.iter().flat_map(|message| &message.content);
-            parts.filter_map(Content::as_text).map(str::len).sum()
-        }),
-        bytes => bytes,
-    };
+    // Sounds, pictures and files are no tokens by their bytes.
+    if payload.is_form() {
+        return 0;
+    }
+    if !payload.bytes().is_empty() {
+        return tokens::of_body(payload.bytes());
+    }
+    // A typed conversation has no bytes yet; it is decoded already.
+    let bytes = payload.chat().map_or(0, |chat| {
+        let parts = chat.messages.iter().flat_map(|message| &message.content);
+        parts.filter_map(Content::as_text).map(str::len).sum()
+    });
     bytes as u64 / 4
 }
 

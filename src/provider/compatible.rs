@@ -4,16 +4,22 @@ use std::{borrow::Cow, fmt};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header, request};
 
-use super::{Provider, secret_header};
-use crate::dialect::Quirks;
+use super::{Provider, bridge, secret_header};
 use crate::{
     credential::Secret,
     dialect::{
-        Dialect, anthropic::Anthropic, gemini::Gemini, openai_chat::OpenAiChat,
+        Bridge, Call, Dialect, Quirks,
+        anthropic::Anthropic,
+        cohere::Cohere,
+        embeddings::{CohereEmbeddings, EmbeddingDialect, GeminiEmbeddings, OpenAiEmbeddings},
+        gemini::Gemini,
+        openai_chat::OpenAiChat,
+        openai_completions::OpenAiCompletions,
         openai_responses::OpenAiResponses,
+        rerank::{CohereRerank, JinaRerank, RerankDialect},
     },
     error::Error,
-    request::Operation,
+    request::{Operation, Payload},
 };
 
 /// A vendor that speaks a known dialect at its own address.
@@ -34,6 +40,8 @@ pub struct Compatible {
     auth: Auth,
     headers: HeaderMap,
     quirks: Quirks,
+    embeddings: Option<&'static dyn EmbeddingDialect>,
+    rerank: Option<&'static dyn RerankDialect>,
 }
 
 /// Which header carries the key.
@@ -63,6 +71,8 @@ impl Compatible {
             auth: Auth::Bearer,
             headers: HeaderMap::new(),
             quirks: Quirks::NONE,
+            embeddings: None,
+            rerank: None,
         })
     }
 
@@ -89,6 +99,14 @@ impl Compatible {
     /// As [`new`](Self::new).
     pub fn responses(name: impl Into<Cow<'static, str>>, base_url: &str) -> Result<Self, Error> {
         Self::new(name, base_url, &OpenAiResponses)
+    }
+
+    /// A vendor that speaks Cohere's Chat, version 2.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn cohere(name: impl Into<Cow<'static, str>>, base_url: &str) -> Result<Self, Error> {
+        Self::new(name, base_url, &Cohere)
     }
 
     /// A vendor that speaks Google's Gemini, with its key in `x-goog-api-key`. The base URL ends with the version, e.g. `/v1beta`.
@@ -118,6 +136,24 @@ impl Compatible {
         self
     }
 
+    /// Which calls go over its Responses instead of its Chat Completions; see [`Quirks::bridge`].
+    pub fn bridge(mut self, bridge: Option<&'static Bridge>) -> Self {
+        self.quirks.bridge = bridge;
+        self
+    }
+
+    /// How it is asked for embeddings, where that does not follow from its dialect.
+    pub fn embeddings(mut self, dialect: &'static dyn EmbeddingDialect) -> Self {
+        self.embeddings = Some(dialect);
+        self
+    }
+
+    /// How it is asked to order documents, where that does not follow from its dialect.
+    pub fn rerank(mut self, dialect: &'static dyn RerankDialect) -> Self {
+        self.rerank = Some(dialect);
+        self
+    }
+
     /// Another address for the same vendor: a region, a proxy, a test server.
     ///
     /// # Errors
@@ -129,7 +165,7 @@ impl Compatible {
 }
 
 /// Reads a base URL; the trailing slash is left out because paths begin with one.
-fn parse_base_url(text: &str) -> Result<Uri, Error> {
+pub(super) fn parse_base_url(text: &str) -> Result<Uri, Error> {
     let wrong = |why: &str| {
         Error::invalid(
             "base_url",
@@ -164,7 +200,47 @@ impl Provider for Compatible {
     fn dialect(&self, operation: &Operation) -> Option<&'static dyn Dialect> {
         match operation {
             Operation::Chat => Some(self.dialect),
+            Operation::CountTokens if self.dialect.counter().is_some() => Some(self.dialect),
+            // Where there are Responses, there is their counter.
+            Operation::CountTokens if self.quirks.bridge.is_some() => Some(&OpenAiResponses),
             _ => None,
+        }
+    }
+
+    fn embeddings(&self, _: &Call<'_>) -> Option<&'static dyn EmbeddingDialect> {
+        self.embeddings.or_else(|| match self.dialect.name() {
+            "openai-chat" | "openai-responses" => Some(&OpenAiEmbeddings as _),
+            "gemini" => Some(&GeminiEmbeddings as _),
+            "cohere" => Some(&CohereEmbeddings as _),
+            _ => None,
+        })
+    }
+
+    fn rerank(&self, _: &Call<'_>) -> Option<&'static dyn RerankDialect> {
+        self.rerank.or_else(|| match self.dialect.name() {
+            "openai-chat" | "openai-responses" => Some(&JinaRerank as _),
+            "cohere" => Some(&CohereRerank as _),
+            _ => None,
+        })
+    }
+
+    fn speaks(&self, call: &Call<'_>, payload: &Payload) -> Option<&'static dyn Dialect> {
+        let asked = payload.dialect().map(Dialect::name);
+        if asked == Some(OpenAiCompletions.name())
+            && self.dialect.name() == OpenAiChat.name()
+            && self.quirks.completes(call.model)
+        {
+            return Some(&OpenAiCompletions);
+        }
+        let own = self.dialect(call.operation)?;
+        match self.quirks.bridge {
+            Some(bridge)
+                if own.name() == OpenAiChat.name()
+                    && bridge::takes(bridge, call.model, payload) =>
+            {
+                Some(&OpenAiResponses)
+            }
+            _ => Some(own),
         }
     }
 

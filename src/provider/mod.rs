@@ -20,21 +20,37 @@
 //!
 //! Most vendors need no code at all: see [`Compatible`] and [`preset`].
 
+pub mod aws;
+mod azure;
+mod bedrock;
+mod bridge;
 mod compatible;
 mod presets;
+mod reshape;
+mod vertex;
 
 use std::{borrow::Cow, fmt::Debug};
 
 use bytes::Bytes;
 use http::{HeaderValue, Uri, header, request, response};
 
+#[cfg(feature = "config")]
+pub(crate) use self::bedrock::is_region;
 pub use self::{
+    azure::Azure,
+    bedrock::{Bedrock, BedrockApi},
     compatible::{Auth, Compatible},
     presets::{Preset, PresetDialect, preset, presets},
+    vertex::Vertex,
 };
 use crate::{
     credential::Secret,
-    dialect::{Call, Dialect, Quirks, openai_chat::OpenAiChat},
+    dialect::{
+        Call, Dialect, Quirks,
+        embeddings::{EmbeddingDialect, GeminiEmbeddings, OpenAiEmbeddings},
+        openai_chat::OpenAiChat,
+        rerank::{JinaRerank, RerankDialect},
+    },
     error::{Error, ErrorKind},
     request::{Operation, Payload},
     wire::Framing,
@@ -62,11 +78,32 @@ pub trait Provider: Debug + Send + Sync + 'static {
         self.dialect(call.operation)
     }
 
-    /// The path of a call below the base URL. The dialect's by default.
+    /// How this vendor is asked for embeddings; none if it makes none. By default Google's way where it speaks Google's dialect, and
+    /// OpenAI's where it speaks one of OpenAI's.
+    fn embeddings(&self, call: &Call<'_>) -> Option<&'static dyn EmbeddingDialect> {
+        let _ = call;
+        match self.dialect(&Operation::Chat)?.name() {
+            "openai-chat" | "openai-responses" => Some(&OpenAiEmbeddings),
+            "gemini" => Some(&GeminiEmbeddings),
+            _ => None,
+        }
+    }
+
+    /// How this vendor is asked to order documents; none if it does not. By default Jina's way where it speaks one of OpenAI's
+    /// dialects.
+    fn rerank(&self, call: &Call<'_>) -> Option<&'static dyn RerankDialect> {
+        let _ = call;
+        match self.dialect(&Operation::Chat)?.name() {
+            "openai-chat" | "openai-responses" => Some(&JinaRerank),
+            _ => None,
+        }
+    }
+
+    /// The path of a call below the base URL. The dialect's by default, or OpenAI's for an operation that has no dialect.
     fn path(&self, call: &Call<'_>) -> Cow<'static, str> {
         match call.dialect.or_else(|| self.dialect(call.operation)) {
             Some(dialect) => dialect.path(call),
-            None => Cow::Borrowed("/"),
+            None => Cow::Borrowed(call.operation.path().unwrap_or("/")),
         }
     }
 

@@ -4,7 +4,7 @@
 //! no vendor by name.
 
 use super::Compatible;
-use crate::dialect::{Quirks, ReasoningField, ToolIds};
+use crate::dialect::{Bridge, Formats, Quirks, ReasoningField, ToolIds};
 use crate::error::Error;
 
 /// A known vendor, or one of several addresses of the same vendor.
@@ -38,6 +38,8 @@ pub enum PresetDialect {
     OpenAiChat,
     /// Anthropic's Messages, with the key in `x-api-key`.
     Anthropic,
+    /// Cohere's Chat, with a bearer key.
+    Cohere,
     /// Google's Gemini, with the key in `x-goog-api-key`.
     Gemini,
 }
@@ -69,6 +71,7 @@ impl Preset {
         let plain = match self.dialect {
             PresetDialect::OpenAiChat => Compatible::openai(self.name, self.base_url),
             PresetDialect::Anthropic => Compatible::anthropic(self.name, self.base_url),
+            PresetDialect::Cohere => Compatible::cohere(self.name, self.base_url),
             PresetDialect::Gemini => Compatible::gemini(self.name, self.base_url),
         }?;
         Ok(plain.quirks(self.quirks.clone()))
@@ -103,6 +106,17 @@ impl Preset {
         this
     }
 
+    const fn cohere(
+        name: &'static str,
+        title: &'static str,
+        base_url: &'static str,
+        key_env: &'static [&'static str],
+    ) -> Self {
+        let mut this = Self::openai(name, title, base_url, key_env, Quirks::NONE);
+        this.dialect = PresetDialect::Cohere;
+        this
+    }
+
     const fn gemini(
         name: &'static str,
         title: &'static str,
@@ -112,6 +126,12 @@ impl Preset {
         let mut this = Self::openai(name, title, base_url, key_env, Quirks::NONE);
         this.dialect = PresetDialect::Gemini;
         this
+    }
+
+    /// It serves `/completions` for all its models.
+    const fn completes(mut self) -> Self {
+        self.quirks.completions = &["*"];
+        self
     }
 
     /// Only where a configuration names it.
@@ -127,21 +147,22 @@ const PRESETS: &[Preset] = &[
     Preset::anthropic("anthropic", "Anthropic", "https://api.anthropic.com/v1", &["ANTHROPIC_API_KEY"]),
     Preset::openai("cerebras", "Cerebras", "https://api.cerebras.ai/v1", &["CEREBRAS_API_KEY"], CEREBRAS),
     Preset::openai("codestral", "Mistral Codestral", "https://codestral.mistral.ai/v1", &["CODESTRAL_API_KEY"], MISTRAL),
-    Preset::openai("cohere", "Cohere", "https://api.cohere.ai/compatibility/v1", &["CO_API_KEY", "COHERE_API_KEY"], COHERE),
+    Preset::cohere("cohere", "Cohere", "https://api.cohere.com/v2", &["CO_API_KEY", "COHERE_API_KEY"]),
+    Preset::openai("cohere-openai", "Cohere, as OpenAI", "https://api.cohere.ai/compatibility/v1", &["CO_API_KEY", "COHERE_API_KEY"], COHERE).by_name(),
     Preset::openai("dashscope", "Alibaba Qwen (DashScope)", "https://dashscope.aliyuncs.com/compatible-mode/v1", DASHSCOPE_KEY, CONTENT),
     Preset::openai("dashscope-intl", "Alibaba Qwen, international", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", DASHSCOPE_KEY, CONTENT).by_name(),
     Preset::openai("dashscope-us", "Alibaba Qwen, US", "https://dashscope-us.aliyuncs.com/compatible-mode/v1", DASHSCOPE_KEY, CONTENT).by_name(),
     Preset::openai("deepseek", "DeepSeek", "https://api.deepseek.com/v1", &["DEEPSEEK_API_KEY"], DEEPSEEK),
     Preset::anthropic("deepseek-anthropic", "DeepSeek, as Anthropic", "https://api.deepseek.com/anthropic/v1", &["DEEPSEEK_API_KEY"]).by_name(),
-    Preset::openai("fireworks", "Fireworks AI", "https://api.fireworks.ai/inference/v1", &["FIREWORKS_API_KEY"], CONTENT),
+    Preset::openai("fireworks", "Fireworks AI", "https://api.fireworks.ai/inference/v1", &["FIREWORKS_API_KEY"], CONTENT).completes(),
     Preset::openai("gemini", "Google Gemini", "https://generativelanguage.googleapis.com/v1beta/openai", &["GEMINI_API_KEY", "GOOGLE_API_KEY"], GEMINI),
     Preset::gemini("gemini-native", "Google Gemini, natively", "https://generativelanguage.googleapis.com/v1beta", &["GEMINI_API_KEY", "GOOGLE_API_KEY"]).by_name(),
     // Most machines with a GITHUB_TOKEN have it for their repositories, not for models.
     Preset::openai("github-models", "GitHub Models", "https://models.github.ai/inference", &["GITHUB_TOKEN"], Quirks::NONE).by_name(),
     Preset::openai("groq", "Groq", "https://api.groq.com/openai/v1", &["GROQ_API_KEY"], GROQ),
     Preset::openai("huggingface", "Hugging Face", "https://router.huggingface.co/v1", &["HF_TOKEN"], Quirks::NONE),
-    Preset::openai("llamacpp", "llama.cpp server", "http://localhost:8080/v1", &[], CONTENT),
-    Preset::openai("lmstudio", "LM Studio", "http://localhost:1234/v1", &[], Quirks::NONE),
+    Preset::openai("llamacpp", "llama.cpp server", "http://localhost:8080/v1", &[], CONTENT).completes(),
+    Preset::openai("lmstudio", "LM Studio", "http://localhost:1234/v1", &[], LMSTUDIO).completes(),
     Preset::openai("minimax", "MiniMax", "https://api.minimax.io/v1", &["MINIMAX_API_KEY"], DETAILS),
     Preset::anthropic("minimax-anthropic", "MiniMax, as Anthropic", "https://api.minimax.io/anthropic/v1", &["MINIMAX_API_KEY"]).by_name(),
     Preset::openai("minimax-cn", "MiniMax, China", "https://api.minimaxi.com/v1", &["MINIMAX_API_KEY"], DETAILS).by_name(),
@@ -150,17 +171,17 @@ const PRESETS: &[Preset] = &[
     Preset::anthropic("moonshot-anthropic", "Moonshot AI, as Anthropic", "https://api.moonshot.ai/anthropic/v1", &["MOONSHOT_API_KEY"]).by_name(),
     Preset::openai("moonshot-cn", "Moonshot AI, China", "https://api.moonshot.cn/v1", &["MOONSHOT_API_KEY"], MOONSHOT).by_name(),
     Preset::openai("nvidia", "NVIDIA NIM", "https://integrate.api.nvidia.com/v1", &["NVIDIA_API_KEY", "NVIDIA_NIM_API_KEY"], Quirks::NONE),
-    Preset::openai("ollama", "Ollama", "http://localhost:11434/v1", &[], REASONING),
-    Preset::openai("ollama-cloud", "Ollama Cloud", "https://ollama.com/v1", &["OLLAMA_API_KEY"], REASONING),
+    Preset::openai("ollama", "Ollama", "http://localhost:11434/v1", &[], OLLAMA).completes(),
+    Preset::openai("ollama-cloud", "Ollama Cloud", "https://ollama.com/v1", &["OLLAMA_API_KEY"], OLLAMA),
     Preset::openai("openai", "OpenAI", "https://api.openai.com/v1", &["OPENAI_API_KEY"], OPENAI),
     Preset::openai("openrouter", "OpenRouter", "https://openrouter.ai/api/v1", &["OPENROUTER_API_KEY"], OPENROUTER),
     Preset::openai("perplexity", "Perplexity", "https://api.perplexity.ai", &["PERPLEXITY_API_KEY", "PPLX_API_KEY"], Quirks::NONE),
     Preset::openai("sambanova", "SambaNova", "https://api.sambanova.ai/v1", &["SAMBANOVA_API_KEY"], Quirks::NONE),
     Preset::openai("siliconflow", "SiliconFlow", "https://api.siliconflow.cn/v1", &["SILICONFLOW_API_KEY"], CONTENT),
     Preset::openai("siliconflow-intl", "SiliconFlow, international", "https://api.siliconflow.com/v1", &["SILICONFLOW_API_KEY"], CONTENT).by_name(),
-    Preset::openai("together", "Together AI", "https://api.together.xyz/v1", &["TOGETHER_API_KEY"], REASONING),
+    Preset::openai("together", "Together AI", "https://api.together.xyz/v1", &["TOGETHER_API_KEY"], REASONING).completes(),
     Preset::openai("venice", "Venice", "https://api.venice.ai/api/v1", &["VENICE_API_KEY"], Quirks::NONE),
-    Preset::openai("vllm", "vLLM", "http://localhost:8000/v1", &[], REASONING),
+    Preset::openai("vllm", "vLLM", "http://localhost:8000/v1", &[], REASONING).completes(),
     Preset::openai("volcengine", "Volcengine Ark (Doubao)", "https://ark.cn-beijing.volces.com/api/v3", &["ARK_API_KEY", "VOLCENGINE_API_KEY"], CONTENT),
     Preset::openai("xai", "xAI", "https://api.x.ai/v1", &["XAI_API_KEY"], CONTENT),
     Preset::openai("zai", "Z.ai", "https://api.z.ai/api/paas/v4", &["ZAI_API_KEY"], GLM),
@@ -178,6 +199,13 @@ const DASHSCOPE_KEY: &[&str] = &["DASHSCOPE_API_KEY", "ALIBABA_API_KEY"];
 const OPENAI: Quirks = Quirks {
     max_completion_tokens: true,
     files: true,
+    completions: &[
+        "babbage-002",
+        "davinci-002",
+        "gpt-3.5-turbo-instruct",
+        "gpt-3.5-turbo-instruct-0914",
+    ],
+    bridge: Some(&Bridge::OPENAI),
     ..Quirks::NONE
 };
 
@@ -232,6 +260,7 @@ const GEMINI: Quirks = Quirks {
 };
 
 const DEEPSEEK: Quirks = Quirks {
+    formats: Formats::Object,
     reasoning: ReasoningField::ContentRequired,
     ..Quirks::NONE
 };
@@ -246,8 +275,21 @@ const MOONSHOT: Quirks = Quirks {
 
 /// GLM can be offered tools, but not be made to call one.
 const GLM: Quirks = Quirks {
+    formats: Formats::Object,
     reasoning: ReasoningField::Content,
     required: "auto",
+    ..Quirks::NONE
+};
+
+/// Pictures come as bytes there.
+const OLLAMA: Quirks = Quirks {
+    urls: Some(false),
+    ..REASONING
+};
+
+const LMSTUDIO: Quirks = Quirks {
+    urls: Some(false),
+    formats: Formats::Schema,
     ..Quirks::NONE
 };
 

@@ -1,5 +1,6 @@
 //! What travels down the stack.
 
+mod multipart;
 mod payload;
 mod peek;
 
@@ -8,14 +9,19 @@ use std::{sync::Arc, time::Duration};
 use http::{Extensions, HeaderMap};
 
 pub use self::payload::Payload;
-pub use crate::operation::Operation;
-use crate::{budget::CallBudget, chat::ChatRequest};
+pub use crate::operation::{EmbeddingForm, ImageTask, Operation};
+use crate::{
+    budget::CallBudget,
+    chat::{ChatRequest, FidelityMode},
+    issued::Pin,
+};
 
 /// One call for a model, before anybody has decided who serves it. Cloning shares everything.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ModelRequest {
-    /// The model asked for. Failover changes it.
+    /// The model asked for. Failover changes it. Empty if none is: then [`pin`](Self::pin) says who is called, or the pools' own
+    /// [home](crate::pool::Pools::home) for such calls.
     pub model: Arc<str>,
     /// What is asked of it.
     pub operation: Operation,
@@ -28,6 +34,11 @@ pub struct ModelRequest {
     /// Names the session the call belongs to, for pools that keep sessions at one account
     /// ([`Sticky`](crate::pool::Sticky)). None: they look at the body.
     pub affinity: Option<Arc<str>>,
+    /// What to do if the vendor cannot be told all of it. None: what the model's deployment says
+    /// ([`Deployment::fidelity`](crate::upstream::Deployment)).
+    pub fidelity: Option<FidelityMode>,
+    /// The one account that may serve it, because the call names what that account issued.
+    pub pin: Option<Pin>,
     /// What this call may spend: time and attempts, shared by all layers and all clones.
     pub budget: CallBudget,
     /// The user's own data. No layer of this crate reads or writes it.
@@ -44,6 +55,8 @@ impl ModelRequest {
             headers: Arc::default(),
             caller: Caller::default(),
             affinity: None,
+            fidelity: None,
+            pin: None,
             budget: CallBudget::new(),
             extensions: Extensions::new(),
         }
@@ -60,6 +73,13 @@ impl ModelRequest {
     #[must_use]
     pub fn with_model(mut self, model: impl Into<Arc<str>>) -> Self {
         self.model = model.into();
+        self
+    }
+
+    /// What to do if the vendor cannot be told all of it.
+    #[must_use]
+    pub const fn with_fidelity(mut self, mode: FidelityMode) -> Self {
+        self.fidelity = Some(mode);
         self
     }
 

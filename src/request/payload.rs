@@ -7,11 +7,15 @@ use std::{
 
 use bytes::Bytes;
 
-use super::peek::{Peek, insert_model, members, peek, peek_any};
+use super::{
+    multipart,
+    peek::{Peek, insert_model, members, peek, peek_any},
+};
 use crate::{
     chat::ChatRequest,
     dialect::{Conversation, Dialect, Front},
     error::{Error, ErrorKind},
+    media::Shelf,
 };
 
 /// The body of a call: bytes in a named dialect, or a typed conversation. Parsed at most once, and only if somebody asks.
@@ -25,6 +29,12 @@ struct Inner {
     /// Where the body does not say it.
     model: Option<String>,
     peek: Peek,
+    /// Is it a question for a count?
+    counted: bool,
+    /// What was fetched for it.
+    shelf: OnceLock<Box<Shelf>>,
+    /// A form or other bytes: whatever is in them stands there without quotes.
+    form: bool,
     chat: OnceLock<Result<ChatRequest, Error>>,
 }
 
@@ -105,6 +115,37 @@ impl Payload {
         this
     }
 
+    /// A form, passed through as it is. Its `model` is known and can be renamed; nothing else in it is ever touched.
+    ///
+    /// # Errors
+    /// If the body is not put together as its content type says.
+    pub fn form(bytes: Bytes, content_type: http::HeaderValue) -> Result<Self, Error> {
+        let text = content_type.to_str().unwrap_or_default();
+        let boundary = multipart::boundary(text).ok_or_else(|| {
+            let message = "a form needs a content-type of `multipart/form-data` with a boundary";
+            Error::invalid("content-type", message)
+        })?;
+        let parts = multipart::parts(&bytes, &boundary)?;
+        let model = parts
+            .into_iter()
+            .find(|part| part.name == "model" && !part.file);
+        let peek = Peek {
+            model: model.map(|part| part.value),
+            ..Peek::default()
+        };
+        let mut this = Self::with_parts(None, bytes, peek);
+        if let Some(inner) = Arc::get_mut(&mut this.0) {
+            inner.content_type = Some(content_type);
+            inner.form = true;
+        }
+        Ok(this)
+    }
+
+    /// Is it something other than JSON?
+    pub(crate) fn is_form(&self) -> bool {
+        self.0.form
+    }
+
     fn with_parts(dialect: Option<&'static dyn Dialect>, bytes: Bytes, peek: Peek) -> Self {
         Self(Arc::new(Inner {
             dialect,
@@ -112,8 +153,31 @@ impl Payload {
             content_type: None,
             model: None,
             peek,
+            counted: false,
+            shelf: OnceLock::new(),
+            form: false,
             chat: OnceLock::new(),
         }))
+    }
+
+    /// The same as a question for a count of its tokens: fields that only an answer needs may be absent. Call it before the
+    /// payload is cloned.
+    #[must_use]
+    pub fn for_count(mut self) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.counted = true;
+        }
+        self
+    }
+
+    /// What was fetched for the call, shared by all its attempts.
+    pub(crate) fn shelf(&self) -> &Shelf {
+        self.0.shelf.get_or_init(Box::default)
+    }
+
+    /// Was the conversation read already?
+    pub(crate) fn is_decoded(&self) -> bool {
+        self.0.chat.get().is_some()
     }
 
     /// The dialect of the bytes; none for a typed conversation or opaque bytes.
@@ -137,6 +201,10 @@ impl Payload {
             return Some(model.clone());
         }
         let span = self.0.peek.model.clone()?;
+        if self.0.form {
+            let value = str::from_utf8(self.0.bytes.get(span)?).ok()?;
+            return Some(value.to_owned());
+        }
         serde_json::from_slice(self.0.bytes.get(span)?).ok()
     }
 
@@ -159,9 +227,14 @@ impl Payload {
             .chat
             .get_or_init(|| {
                 let front = self.0.dialect.and_then(|dialect| dialect.front());
+                let counter = self.0.dialect.and_then(|dialect| dialect.counter());
                 match front {
                     Some(front) => {
-                        let mut chat = front.decode_request(&self.0.bytes)?;
+                        let bytes = &self.0.bytes;
+                        let mut chat = match counter.filter(|_| self.0.counted) {
+                            Some(counter) => counter.conversation(bytes)?,
+                            None => front.decode_request(bytes)?,
+                        };
                         if let Some(model) = &self.0.model {
                             chat.model.clone_from(model);
                             chat.stream = self.0.peek.stream;
@@ -184,8 +257,17 @@ impl Payload {
         let Some(span) = self.0.peek.model.clone() else {
             return bytes.clone();
         };
-        let Ok(name) = serde_json::to_vec(model) else {
+        // A call that is for no model leaves it to the vendor.
+        if model.is_empty() {
             return bytes.clone();
+        }
+        let name = if self.0.form {
+            model.as_bytes().to_vec()
+        } else {
+            let Ok(name) = serde_json::to_vec(model) else {
+                return bytes.clone();
+            };
+            name
         };
         match (
             bytes.get(..span.start),
@@ -303,6 +385,22 @@ mod tests {
         assert_eq!((chat.model.as_str(), chat.stream), ("m", true));
         assert!(payload.wants_stream() && payload.wants_usage());
         assert!(Payload::json_in_path(dialect, "[]".into(), "m", true).is_err());
+    }
+
+    #[test]
+    fn a_form_keeps_every_byte_but_the_models() {
+        let body = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"model\"\r\n\r\nmodel\r\n--b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nasked\r\n--b--\r\n";
+        let kind = http::HeaderValue::from_static("multipart/form-data; boundary=b");
+        let payload = Payload::form(body.into(), kind.clone()).unwrap();
+        assert_eq!(payload.model().as_deref(), Some("asked"));
+        assert_eq!(
+            payload.renamed("a-longer-name"),
+            body.replace("asked", "a-longer-name")
+        );
+        assert_eq!(payload.renamed(""), body);
+        assert_eq!(payload.content_type(), Some(&kind));
+        let json = http::HeaderValue::from_static("application/json");
+        assert!(Payload::form(body.into(), json).is_err());
     }
 
     #[test]

@@ -116,7 +116,7 @@ pub(super) fn insert_model(bytes: &[u8], model: &str) -> Bytes {
 
 /// The same for a body that may be anything.
 pub(super) fn peek_any(bytes: &[u8]) -> Option<Peek> {
-    if bytes.first() != Some(&b'{') {
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
         return None;
     }
     let members = members(bytes).ok()?;

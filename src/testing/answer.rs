@@ -73,6 +73,22 @@ impl Answer {
         Self::sse(items.into_iter().map(|item| format!("data: {item}\n\n")))
     }
 
+    /// A 200 event stream as AWS frames it, one message an item: its type and its JSON. What is named `…Exception` is sent as
+    /// an exception.
+    pub fn event_stream<N, D>(events: impl IntoIterator<Item = (N, D)>) -> Self
+    where
+        N: Into<String>,
+        D: Into<String>,
+    {
+        let events = events.into_iter();
+        super::bedrock::event_stream(events.map(|(name, data)| (name.into(), data.into())))
+    }
+
+    /// An error as Amazon Bedrock writes it, e.g. `bedrock_error(429, "ThrottlingException", "Too many requests")`.
+    pub fn bedrock_error(status: u16, r#type: &str, message: &str) -> Self {
+        super::bedrock::error(status, r#type, message)
+    }
+
     /// An error in the shape of OpenAI's endpoints. An empty `code` is sent as `null`.
     pub fn openai_error(status: u16, r#type: &str, code: &str, message: &str) -> Self {
         super::openai::error(status, r#type, code, message)
@@ -86,6 +102,11 @@ impl Answer {
     /// An error as Google writes it, e.g. `gemini_error(503, "UNAVAILABLE", "The model is overloaded.")`.
     pub fn gemini_error(code: u16, status: &str, message: &str) -> Self {
         super::gemini::error(code, status, message)
+    }
+
+    /// An error as Amazon writes it, e.g. `aws_error(429, "ThrottlingException", "Too many requests.")`.
+    pub fn aws_error(status: u16, exception: &str, message: &str) -> Self {
+        super::converse::error(status, exception, message)
     }
 
     /// The connection closes in good order (FIN) before a byte of the answer.

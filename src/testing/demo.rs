@@ -13,7 +13,7 @@ use super::{
 
 /// The talkative vendor: it quotes the caller, and calls the tool that the caller mentions.
 ///
-/// It serves `POST …/chat/completions`, `…/responses`, `…/messages`, `…/messages/count_tokens`, `…/models/{id}:generateContent`,
+/// It serves `POST …/embeddings`, `…/chat/completions`, `…/responses`, `…/messages`, `…/messages/count_tokens`, `…/models/{id}:generateContent`,
 /// `…:streamGenerateContent`, and `GET …/models`, `…/models/{id}`; streams when
 /// the body asks for it; keeps `max_tokens` (one word is one token); and refuses what a vendor would refuse: JSON that is none, no
 /// messages, a path nobody serves. The same request always gets the same answer.
@@ -70,7 +70,9 @@ impl Demo {
     pub fn answer(&self, request: &Recorded) -> Answer {
         let path = request.path().trim_end_matches('/');
         if request.method == Method::POST {
-            if path.ends_with("/chat/completions") {
+            if path.ends_with("/embeddings") {
+                return embeddings(request);
+            } else if path.ends_with("/chat/completions") {
                 return self.chat(request, Manner::OpenAi);
             } else if path.ends_with("/responses") {
                 return self.chat(request, Manner::Responses);
@@ -182,6 +184,41 @@ impl Manner {
             (Self::Anthropic, _) => anthropic::error(status, "invalid_request_error", message),
         }
     }
+}
+
+/// Vectors that are alike for texts that share letters; lists of numbers, however they were asked for.
+fn embeddings(request: &Recorded) -> Answer {
+    const SIZE: usize = 8;
+    let body = request.value().unwrap_or_default();
+    let inputs: Vec<Value> = match &body["input"] {
+        Value::Array(inputs) if !inputs.is_empty() => inputs.clone(),
+        input @ Value::String(_) => vec![input.clone()],
+        _ => return Manner::OpenAi.refuse(400, "input: a text or at least one text is required"),
+    };
+    let data: Vec<Value> = inputs
+        .iter()
+        .enumerate()
+        .map(|(index, input)| {
+            let mut vector = [0_f32; SIZE];
+            for byte in input.to_string().bytes() {
+                if let Some(slot) = vector.get_mut(usize::from(byte) % SIZE) {
+                    *slot += 1.0;
+                }
+            }
+            let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
+            let vector: Vec<f32> = vector.iter().map(|x| x / length).collect();
+            json!({"object": "embedding", "index": index, "embedding": vector})
+        })
+        .collect();
+    let words = |input: &Value| {
+        input
+            .as_str()
+            .map_or(1, |text| text.split_whitespace().count())
+    };
+    let tokens: usize = inputs.iter().map(words).sum();
+    let usage = json!({"prompt_tokens": tokens, "total_tokens": tokens});
+    let answer = json!({"object": "list", "data": data, "model": body["model"], "usage": usage});
+    Answer::json(200, answer.to_string())
 }
 
 /// Model and verb of a path like `…/models/{model}:{verb}`.

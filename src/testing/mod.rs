@@ -47,6 +47,8 @@
 
 mod answer;
 mod anthropic;
+mod bedrock;
+mod converse;
 mod demo;
 mod gemini;
 pub mod grammar;

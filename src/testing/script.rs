@@ -1,6 +1,6 @@
 //! What a model says, before it is spelled in a dialect.
 
-use super::{Answer, anthropic, gemini, openai, responses};
+use super::{Answer, anthropic, bedrock, converse, gemini, openai, responses};
 
 /// One turn of a model: thinking, text and tool calls in the order given, usage, and why it stopped.
 ///
@@ -146,6 +146,11 @@ impl Script {
         }
     }
 
+    /// The answer of Claude on Amazon Bedrock: of `InvokeModel`, or of `InvokeModelWithResponseStream`.
+    pub fn claude_on_bedrock(&self, model: &str, stream: bool) -> Answer {
+        bedrock::claude(self, model, stream)
+    }
+
     /// The answer of Google's `generateContent`, or of `streamGenerateContent?alt=sse`.
     pub fn gemini(&self, model: &str, stream: bool) -> Answer {
         if stream {
@@ -153,6 +158,16 @@ impl Script {
         } else {
             gemini::whole(self, model)
         }
+    }
+
+    /// The whole answer of Amazon Bedrock's Converse.
+    pub fn converse(&self) -> Answer {
+        converse::whole(self)
+    }
+
+    /// The events of Bedrock's ConverseStream: type and JSON payload of each, before they are framed.
+    pub fn converse_events(&self) -> Vec<(&'static str, String)> {
+        converse::events(self)
     }
 
     pub(super) fn id_or<'a>(&'a self, default: &'a str) -> &'a str {

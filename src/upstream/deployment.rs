@@ -2,7 +2,10 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use crate::{credential::Credentials, provider::Provider, request::ModelRequest, response::Served};
+use crate::{
+    chat::FidelityMode, credential::Credentials, provider::Provider, request::ModelRequest,
+    response::Served,
+};
 
 /// A call bound to one deployment.
 #[derive(Clone, Debug)]
@@ -14,6 +17,8 @@ pub struct Attempt {
     pub deployment: Arc<Deployment>,
     /// Which attempt of the call this is, from 1.
     pub number: u32,
+    /// Are there accounts of other [groups](Account::group) for the model, so that the conversation may go on at one of them?
+    pub mixed: bool,
 }
 
 impl Attempt {
@@ -23,7 +28,15 @@ impl Attempt {
             request,
             deployment,
             number: 1,
+            mixed: false,
         }
+    }
+
+    /// Says whether there are accounts of other groups for the model.
+    #[must_use]
+    pub const fn with_mixed(mut self, mixed: bool) -> Self {
+        self.mixed = mixed;
+        self
     }
 
     /// The attempt of this number, from 1.
@@ -50,6 +63,8 @@ pub struct Deployment {
     pub max_output: Option<u64>,
     /// How long to wait for what.
     pub timeouts: Timeouts,
+    /// What to do with a request that the vendor cannot be told all of, unless the request says so itself.
+    pub fidelity: FidelityMode,
 }
 
 impl Deployment {
@@ -66,6 +81,7 @@ impl Deployment {
             context_window: None,
             max_output: None,
             timeouts: Timeouts::default(),
+            fidelity: FidelityMode::default(),
         }
     }
 
@@ -87,6 +103,13 @@ impl Deployment {
     #[must_use]
     pub const fn with_timeouts(mut self, timeouts: Timeouts) -> Self {
         self.timeouts = timeouts;
+        self
+    }
+
+    /// What to do with a request that the vendor cannot be told all of.
+    #[must_use]
+    pub const fn with_fidelity(mut self, mode: FidelityMode) -> Self {
+        self.fidelity = mode;
         self
     }
 
@@ -113,6 +136,7 @@ pub struct Account {
     pub limits: Limits,
     /// The name of the client that calls for it, see [`Upstream::with_egress`](super::Upstream::with_egress).
     pub egress: Option<Arc<str>>,
+    group: Option<Arc<str>>,
 }
 
 impl Account {
@@ -123,7 +147,21 @@ impl Account {
             credentials: Arc::new(credentials),
             limits: Limits::default(),
             egress: None,
+            group: None,
         }
+    }
+
+    /// The group it belongs to: accounts of one organisation can read each other's encrypted reasoning. By default each account is
+    /// a group of its own.
+    #[must_use]
+    pub fn with_group(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.group = Some(name.into());
+        self
+    }
+
+    /// The group's name; the account's own if it has none.
+    pub fn group(&self) -> &str {
+        self.group.as_deref().unwrap_or(&self.name)
     }
 
     /// What may be asked of it.

@@ -10,16 +10,22 @@ use tower::ServiceExt;
 use tower_service::Service;
 
 use super::{
-    Attempt,
-    prepare::{Prepared, prepare},
+    Attempt, media,
+    prepare::{Prepared, TURN_STATE, prepare},
     service::transport_error,
+    translated,
     vendor_stream::VendorStream,
+    watched::Watched,
 };
 use crate::{
     Body, BoxError, Secret,
+    chat::ChatRequest,
     dialect::{self, Dialect, RateWindows},
     error::{Error, ErrorKind},
+    media::MediaSource,
+    origin::Marker,
     provider::Provider,
+    request::Operation,
     response::{Complete, EventStream, ModelResponse, Reply, Served},
     wire::Framing,
 };
@@ -28,37 +34,98 @@ use crate::{
 const MAX_ERROR_BODY: usize = 256 << 10;
 
 pub(super) async fn run<C, B>(
-    client: C,
+    mut client: C,
     ready: bool,
     attempt: Attempt,
+    media: Option<Arc<dyn MediaSource>>,
     max_body: usize,
 ) -> Result<ModelResponse, Error>
 where
-    C: Service<http::Request<Body>, Response = http::Response<B>>,
+    C: Service<http::Request<Body>, Response = http::Response<B>> + Clone,
     C::Error: Into<BoxError>,
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
     let served = attempt.deployment.served(attempt.number);
-    let secret = attempt
-        .deployment
-        .account
-        .credentials
-        .secret()
+    let credentials = &*attempt.deployment.account.credentials;
+    let secret = || async {
+        let secret = credentials.secret().await;
+        secret.map_err(|error| error.with_served(served.clone()))
+    };
+    let mut key = secret().await?;
+    let inlined = within(&attempt, media::inlined(&attempt, media.as_deref()))
         .await
         .map_err(|error| error.with_served(served.clone()))?;
-    match mending(client, ready, &attempt, &secret, max_body, &served).await {
-        Ok(response) => Ok(response),
-        Err(error) => Err(redact(error, &secret).with_served(served)),
+    let said = Said {
+        attempt: &attempt,
+        inlined: inlined.as_ref(),
+    };
+    let mut answer = exchanged(&mut client, ready, said, &key, max_body, &served).await;
+    // A token may be revoked before its time. That is no fault of the account's while there is another to be had.
+    if let Err(error) = &answer
+        && error.kind() == ErrorKind::Authentication
+        && error.vendor_status() == Some(StatusCode::UNAUTHORIZED)
+        && credentials.refused(&key)
+    {
+        key = secret().await?;
+        answer = exchanged(&mut client, false, said, &key, max_body, &served).await;
+    }
+    answer.map_err(|error| redact(error, &key).with_served(served))
+}
+
+/// What is to be said.
+#[derive(Clone, Copy)]
+struct Said<'a> {
+    attempt: &'a Attempt,
+    /// The conversation with media in place of their addresses.
+    inlined: Option<&'a ChatRequest>,
+}
+
+/// The exchange, by what is asked: what is translated apart from conversations may take several.
+async fn exchanged<C, B>(
+    client: &mut C,
+    ready: bool,
+    said: Said<'_>,
+    secret: &Secret,
+    max_body: usize,
+    served: &Arc<Served>,
+) -> Result<ModelResponse, Error>
+where
+    C: Service<http::Request<Body>, Response = http::Response<B>> + Clone,
+    C::Error: Into<BoxError>,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    // The readiness goes with the client that has it.
+    let mut own = || {
+        let clone = client.clone();
+        std::mem::replace(client, clone)
+    };
+    let called = || translated::Called::new(said.attempt, secret, max_body, served);
+    match said.attempt.request.operation {
+        Operation::Embeddings(form) => translated::embeddings(own(), ready, &called(), form).await,
+        Operation::Rerank => translated::rerank(own(), ready, &called()).await,
+        _ => mending(client, ready, said, secret, max_body, served).await,
+    }
+}
+
+/// Work before the vendor is called, within the call's time.
+async fn within<T>(
+    attempt: &Attempt,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    match attempt.request.budget.deadline() {
+        None => work.await,
+        Some(deadline) => Clock::total(deadline).run(work).await,
     }
 }
 
 /// The exchange, and once more if the vendor refuses something that can be left out. That is the same attempt still: a refusal
 /// costs no tokens and says nothing against the account.
 async fn mending<C, B>(
-    mut client: C,
+    client: &mut C,
     ready: bool,
-    attempt: &Attempt,
+    said: Said<'_>,
     secret: &Secret,
     max_body: usize,
     served: &Arc<Served>,
@@ -69,10 +136,11 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    let prepared = prepare(attempt, secret, None)?;
+    let Said { attempt, inlined } = said;
+    let prepared = prepare(attempt, inlined, secret, None)?;
     let (body, dialect) = (prepared.body.clone(), prepared.dialect);
     let mut lost = prepared.fidelity.clone();
-    let first = answer(&mut client, ready, attempt, prepared, max_body, served).await;
+    let first = answer(client, ready, attempt, prepared, max_body, served).await;
     let Err(error) = first else {
         return first;
     };
@@ -83,8 +151,8 @@ where
         account = &*served.account,
         "the vendor refused a part of the request that can be left out: it is sent once more without"
     );
-    let prepared = prepare(attempt, secret, Some((mended, lost)))?;
-    answer(&mut client, false, attempt, prepared, max_body, served).await
+    let prepared = prepare(attempt, inlined, secret, Some((mended, lost)))?;
+    answer(client, false, attempt, prepared, max_body, served).await
 }
 
 async fn answer<C, B>(
@@ -106,6 +174,7 @@ where
         dialect,
         framing,
         fidelity,
+        rewritten,
         ..
     } = prepared;
     for note in fidelity.notes() {
@@ -122,7 +191,7 @@ where
     let body = Body::new(body);
     let windows = RateWindows::of(&parts.headers);
     let dialect = dialect.map(|dialect| (dialect, framing));
-    let (headers, reply) = reply(attempt, dialect, &parts, body, &clock, max_body)
+    let (headers, reply) = reply(attempt, dialect, rewritten, &parts, body, &clock, max_body)
         .await
         .map_err(|error| error.with_windows(windows))?;
     let mut response = ModelResponse::new(served.clone(), reply);
@@ -130,6 +199,7 @@ where
     response.headers = headers;
     response.windows = windows;
     response.fidelity = fidelity;
+    response.rewritten = rewritten;
     Ok(response)
 }
 
@@ -137,6 +207,7 @@ where
 async fn reply(
     attempt: &Attempt,
     dialect: Option<(&'static dyn Dialect, Framing)>,
+    rewritten: bool,
     parts: &response::Parts,
     body: Body,
     clock: &Clock,
@@ -147,36 +218,76 @@ async fn reply(
         return Err(refusal(provider, parts, body, clock).await);
     }
     let Some((dialect, framing)) = dialect else {
+        if translated::tells_usage(&attempt.request.operation, &parts.headers) {
+            check_encoding(&parts.headers)?;
+            let bytes = clock.run(read(body, max_body)).await?;
+            if dialect::has_error(&bytes) {
+                return Err(provider.classify(parts, &bytes));
+            }
+            return Ok((HeaderMap::new(), translated::with_usage(bytes)));
+        }
+        let idle = attempt.deployment.timeouts.idle;
+        let deadline = attempt.request.budget.deadline();
+        let body = Body::new(Watched::new(body, idle, deadline));
         return Ok((passed_headers(&parts.headers), Reply::Opaque(body)));
     };
     check_encoding(&parts.headers)?;
-    let reply = if is_event_stream(&parts.headers) {
+    if attempt.request.operation == Operation::CountTokens {
+        let bytes = clock.run(read(body, MAX_ERROR_BODY)).await?;
+        if dialect.counter().and_then(|c| c.read(&bytes)).is_none() {
+            return Err(not_an_answer(parts.status, "no count of tokens"));
+        }
+        let complete = Complete::json(dialect, bytes).with_usage(None);
+        return Ok((HeaderMap::new(), Reply::Complete(complete)));
+    }
+    let marker = Marker::new(attempt, dialect);
+    let headers = turn_state(attempt, dialect, &parts.headers, &marker);
+    let reply = if let Some(framing) = stream_framing(&parts.headers, framing) {
         let idle = attempt.deployment.timeouts.idle;
         let deadline = attempt.request.budget.deadline();
-        let mut stream = VendorStream::new(dialect, framing, body, idle, deadline, max_body);
+        let mut stream =
+            VendorStream::new(dialect, framing, body, idle, deadline, max_body).marked(marker);
         clock.run(stream.commit()).await?;
         Reply::Stream(EventStream::new(dialect, stream))
     } else {
         let bytes = clock.run(read(body, max_body)).await?;
-        let translated = attempt
-            .request
-            .payload
-            .dialect()
-            .is_none_or(|front| front.name() != dialect.name());
-        whole(dialect, provider, parts, bytes, translated)?
+        let translated = rewritten
+            || attempt
+                .request
+                .payload
+                .dialect()
+                .is_none_or(|front| front.name() != dialect.name());
+        whole(dialect, provider, parts, bytes, translated, &marker)?
     };
-    Ok((HeaderMap::new(), reply))
+    Ok((headers, reply))
+}
+
+/// The one header of an answer that a caller of the same dialect sends back.
+fn turn_state(
+    attempt: &Attempt,
+    dialect: &'static dyn Dialect,
+    from: &HeaderMap,
+    marker: &Marker,
+) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let front = attempt.request.payload.dialect();
+    if front.is_some_and(|front| front.name() == dialect.name())
+        && let Some(value) = from.get(TURN_STATE).and_then(|v| marker.header(v))
+    {
+        headers.insert(TURN_STATE, value);
+    }
+    headers
 }
 
 /// What is left of the time before content.
-struct Clock {
+pub(super) struct Clock {
     until: Option<Instant>,
     code: &'static str,
     what: &'static str,
 }
 
 impl Clock {
-    fn new(attempt: &Attempt, chat: bool) -> Self {
+    pub(super) fn new(attempt: &Attempt, chat: bool) -> Self {
         let deadline = attempt.request.budget.deadline();
         // A whole answer comes after all its tokens: only the call's own deadline limits it.
         let first = attempt
@@ -209,7 +320,10 @@ impl Clock {
         }
     }
 
-    async fn run<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    pub(super) async fn run<T>(
+        &self,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
         match self.until {
             None => work.await,
             Some(until) => timeout_at(until, work).await.unwrap_or_else(|_| {
@@ -220,7 +334,7 @@ impl Clock {
 }
 
 /// A status that is no success, with whatever can be had of its body.
-async fn refusal(
+pub(super) async fn refusal(
     provider: &dyn Provider,
     parts: &response::Parts,
     body: Body,
@@ -247,6 +361,7 @@ fn whole(
     parts: &response::Parts,
     bytes: Bytes,
     translated: bool,
+    marker: &Marker,
 ) -> Result<Reply, Error> {
     match bytes.trim_ascii_start().first() {
         Some(b'{') => {}
@@ -262,7 +377,7 @@ fn whole(
     if dialect::has_error(&bytes) {
         return Err(provider.classify(parts, &bytes));
     }
-    let mut complete = Complete::json(dialect, bytes);
+    let mut complete = Complete::json(dialect, marker.body(bytes));
     if translated {
         // Read here, not above: an answer that cannot be read is a failure that another account may mend.
         complete.decoded = Some(Box::new(dialect.decode_response(&complete.bytes)?));
@@ -270,7 +385,7 @@ fn whole(
     Ok(Reply::Complete(complete))
 }
 
-fn not_an_answer(status: StatusCode, what: &str) -> Error {
+pub(super) fn not_an_answer(status: StatusCode, what: &str) -> Error {
     Error::new(
         ErrorKind::Server,
         format!("the vendor answered {} with {what}", status.as_u16()),
@@ -279,7 +394,7 @@ fn not_an_answer(status: StatusCode, what: &str) -> Error {
 }
 
 /// The whole body, up to a limit.
-async fn read(mut body: Body, max: usize) -> Result<Bytes, Error> {
+pub(super) async fn read(mut body: Body, max: usize) -> Result<Bytes, Error> {
     let mut all = BytesMut::new();
     let mut only: Option<Bytes> = None;
     while let Some(frame) = body.frame().await {
@@ -314,18 +429,24 @@ async fn read(mut body: Body, max: usize) -> Result<Bytes, Error> {
     Ok(only.unwrap_or_else(|| all.freeze()))
 }
 
-fn is_event_stream(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| {
-            let kind = value.split(';').next().unwrap_or_default();
-            kind.trim().eq_ignore_ascii_case("text/event-stream")
-        })
+/// How the answer is framed, if it is a stream at all.
+fn stream_framing(headers: &HeaderMap, expected: Framing) -> Option<Framing> {
+    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let kind = value.split(';').next().unwrap_or_default().trim();
+    let is = |name: &str| kind.eq_ignore_ascii_case(name);
+    match expected {
+        _ if is("text/event-stream") => Some(Framing::Sse),
+        Framing::AwsEventStream | Framing::AwsEventStreamChunks
+            if is("application/vnd.amazon.eventstream") =>
+        {
+            Some(expected)
+        }
+        _ => None,
+    }
 }
 
 /// Nobody asked for a compressed answer, and nobody here reads one.
-fn check_encoding(headers: &HeaderMap) -> Result<(), Error> {
+pub(super) fn check_encoding(headers: &HeaderMap) -> Result<(), Error> {
     match headers.get(header::CONTENT_ENCODING) {
         Some(encoding) if encoding != "identity" => Err(Error::new(
             ErrorKind::Server,

@@ -36,9 +36,12 @@
 
 mod deployment;
 mod exchange;
+mod media;
 mod prepare;
 mod service;
+mod translated;
 mod vendor_stream;
+mod watched;
 
 pub use self::{
     deployment::{Account, Attempt, Deployment, Limits, Timeouts},

@@ -6,14 +6,17 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 use super::Attempt;
 use crate::{
     Body, Secret,
-    chat::Fidelity,
-    dialect::{Call, Quirks},
-    dialect::{Dialect, Target},
+    chat::{ChatRequest, Fidelity},
+    dialect::{self, Call, Dialect, Formats, Quirks, Target, structured},
     error::{Error, ErrorKind},
     json::{ObjectWriter, Value},
+    origin,
     request::{Operation, Payload},
     wire::Framing,
 };
+
+/// The header by which Codex keeps the calls of a turn at one place: a vendor gives it, and wants it back.
+pub(super) const TURN_STATE: &str = "x-codex-turn-state";
 
 /// The request, the dialect its answer will be in (none: passed through unread), and what could not be said.
 pub(super) struct Prepared {
@@ -23,11 +26,14 @@ pub(super) struct Prepared {
     pub(super) dialect: Option<&'static dyn Dialect>,
     pub(super) framing: Framing,
     pub(super) fidelity: Fidelity,
+    /// Was the conversation written anew, though not to change its dialect?
+    pub(super) rewritten: bool,
 }
 
-/// `mended`: a body to be sent in place of the caller's, and what was lost in it.
+/// `inlined`: the conversation with media in place of their addresses. `mended`: a body to be sent in place of the caller's, and what was lost in it.
 pub(super) fn prepare(
     attempt: &Attempt,
+    inlined: Option<&ChatRequest>,
     secret: &Secret,
     mended: Option<(Bytes, Fidelity)>,
 ) -> Result<Prepared, Error> {
@@ -36,6 +42,8 @@ pub(super) fn prepare(
     let provider = &*deployment.provider;
     let mut fidelity = Fidelity::new();
     let stream = request.payload.wants_stream();
+    let mut rewritten = false;
+    let again = mended.is_some();
     let mut call = Call::new(&request.operation, &deployment.model, stream);
     let (method, dialect, body, path) = match &request.operation {
         Operation::Chat => {
@@ -45,71 +53,139 @@ pub(super) fn prepare(
             call = call.with_dialect(dialect);
             let target = Target::new(&deployment.model, provider.quirks())
                 .with_max_output(deployment.max_output);
+            let same = is_in(&request.payload, dialect);
+            rewritten = same && is_beyond(&request.payload, &target);
             let body = match mended {
                 Some((body, report)) => {
                     fidelity = report;
                     body
                 }
-                None => chat_body(&request.payload, dialect, &target, &mut fidelity)?,
+                None if same && !rewritten => own_body(&request.payload, dialect, &target),
+                None => {
+                    let chat = match inlined {
+                        Some(chat) => chat,
+                        None => request.payload.chat().map_err(Error::with_unsent)?,
+                    };
+                    dialect::translate(&request.payload, chat, dialect, &target, &mut fidelity)
+                        .map_err(Error::with_unsent)?
+                }
+            };
+            let body = match target.quirks.edits() && !again {
+                true => edit(&body, target.quirks, &mut fidelity)?,
+                false => body,
+            };
+            let body = match again {
+                true => body,
+                false => origin::settle(body, dialect, deployment, &mut fidelity),
+            };
+            let mode = request.fidelity.unwrap_or(deployment.fidelity);
+            dialect::check(mode, &fidelity, dialect.name()).map_err(Error::with_unsent)?;
+            (Method::POST, Some(dialect), body, provider.path(&call))
+        }
+        Operation::CountTokens => {
+            let lacking = || Error::new(ErrorKind::Unsupported, "this vendor counts no tokens");
+            let dialect = provider
+                .speaks(&call, &request.payload)
+                .ok_or_else(lacking)?;
+            let counter = dialect.counter().ok_or_else(lacking)?;
+            call = call.with_dialect(dialect);
+            let target = Target::new(&deployment.model, provider.quirks());
+            let body = if is_in(&request.payload, dialect) {
+                let renamed = request.payload.renamed(target.model);
+                counter.own_question(renamed, target.model)?
+            } else {
+                // What gets lost on the way to a number is not worth a report.
+                let chat = request.payload.chat()?;
+                let body = dialect.encode_request(chat, &target, &mut Fidelity::new())?;
+                counter.question(&body, target.model)?
             };
             (Method::POST, Some(dialect), body, provider.path(&call))
         }
-        Operation::Proxy { method, path } => (
+        Operation::Proxy { method, path } | Operation::Resource { method, path } => (
             method.clone(),
             None,
-            request.payload.renamed(&deployment.model),
+            proxied(attempt, &mut fidelity),
             path.to_string().into(),
         ),
+        _ => (
+            Method::POST,
+            None,
+            request.payload.renamed(&deployment.model),
+            provider.path(&call),
+        ),
     };
+    let (request, body) = spell(attempt, secret, &call, method, &path, body)?;
+    Ok(Prepared {
+        request,
+        body,
+        dialect,
+        framing: provider.framing(&call),
+        fidelity,
+        rewritten,
+    })
+}
 
+/// The body as a request to this vendor, and the same body: one that is sent again mended is kept as it was before the vendor's
+/// last word on it.
+pub(super) fn spell(
+    attempt: &Attempt,
+    secret: &Secret,
+    call: &Call<'_>,
+    method: Method,
+    path: &str,
+    body: Bytes,
+) -> Result<(Request<Body>, Bytes), Error> {
+    let provider = &*attempt.deployment.provider;
+    let dialect = call.dialect;
     let mut http = Request::new(());
     *http.method_mut() = method;
-    *http.uri_mut() = join(provider.base_url(), &path)?;
+    *http.uri_mut() = join(provider.base_url(), path)?;
     let (mut parts, ()) = http.into_parts();
     set_headers(&mut parts.headers, attempt, dialect, !body.is_empty());
     // What is passed through unread goes to the same vendor, which asks for the same headers everywhere.
     if let Some(dialect) = dialect.or_else(|| provider.dialect(&Operation::Chat)) {
         dialect.headers(&mut parts.headers);
     }
-    // A body that is sent again mended is kept as it was before the vendor's last word on it.
-    let sent = provider.finish(&call, &mut parts, body.clone())?;
+    let sent = provider.finish(call, &mut parts, body.clone())?;
     provider.authorize(secret, &mut parts, &sent)?;
-    Ok(Prepared {
-        request: Request::from_parts(parts, Body::from(sent)),
-        body,
-        dialect,
-        framing: provider.framing(&call),
-        fidelity,
-    })
+    Ok((Request::from_parts(parts, Body::from(sent)), body))
 }
 
-/// The caller's bytes where the dialects are the same, else the conversation written anew.
-fn chat_body(
-    payload: &Payload,
-    dialect: &'static dyn Dialect,
-    target: &Target<'_>,
-    fidelity: &mut Fidelity,
-) -> Result<Bytes, Error> {
-    let same = payload
+/// A body that is passed through unread may hold parts of a conversation nevertheless.
+fn proxied(attempt: &Attempt, fidelity: &mut Fidelity) -> Bytes {
+    let deployment = &*attempt.deployment;
+    let body = attempt.request.payload.renamed(&deployment.model);
+    match deployment.provider.dialect(&Operation::Chat) {
+        Some(dialect) => origin::settle(body, dialect, deployment, fidelity),
+        None => body,
+    }
+}
+
+/// Is the caller's body in this dialect?
+fn is_in(payload: &Payload, dialect: &'static dyn Dialect) -> bool {
+    payload
         .dialect()
-        .filter(|front| front.name() == dialect.name());
-    let body = match same {
-        Some(_) => {
-            let renamed = payload.renamed(target.model);
-            // Without being asked, OpenAI-like vendors do not tell what a stream cost.
-            match dialect.front() {
-                Some(front) if payload.wants_stream() && target.quirks.stream_options => {
-                    front.ask_for_usage(&renamed).unwrap_or(renamed)
-                }
-                _ => renamed,
-            }
+        .is_some_and(|front| front.name() == dialect.name())
+}
+
+/// Does it ask for a shape of the answer that the vendor does not know? It is read only if the vendor lacks some.
+fn is_beyond(payload: &Payload, target: &Target<'_>) -> bool {
+    target.quirks.formats != Formats::All
+        && memchr::memmem::find(payload.bytes(), b"\"response_format\"").is_some()
+        && payload
+            .chat()
+            .is_ok_and(|chat| structured::is_beyond(chat, target.quirks))
+}
+
+/// The caller's bytes, under the vendor's name of the model.
+fn own_body(payload: &Payload, dialect: &'static dyn Dialect, target: &Target<'_>) -> Bytes {
+    let renamed = payload.renamed(target.model);
+    // Without being asked, OpenAI-like vendors do not tell what a stream cost.
+    match dialect.front() {
+        Some(front) if payload.wants_stream() && target.quirks.stream_options => {
+            front.ask_for_usage(&renamed).unwrap_or(renamed)
         }
-        None => dialect.encode_request(payload.chat()?, target, fidelity)?,
-    };
-    if target.quirks.edits() {
-        edit(&body, target.quirks, fidelity)
-    } else {
-        Ok(body)
+        _ => renamed,
     }
 }
 
@@ -163,8 +239,17 @@ fn set_headers(
         _ => false,
     };
     for (name, value) in &*attempt.request.headers {
-        if same || is_neutral(name) {
-            headers.append(name.clone(), value.clone());
+        if !same && !is_neutral(name) {
+            continue;
+        }
+        let kept = match dialect {
+            Some(dialect) if name.as_str() == TURN_STATE => {
+                origin::turn_state(value, dialect, &attempt.deployment)
+            }
+            _ => Some(value.clone()),
+        };
+        if let Some(value) = kept {
+            headers.append(name.clone(), value);
         }
     }
     headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));

@@ -17,6 +17,7 @@ use super::{Attempt, exchange};
 use crate::{
     Body, BoxError,
     error::{Error, ErrorKind},
+    media::MediaSource,
     response::ModelResponse,
 };
 
@@ -25,6 +26,7 @@ use crate::{
 pub struct Upstream<C> {
     client: C,
     egress: Arc<HashMap<Arc<str>, C>>,
+    media: Option<Arc<dyn MediaSource>>,
     max_body: usize,
 }
 
@@ -37,6 +39,7 @@ impl<C> Upstream<C> {
         Self {
             client,
             egress: Arc::default(),
+            media: None,
             max_body: Self::DEFAULT_MAX_BODY,
         }
     }
@@ -50,6 +53,13 @@ impl<C> Upstream<C> {
         let mut egress = Arc::unwrap_or_clone(self.egress);
         egress.insert(name.into(), client);
         self.egress = Arc::new(egress);
+        self
+    }
+
+    /// Media at addresses are fetched by `media` for vendors that take bytes only.
+    #[must_use]
+    pub fn with_media(mut self, media: Arc<dyn MediaSource>) -> Self {
+        self.media = Some(media);
         self
     }
 
@@ -81,7 +91,7 @@ where
         // The clone takes over: the readiness belongs to the one we were polled as.
         let clone = self.client.clone();
         let ready = mem::replace(&mut self.client, clone);
-        let max_body = self.max_body;
+        let (max_body, media) = (self.max_body, self.media.clone());
         let other = match attempt.deployment.account.egress.as_ref() {
             None => None,
             Some(name) => match self.egress.get(name) {
@@ -98,8 +108,8 @@ where
         };
         Box::pin(async move {
             match other {
-                Some(client) => exchange::run(client, false, attempt, max_body).await,
-                None => exchange::run(ready, true, attempt, max_body).await,
+                Some(client) => exchange::run(client, false, attempt, media, max_body).await,
+                None => exchange::run(ready, true, attempt, media, max_body).await,
             }
         })
     }

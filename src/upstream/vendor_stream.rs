@@ -16,8 +16,9 @@ use crate::{
     chat::Usage,
     dialect::{Dialect, FrameError, Observed, Observer},
     error::{Error, ErrorKind},
+    origin::Marker,
     stream::FrameSource,
-    wire::{Frame, Framing, sse::SseSplitter},
+    wire::{Frame, Framing, Splitter},
 };
 
 /// How long after its logical end a stream may stay open before it is closed from here.
@@ -25,8 +26,9 @@ const GRACE: Duration = Duration::from_secs(1);
 
 pub(super) struct VendorStream {
     body: Option<Body>,
-    splitter: SseSplitter,
+    splitter: Splitter,
     observer: Box<dyn Observer>,
+    marker: Option<Marker>,
     seen: Observed,
     /// Frames read while waiting for the first content.
     ahead: VecDeque<Frame>,
@@ -52,13 +54,11 @@ impl VendorStream {
         deadline: Option<Instant>,
         max_event: usize,
     ) -> Self {
-        let splitter = match framing {
-            Framing::Sse => SseSplitter::new().with_max_event(max_event),
-        };
         Self {
             body: Some(body),
-            splitter,
+            splitter: Splitter::new(framing, max_event),
             observer: dialect.observer(),
+            marker: None,
             seen: Observed::default(),
             ahead: VecDeque::new(),
             max_ahead: max_event,
@@ -69,6 +69,12 @@ impl VendorStream {
             until: None,
             moved: false,
         }
+    }
+
+    /// Says in every opaque value where it comes from.
+    pub(super) fn marked(mut self, marker: Marker) -> Self {
+        self.marker = Some(marker);
+        self
     }
 
     /// Reads on until there is content, or a clean end.
@@ -167,7 +173,10 @@ impl VendorStream {
             // Some vendors keep the connection open after their last word.
             self.body = None;
         }
-        Ok(frame)
+        Ok(match &self.marker {
+            Some(marker) => marker.frame(frame),
+            None => frame,
+        })
     }
 
     /// The body is over: was the answer?

@@ -60,6 +60,25 @@ impl Frame {
         self.raw
     }
 
+    /// The same server-sent event with another payload; all other bytes stay where that is one line.
+    pub(crate) fn with_data(&self, data: Vec<u8>) -> Self {
+        let old = &self.data;
+        let place = memchr::memmem::find(&self.raw, old).filter(|_| !data.contains(&b'\n'));
+        let Some(at) = place else {
+            return Self::new(self.name(), data);
+        };
+        let mut raw = BytesMut::with_capacity(self.raw.len() + data.len());
+        raw.extend_from_slice(self.raw.get(..at).unwrap_or_default());
+        raw.extend_from_slice(&data);
+        raw.extend_from_slice(self.raw.get(at + old.len()..).unwrap_or_default());
+        let frame = sse::parse(raw.freeze());
+        // In another framing the bytes mean something else.
+        match frame.data == data {
+            true => frame,
+            false => Self::new(self.name(), data),
+        }
+    }
+
     /// The name of the event (`event:` in SSE). None if it has none, or one that is not UTF-8.
     pub fn name(&self) -> Option<&str> {
         self.text(self.fields.name)

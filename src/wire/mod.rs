@@ -1,4 +1,4 @@
-//! Bytes ⇄ frames. No JSON is read here.
+//! Bytes ⇄ frames. No JSON is read here, except where it is a part of the framing: Bedrock wraps events in it.
 //!
 //! A vendor's stream arrives as chunks of bytes that are cut anywhere. This module finds the [`Frame`]s in them and leaves
 //! their payload alone: what it means is the business of a dialect. There is no IO and no clock here either, so
@@ -21,9 +21,12 @@
 //!
 //! Everything here works on bytes. Text is never decoded chunk by chunk, so a character that is cut by a chunk's end comes out whole.
 
+pub mod event_stream;
 mod frame;
+mod splitter;
 pub mod sse;
 
+pub(crate) use self::splitter::Splitter;
 pub use self::{
     frame::{Frame, FrameTooLarge},
     sse::SseSplitter,
@@ -35,4 +38,8 @@ pub use self::{
 pub enum Framing {
     /// Server-sent events, `text/event-stream`.
     Sse,
+    /// AWS's binary messages, `application/vnd.amazon.eventstream`.
+    AwsEventStream,
+    /// The same, with Anthropic's events wrapped in messages named `chunk`.
+    AwsEventStreamChunks,
 }

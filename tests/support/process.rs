@@ -41,6 +41,10 @@ impl Dir {
         dir
     }
 
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
     pub fn write(&self, name: &str, text: &str) {
         std::fs::write(self.0.join(name), text).expect("a file");
     }
@@ -135,7 +139,7 @@ impl Process {
         let address = greeting
             .lines()
             .next()
-            .and_then(|line| line.rsplit_once(" on http://"))
+            .and_then(|line| line.rsplit_once("://"))
             .and_then(|(_, address)| address.parse().ok())
             .expect("an address");
         Self {
@@ -173,9 +177,18 @@ impl Process {
 
     /// Sends SIGTERM.
     pub async fn terminate(&self) {
+        self.signal("TERM").await;
+    }
+
+    /// Sends SIGHUP.
+    pub async fn hang_up(&self) {
+        self.signal("HUP").await;
+    }
+
+    async fn signal(&self, name: &str) {
         let id = self.child.id().expect("it runs");
         let sent = Command::new("sh")
-            .args(["-c", &format!("kill -TERM {id}")])
+            .args(["-c", &format!("kill -{name} {id}")])
             .status()
             .await;
         assert!(sent.is_ok_and(|status| status.success()), "kill");

@@ -99,3 +99,17 @@ fn all_are_said_in_the_order_of_lines() {
     ));
     assert_eq!(error.iter().next().unwrap().column, 11);
 }
+
+#[test]
+fn files_are_at_a_provider_that_is_there() {
+    let config = read(&format!(
+        "server: {{ files: acme }}\n{}",
+        with_models("  a: [acme]")
+    ));
+    assert_eq!(config.server.files.as_deref(), Some("acme"));
+    assert!(config.plan().contains(", files at acme\n"));
+    wrong(
+        &format!("server: {{ files: acne }}\n{}", with_models("  a: [acme]")),
+        "1: server: `files` names no provider; there are acme",
+    );
+}

@@ -143,7 +143,7 @@ fn vendors_without_keys_have_one_account() {
 #[test]
 fn a_provider_may_differ_from_the_general_settings() {
     let config = read(&with_provider(
-        "    base_url: http://a.example\n    timeouts: { idle: 5s }\n    accounts: [k1, { api_key: k2, enabled: false, proxy: 'http://p:3128' }]",
+        "    base_url: http://a.example\n    timeouts: { idle: 5s }\n    accounts: [k1, { api_key: k2, enabled: false, group: org, proxy: 'http://p:3128' }]",
     ));
     let acme = &config.providers[0];
     let second = Duration::from_secs(1);
@@ -154,6 +154,8 @@ fn a_provider_may_differ_from_the_general_settings() {
     assert_eq!(acme.accounts[0].api_key.expose(), "k1");
     assert_eq!(acme.accounts[1].name, "acme-2");
     assert!(!acme.accounts[1].enabled);
+    assert_eq!(acme.accounts[0].group, None);
+    assert_eq!(acme.accounts[1].group.as_deref(), Some("org"));
     assert_eq!(
         acme.accounts[1].proxy.as_ref().unwrap().expose(),
         "http://p:3128"

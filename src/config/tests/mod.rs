@@ -1,5 +1,7 @@
 //! What files mean, and what is said about wrong ones.
 
+mod bedrock;
+mod clouds;
 mod environment;
 mod file;
 mod meaning;

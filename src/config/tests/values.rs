@@ -19,6 +19,21 @@ fn server_timeouts_retry() {
         "`30` has no unit; write e.g. `250ms`, `5s`",
     );
     wrong("timeouts: { connect: 0s }", "no connection");
+    let media = |fields: &str| format!("server:\n  media_fetch: {{ {fields} }}");
+    for (fields, why) in [
+        ("max_bytes: 0", "0 would let nothing through"),
+        ("timeout: 0s", "0s would let nothing be fetched"),
+        ("max_per_request: 0", "at least 1"),
+        ("enable: true", "did you mean `enabled`?"),
+        (
+            "allow_hosts: [\"http://a\"]",
+            "2: server.media_fetch.allow_hosts[0]: a host is a name",
+        ),
+        ("allow_hosts: [\"a:80\"]", "without scheme, port"),
+        ("allow_hosts: a", "a list of hosts"),
+    ] {
+        wrong(&media(fields), why);
+    }
     wrong(
         "timeouts: { first_token: 60s, total: 30s }",
         "1: timeouts.total: the whole call (`total`, 30s) ends before the first token must have come (`first_token`, 60s)",
@@ -52,8 +67,12 @@ fn providers_say_what_they_speak() {
     let kind =
         |kind: &str| format!("providers:\n  acme:\n    kind: {kind}\n    base_url: http://a/v1\n");
     wrong(
-        &kind("azure"),
-        "3: providers.acme.kind: `azure` is not available yet",
+        &kind("mistral"),
+        "3: providers.acme.kind: `mistral` is not a kind; known are openai-compatible, anthropic-compatible, gemini-compatible, responses-compatible, cohere, azure, bedrock, vertex",
+    );
+    wrong(
+        "providers:\n  anthropic: { bridge: true, accounts: [k] }",
+        "2: providers.anthropic.bridge: only openai-compatible providers have a bridge to Responses",
     );
     wrong(
         &kind("openai_compatible"),
@@ -97,6 +116,12 @@ fn headers_proxies_and_timeouts_are_legal() {
     wrong(
         &with("proxy: ftp://u:canary@p"),
         "3: providers.acme.proxy: a proxy's URL begins with",
+    );
+    wrong(
+        &with_provider(
+            "    base_url: http://a.example\n    accounts: [{ api_key: k, group: 'a b' }]",
+        ),
+        "providers.acme.accounts[0].group: a group's name is of visible",
     );
     wrong(
         &with("timeouts: { total: 5s }"),
@@ -187,6 +212,14 @@ fn pools_lead_somewhere() {
     wrong(
         &with_models("  a: { deployments: [acme], balance: least_busy }"),
         "did you mean `least-busy`?",
+    );
+    wrong(
+        &with_models("  a: { deployments: [acme], fidelity: strickt }"),
+        "4: models.a.fidelity: `strickt` is no fidelity; did you mean `strict`?; known are lenient, strict",
+    );
+    wrong(
+        &with_models("  a: { split: { b: 1 }, fidelity: strict }\n  b: [acme]"),
+        "`fidelity` belongs to the models that the split names",
     );
     wrong(
         &with_models("  'a*b*': acme"),

@@ -4,13 +4,13 @@
 //! edit of an earlier message, the vendor refuses it and with it the whole request: better an answer without the old thoughts.
 
 use bytes::Bytes;
-use serde_json::value::RawValue;
 
 use crate::{
     Json,
     chat::Fidelity,
+    dialect::forget::{items, members, object, text},
     error::Error,
-    json::{self, Value},
+    json::{Extra, Value},
 };
 
 /// What the vendor says of thinking that is not its own or stands in another conversation.
@@ -26,23 +26,47 @@ pub(super) fn mend(body: &[u8], error: &Error, report: &mut Fidelity) -> Option<
     if error.vendor_status().map(|s| s.as_u16()) != Some(400) || !is_refusal {
         return None;
     }
-    let root = Value::root(body).ok()?;
-    let mut members = root.object().ok()?.into_extra();
-    if members.get("thinking").is_some_and(wants_error) {
+    let root = members(&Json::parse(str::from_utf8(body).ok()?).ok()?)?;
+    if root.get("thinking").is_some_and(wants_error) {
         return None;
     }
-    let messages = list(members.get("messages")?)?;
-    let mut kept = Vec::new();
+    let why =
+        "the vendor refused the thinking in it, which it says belongs to another conversation";
+    without(root, &|_| true, why, report)
+}
+
+/// The body without the thinking blocks that are `foreign`.
+pub(super) fn forget(
+    body: &[u8],
+    foreign: &dyn Fn(&str) -> bool,
+    report: &mut Fidelity,
+) -> Option<Bytes> {
+    let root = members(&Json::parse(str::from_utf8(body).ok()?).ok()?)?;
+    let why = "only its maker can make use of the thinking in it";
+    without(root, foreign, why, report)
+}
+
+fn without(
+    mut root: Extra,
+    gone: &dyn Fn(&str) -> bool,
+    why: &'static str,
+    report: &mut Fidelity,
+) -> Option<Bytes> {
+    let messages = items(root.get("messages")?)?;
+    let mut kept = Vec::with_capacity(messages.len());
     let mut mended = false;
+    // The last call was thought about, and the thought is lost.
+    let mut thoughtless = false;
     for (i, message) in messages.into_iter().enumerate() {
-        match without_thinking(&message) {
-            None => kept.push(message),
+        match without_thinking(&message, gone) {
+            None => {
+                thoughtless &= !is_assistant(&message);
+                kept.push(message);
+            }
             Some(rest) => {
                 mended = true;
-                report.dropped(
-                    format_args!("messages[{i}]"),
-                    "the vendor refused the thinking in it, which it says belongs to another conversation",
-                );
+                report.dropped(format_args!("messages[{i}]"), why);
+                thoughtless = rest.as_ref().is_some_and(begins_a_call);
                 kept.extend(rest);
             }
         }
@@ -50,16 +74,15 @@ pub(super) fn mend(body: &[u8], error: &Error, report: &mut Fidelity) -> Option<
     if !mended {
         return None;
     }
-    members.insert("messages", Json::from_serialize(&kept).ok()?);
-    let body = json::object(|o| {
-        o.extra(&members);
-    });
-    Some(body.to_string().into())
-}
-
-fn list(json: &Json) -> Option<Vec<Json>> {
-    let items: Vec<&RawValue> = serde_json::from_str(json.as_str()).ok()?;
-    Some(items.into_iter().map(Json::from).collect())
+    if thoughtless && root.get("thinking").is_some_and(is_manual) {
+        report.dropped(
+            "thinking",
+            "the vendor wants its own thinking back before a tool call that it answers; it is lost",
+        );
+        root.remove("thinking");
+    }
+    root.insert("messages", Json::from_serialize(&kept).ok()?);
+    Some(object(&root).to_string().into())
 }
 
 /// Has the caller asked to be told?
@@ -75,19 +98,19 @@ fn wants_error(thinking: &Json) -> bool {
 }
 
 /// The message without its thinking, if it has some; nothing is left of one that only thinks.
-fn without_thinking(message: &Json) -> Option<Option<Json>> {
-    #[derive(serde::Deserialize)]
-    struct Typed {
-        #[serde(rename = "type")]
-        kind: String,
-    }
-    let root = Value::root(message.as_str().as_bytes()).ok()?;
-    let mut members = root.object().ok()?.into_extra();
-    let blocks = list(members.get("content")?)?;
+fn without_thinking(message: &Json, gone: &dyn Fn(&str) -> bool) -> Option<Option<Json>> {
+    let mut inner = members(message)?;
+    let blocks = items(inner.get("content")?)?;
     let all = blocks.len();
     let thinks = |block: &Json| {
-        let typed = block.deserialize::<Typed>();
-        typed.is_ok_and(|t| matches!(t.kind.as_str(), "thinking" | "redacted_thinking"))
+        let Some(block) = members(block) else {
+            return false;
+        };
+        match &*text(block.get("type")) {
+            "thinking" => gone(&text(block.get("signature"))),
+            "redacted_thinking" => gone(&text(block.get("data"))),
+            _ => false,
+        }
     };
     let rest: Vec<Json> = blocks.into_iter().filter(|block| !thinks(block)).collect();
     if rest.len() == all {
@@ -96,10 +119,29 @@ fn without_thinking(message: &Json) -> Option<Option<Json>> {
     if rest.is_empty() {
         return Some(None);
     }
-    members.insert("content", Json::from_serialize(&rest).ok()?);
-    Some(Some(json::object(|o| {
-        o.extra(&members);
-    })))
+    inner.insert("content", Json::from_serialize(&rest).ok()?);
+    Some(Some(object(&inner)))
+}
+
+fn is_assistant(message: &Json) -> bool {
+    members(message).is_some_and(|message| text(message.get("role")) == "assistant")
+}
+
+/// Does it call a tool without having thought?
+fn begins_a_call(message: &Json) -> bool {
+    let kinds = || -> Option<Vec<String>> {
+        let blocks = items(members(message)?.get("content")?)?;
+        let blocks = blocks.iter().filter_map(members);
+        Some(blocks.map(|block| text(block.get("type"))).collect())
+    };
+    let kinds = kinds().unwrap_or_default();
+    let has = |name: &str| kinds.iter().any(|kind| kind == name);
+    has("tool_use") && !has("thinking") && !has("redacted_thinking")
+}
+
+/// Is it the kind of thinking that insists on thoughts before calls?
+fn is_manual(thinking: &Json) -> bool {
+    members(thinking).is_some_and(|thinking| text(thinking.get("type")) == "enabled")
 }
 
 #[cfg(test)]
@@ -123,6 +165,19 @@ mod tests {
         assert_eq!(
             mended,
             r#"{"model":"m","messages":[{"role":"user","content":"h\u00e9"},{"role":"assistant","content":[{"type":"text", "text":"x"},{ "type":"tool_use","id":"t","name":"f","input":{"n": 1.0}}]}],"z":1e3}"#
+        );
+        assert_eq!(report.notes().len(), 2);
+    }
+
+    #[test]
+    fn only_what_is_foreign_is_forgotten() {
+        let body = r#"{"thinking":{"type":"enabled","budget_tokens":1024},"messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"a","signature":"own"},{"type":"tool_use","id":"t","name":"f","input":{"signature":"X"}}]},{"role":"assistant","content":[{"type":"redacted_thinking","data":"X"},{"type":"tool_use","id":"u","name":"f","input":{}}]},{"role":"user","content":"go on"}]}"#;
+        let mut report = Fidelity::new();
+        let rest = forget(body.as_bytes(), &|v| v == "X", &mut report).unwrap();
+        assert_eq!(
+            rest,
+            r#"{"messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"a","signature":"own"},{"type":"tool_use","id":"t","name":"f","input":{"signature":"X"}}]},{"role":"assistant","content":[{"type":"tool_use","id":"u","name":"f","input":{}}]},{"role":"user","content":"go on"}]}"#,
+            "and thinking rests, for the last call has lost its thought"
         );
         assert_eq!(report.notes().len(), 2);
     }

@@ -4,9 +4,11 @@
 //! thinking goes back only to who signed it; each generation of models takes other settings; and clients need
 //! `event:` names, a `message_start` before anything else and token counts in `message_delta`.
 
+mod count;
 mod error;
 mod mend;
 mod models;
+mod opaque;
 mod request;
 mod response;
 mod schema;
@@ -21,14 +23,30 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::{Asked, Dialect, EventDecoder, EventEncoder, Front, Observer, Target, alias::alias};
+use super::{
+    Asked, Counter, Dialect, EventDecoder, EventEncoder, Front, Observer, Target, alias::alias,
+    unsaid,
+};
 use crate::{
-    chat::{ChatRequest, ChatResponse, Fidelity, Usage},
+    chat::{ChatEvent, ChatRequest, ChatResponse, Fidelity, Note, Usage},
     dialect::Call,
     error::Error,
     json,
+    operation::Operation,
     wire::Frame,
 };
+
+/// What Bedrock's Converse, which serves the same models, has in common with this dialect.
+pub(in crate::dialect) mod shared {
+    pub(in crate::dialect) use super::{
+        models::{Abilities, abilities},
+        request::{
+            Plan, allowed, free_text, input, names_in_history, note_schema, object_schema, plan,
+            wrapped,
+        },
+        schema::normalise,
+    };
+}
 
 /// The dialect's name.
 const NAME: &str = "anthropic";
@@ -48,8 +66,11 @@ impl Dialect for Anthropic {
         NAME
     }
 
-    fn path(&self, _call: &Call<'_>) -> Cow<'static, str> {
-        Cow::Borrowed("/messages")
+    fn path(&self, call: &Call<'_>) -> Cow<'static, str> {
+        Cow::Borrowed(match call.operation {
+            Operation::CountTokens => "/messages/count_tokens",
+            _ => "/messages",
+        })
     }
 
     fn headers(&self, headers: &mut HeaderMap) {
@@ -86,8 +107,26 @@ impl Dialect for Anthropic {
         mend::mend(body, error, report)
     }
 
+    fn opaque_values(&self, json: &[u8]) -> Vec<usize> {
+        opaque::values(json)
+    }
+
+    fn forget(
+        &self,
+        body: &[u8],
+        _model: &str,
+        foreign: &dyn Fn(&str) -> bool,
+        report: &mut Fidelity,
+    ) -> Option<Bytes> {
+        mend::forget(body, foreign, report)
+    }
+
     fn tool_name<'n>(&self, name: &'n str) -> Cow<'n, str> {
         alias(name, MAX_TOOL_NAME)
+    }
+
+    fn counter(&self) -> Option<&'static dyn Counter> {
+        Some(&Self)
     }
 
     fn front(&self) -> Option<&'static dyn Front> {
@@ -106,6 +145,12 @@ impl Front for Anthropic {
 
     fn encoder(&self, asked: &Asked<'_>) -> Box<dyn EventEncoder> {
         Box::new(stream::Encoder::new(asked))
+    }
+
+    fn unsaid(&self, event: &ChatEvent) -> Option<Note> {
+        unsaid::foreign_part(event, NAME)
+            .or_else(|| unsaid::citation(event, NAME))
+            .or_else(|| unsaid::logprobs(event))
     }
 
     fn encode_error(&self, error: &Error) -> Bytes {

@@ -6,7 +6,7 @@ use crate::chat::Effort;
 
 /// How a model is told to think.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Thinking {
+pub(in crate::dialect) enum Thinking {
     /// It cannot.
     None,
     /// By a budget of tokens.
@@ -19,28 +19,28 @@ pub(super) enum Thinking {
 
 /// What a model takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Abilities {
-    pub(super) thinking: Thinking,
+pub(in crate::dialect) struct Abilities {
+    pub(in crate::dialect) thinking: Thinking,
     /// Does it think unless told not to?
-    pub(super) thinks_unasked: bool,
+    pub(in crate::dialect) thinks_unasked: bool,
     /// Can it be told not to think?
-    pub(super) can_rest: bool,
+    pub(in crate::dialect) can_rest: bool,
     /// The highest `output_config.effort`; none if it knows none.
-    pub(super) effort: Option<Effort>,
+    pub(in crate::dialect) effort: Option<Effort>,
     /// Does it know the level between `high` and `max`?
-    pub(super) xhigh: bool,
+    pub(in crate::dialect) xhigh: bool,
     /// `temperature`, `top_p`, `top_k`?
-    pub(super) sampling: bool,
+    pub(in crate::dialect) sampling: bool,
     /// `temperature` and `top_p` in one request?
-    pub(super) both_samplings: bool,
+    pub(in crate::dialect) both_samplings: bool,
     /// May the last turn be the assistant's, to be continued?
-    pub(super) prefill: bool,
+    pub(in crate::dialect) prefill: bool,
     /// System messages in the conversation?
-    pub(super) mid_system: bool,
+    pub(in crate::dialect) mid_system: bool,
     /// `output_config.format` and strict tools?
-    pub(super) formats: bool,
+    pub(in crate::dialect) formats: bool,
     /// May it be made to call a tool?
-    pub(super) forced_tools: bool,
+    pub(in crate::dialect) forced_tools: bool,
 }
 
 /// The oldest.
@@ -135,7 +135,7 @@ const fn restless(a: Abilities) -> Abilities {
 struct Version(u8, u8);
 
 /// What the model of this name takes.
-pub(super) fn abilities(model: &str) -> Abilities {
+pub(in crate::dialect) fn abilities(model: &str) -> Abilities {
     let lower = model.to_ascii_lowercase();
     let Some((_, name)) = lower.split_once("claude") else {
         return V5;

@@ -9,7 +9,7 @@ use crate::{
 
 /// What had to change in a schema.
 #[derive(Debug, Default)]
-pub(super) struct Changes {
+pub(in crate::dialect) struct Changes {
     /// Keywords that became words of the description, and where.
     pub(super) moved: Vec<String>,
     /// Objects that were open.
@@ -50,7 +50,7 @@ const MAP: &[&str] = &["properties", "$defs", "definitions"];
 const DEEPEST: usize = 64;
 
 /// The schema, closed and freed of what cannot be enforced. Key order and everything else stay.
-pub(super) fn normalise(schema: &Json) -> (Json, Changes) {
+pub(in crate::dialect) fn normalise(schema: &Json) -> (Json, Changes) {
     let mut changes = Changes::default();
     let out = <&RawValue as serde::Deserialize>::deserialize(
         &mut serde_json::Deserializer::from_str(schema.as_str()),

@@ -10,7 +10,7 @@ const FOREIGN: &[&str] = &[
     "openai-chat",
     "openai-responses",
     "gemini",
-    "bedrock",
+    "bedrock-converse",
     "cohere",
 ];
 

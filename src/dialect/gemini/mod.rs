@@ -6,9 +6,12 @@
 //! clients of this dialect break on comments, on `event:` lines and on `[DONE]`.
 
 mod answer;
+mod count;
 mod error;
 mod finish;
+mod mend;
 mod models;
+mod opaque;
 mod partial;
 mod parts;
 mod request;
@@ -27,12 +30,15 @@ use http::StatusCode;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
-    Asked, Conversation, Dialect, EventDecoder, EventEncoder, Front, Observer, Target, alias::alias,
+    Asked, Conversation, Counter, Dialect, EventDecoder, EventEncoder, Front, Observer, Quirks,
+    Target, alias::alias, unsaid,
 };
 use crate::{
-    chat::{ChatRequest, ChatResponse, Fidelity, Usage},
+    chat::{Block, ChatEvent, ChatRequest, ChatResponse, Fidelity, Note, Usage},
     dialect::Call,
     error::Error,
+    media::MediaKind,
+    operation::Operation,
     wire::Frame,
 };
 
@@ -64,10 +70,10 @@ impl Dialect for Gemini {
             Some((folder @ ("models" | "tunedModels"), model)) => (folder, model),
             _ => ("models", call.model),
         };
-        let verb = if call.stream {
-            "streamGenerateContent?alt=sse"
-        } else {
-            "generateContent"
+        let verb = match call.operation {
+            Operation::CountTokens => "countTokens",
+            _ if call.stream => "streamGenerateContent?alt=sse",
+            _ => "generateContent",
         };
         let model = utf8_percent_encode(model, PLAIN);
         format!("/{folder}/{model}:{verb}").into()
@@ -98,8 +104,34 @@ impl Dialect for Gemini {
         usage::of_body(body)
     }
 
+    fn opaque_values(&self, json: &[u8]) -> Vec<usize> {
+        opaque::values(json)
+    }
+
+    fn mend(&self, body: &[u8], error: &Error, report: &mut Fidelity) -> Option<Bytes> {
+        mend::mend(body, error, report)
+    }
+
+    fn forget(
+        &self,
+        body: &[u8],
+        model: &str,
+        foreign: &dyn Fn(&str) -> bool,
+        report: &mut Fidelity,
+    ) -> Option<Bytes> {
+        mend::forget(body, model, foreign, report)
+    }
+
     fn tool_name<'n>(&self, name: &'n str) -> Cow<'n, str> {
         tool_name(name)
+    }
+
+    fn needs_bytes(&self, _kind: MediaKind, url: &str, _quirks: &Quirks) -> bool {
+        !request::is_googles(url)
+    }
+
+    fn counter(&self) -> Option<&'static dyn Counter> {
+        Some(&Self)
     }
 
     fn front(&self) -> Option<&'static dyn Front> {
@@ -118,6 +150,22 @@ impl Front for Gemini {
 
     fn encoder(&self, asked: &Asked<'_>) -> Box<dyn EventEncoder> {
         Box::new(stream::Encoder::new(asked))
+    }
+
+    fn unsaid(&self, event: &ChatEvent) -> Option<Note> {
+        let image = matches!(
+            event,
+            ChatEvent::BlockStart {
+                block: Block::Other { dialect: answer::IMAGES_DIALECT, json },
+                ..
+            } if parts::inline_image(json).is_some()
+        );
+        if image {
+            return None;
+        }
+        unsaid::foreign_part(event, NAME)
+            .or_else(|| unsaid::citation(event, NAME))
+            .or_else(|| unsaid::logprobs(event))
     }
 
     fn encode_error(&self, error: &Error) -> Bytes {

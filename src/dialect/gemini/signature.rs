@@ -18,7 +18,7 @@ const FOREIGN: &[&str] = &[
     "anthropic",
     "openai-chat",
     "openai-responses",
-    "bedrock",
+    "bedrock-converse",
     "cohere",
 ];
 

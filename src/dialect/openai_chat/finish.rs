@@ -39,7 +39,7 @@ pub(super) fn read(word: &str) -> Result<Option<Stop>, Error> {
 }
 
 /// The `finish_reason` that OpenAI's clients know.
-pub(super) fn word(reason: StopReason) -> &'static str {
+pub(in crate::dialect) fn word(reason: StopReason) -> &'static str {
     match reason {
         StopReason::EndTurn | StopReason::StopSequence => "stop",
         StopReason::ToolUse => "tool_calls",

@@ -19,24 +19,32 @@
 //! itself would have sent.
 
 pub(super) mod error;
-mod finish;
+pub(super) mod finish;
+mod forget;
 pub(super) mod model;
+mod opaque;
 pub(super) mod reasoning;
 pub(super) mod request;
 pub(super) mod response;
 mod stream;
-mod usage;
+pub(super) mod usage;
 pub(super) mod wire;
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::{Asked, Dialect, EventDecoder, EventEncoder, Front, Observer, Target, alias::alias};
+use super::{
+    Asked, Dialect, EventDecoder, EventEncoder, Front, Observer, Target, alias::alias, unsaid,
+};
 use crate::{
-    chat::{ChatRequest, ChatResponse, Fidelity, Usage},
-    dialect::Call,
+    chat::{
+        Block, ChatEvent, ChatRequest, ChatResponse, Effort, Fidelity, Loss, Note, Tool, ToolKind,
+        Usage,
+    },
+    dialect::{Call, Quirks},
     error::Error,
+    media::MediaKind,
     wire::Frame,
 };
 
@@ -49,6 +57,25 @@ const NAME: &str = "openai-chat";
 
 /// The longest name of a tool.
 const MAX_TOOL_NAME: usize = 64;
+
+/// Is it one of OpenAI's hosted models, as far as its name tells?
+pub(crate) fn is_openais(model: &str) -> bool {
+    let name = model.rsplit('/').next().unwrap_or(model);
+    let apart = ["codex-", "computer-use"];
+    model::Model::new(name).is_openai() || apart.iter().any(|start| name.starts_with(start))
+}
+
+/// Are there calls with function tools that this model refuses in this dialect?
+pub(crate) fn may_refuse_tools(model: &str) -> bool {
+    model::Model::new(model).refuses_tools(Some(Effort::Low))
+}
+
+/// Does this model refuse this call's function tools here, because it would think?
+pub(crate) fn refuses_tools(model: &str, request: &ChatRequest) -> bool {
+    let level = request.reasoning.as_ref().and_then(request::level);
+    let is_function = |tool: &Tool| matches!(tool.kind, ToolKind::Function { .. });
+    model::Model::new(model).refuses_tools(level) && request.tools.iter().any(is_function)
+}
 
 impl Dialect for OpenAiChat {
     fn name(&self) -> &'static str {
@@ -84,6 +111,29 @@ impl Dialect for OpenAiChat {
         usage::of_body(body)
     }
 
+    fn opaque_values(&self, json: &[u8]) -> Vec<usize> {
+        opaque::values(json)
+    }
+
+    fn forget(
+        &self,
+        body: &[u8],
+        _model: &str,
+        foreign: &dyn Fn(&str) -> bool,
+        report: &mut Fidelity,
+    ) -> Option<Bytes> {
+        forget::forget(body, foreign, report)
+    }
+
+    fn needs_bytes(&self, kind: MediaKind, _url: &str, quirks: &Quirks) -> bool {
+        match kind {
+            MediaKind::Image => false,
+            // One that takes no documents at all says so before anything is fetched.
+            MediaKind::Document => quirks.files,
+            MediaKind::Audio => true,
+        }
+    }
+
     fn tool_name<'n>(&self, name: &'n str) -> Cow<'n, str> {
         alias(name, MAX_TOOL_NAME)
     }
@@ -104,6 +154,24 @@ impl Front for OpenAiChat {
 
     fn encoder(&self, asked: &Asked<'_>) -> Box<dyn EventEncoder> {
         Box::new(stream::Encoder::new(asked))
+    }
+
+    fn unsaid(&self, event: &ChatEvent) -> Option<Note> {
+        match event {
+            ChatEvent::BlockStart {
+                block:
+                    Block::Other {
+                        dialect: NAME,
+                        json,
+                    },
+                ..
+            } if stream::part_slot(json).is_none() => Some(unsaid::note(
+                "response.content",
+                Loss::Dropped,
+                "this part has no place in an answer",
+            )),
+            _ => unsaid::foreign_part(event, NAME).or_else(|| unsaid::citation(event, NAME)),
+        }
     }
 
     fn encode_error(&self, error: &Error) -> Bytes {

@@ -108,7 +108,7 @@ pub(super) fn of_body(body: &[u8]) -> Option<Usage> {
 }
 
 /// Writes a usage object. What is unknown is left out, where the shape allows it.
-pub(super) fn write(usage: &Usage) -> Json {
+pub(in crate::dialect) fn write(usage: &Usage) -> Json {
     let input = usage.total_input().unwrap_or_default();
     let output = usage.total_output().unwrap_or_default();
     json::object(|o| {

@@ -82,6 +82,9 @@ pub(super) struct Choice<'a> {
     pub(super) delta: Option<Message<'a>>,
     #[serde(borrow, default)]
     pub(super) message: Option<Message<'a>>,
+    /// Completions say their text here.
+    #[serde(borrow, default)]
+    pub(super) text: Text<'a>,
     #[serde(borrow, default)]
     pub(super) finish_reason: Text<'a>,
     #[serde(borrow, default)]

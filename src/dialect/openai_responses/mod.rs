@@ -24,7 +24,9 @@
 //! Answers written for callers hold every event that OpenAI's own clients wait for, in OpenAI's order. What they echo of the request
 //! is the model's name alone.
 
+mod count;
 mod error;
+mod mend;
 mod reasoning;
 mod request;
 mod response;
@@ -37,13 +39,14 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use super::{
-    Asked, Conversation, Dialect, EventDecoder, EventEncoder, Front, Observer, Target,
-    alias::alias, openai_chat,
+    Asked, Conversation, Counter, Dialect, EventDecoder, EventEncoder, Front, Observer, Target,
+    alias::alias, openai_chat, unsaid,
 };
 use crate::{
-    chat::{ChatRequest, ChatResponse, Fidelity, Usage},
+    chat::{ChatEvent, ChatRequest, ChatResponse, Fidelity, Note, Usage},
     dialect::Call,
     error::Error,
+    operation::Operation,
     wire::Frame,
 };
 
@@ -68,8 +71,11 @@ impl Dialect for OpenAiResponses {
         NAME
     }
 
-    fn path(&self, _call: &Call<'_>) -> Cow<'static, str> {
-        Cow::Borrowed("/responses")
+    fn path(&self, call: &Call<'_>) -> Cow<'static, str> {
+        Cow::Borrowed(match call.operation {
+            Operation::CountTokens => "/responses/input_tokens",
+            _ => "/responses",
+        })
     }
 
     fn encode_request(
@@ -97,8 +103,30 @@ impl Dialect for OpenAiResponses {
         usage::of_body(body)
     }
 
+    fn opaque_values(&self, json: &[u8]) -> Vec<usize> {
+        reasoning::opaque_values(json)
+    }
+
+    fn mend(&self, body: &[u8], error: &Error, report: &mut Fidelity) -> Option<Bytes> {
+        mend::mend(body, error, report)
+    }
+
+    fn forget(
+        &self,
+        body: &[u8],
+        _model: &str,
+        foreign: &dyn Fn(&str) -> bool,
+        report: &mut Fidelity,
+    ) -> Option<Bytes> {
+        mend::forget(body, foreign, report)
+    }
+
     fn tool_name<'n>(&self, name: &'n str) -> Cow<'n, str> {
         alias(name, MAX_TOOL_NAME)
+    }
+
+    fn counter(&self) -> Option<&'static dyn Counter> {
+        Some(&Self)
     }
 
     fn front(&self) -> Option<&'static dyn Front> {
@@ -117,6 +145,10 @@ impl Front for OpenAiResponses {
 
     fn encoder(&self, asked: &Asked<'_>) -> Box<dyn EventEncoder> {
         Box::new(stream::Encoder::new(asked))
+    }
+
+    fn unsaid(&self, event: &ChatEvent) -> Option<Note> {
+        unsaid::foreign_part(event, NAME).or_else(|| unsaid::citation(event, NAME))
     }
 
     fn encode_error(&self, error: &Error) -> Bytes {

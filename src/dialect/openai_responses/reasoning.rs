@@ -4,6 +4,7 @@
 //! stays as it is. Reasoning of other vendors travels in the same member: a tag, the maker's dialect, and the blocks themselves.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
 use super::NAME;
@@ -15,7 +16,7 @@ const KNOWN: &[&str] = &[
     "openai-chat",
     NAME,
     "gemini",
-    "bedrock",
+    "bedrock-converse",
     "cohere",
 ];
 
@@ -56,6 +57,19 @@ pub(super) fn maker(thinking: &Thinking) -> (Option<&'static str>, Option<&str>)
 
 fn known(name: &str) -> Option<&'static str> {
     KNOWN.iter().find(|known| **known == name).copied()
+}
+
+/// Where an answer, or the data of a frame, holds encrypted content. What tools are given is a text here: its quotes are escaped.
+pub(super) fn opaque_values(json: &[u8]) -> Vec<usize> {
+    const MEMBER: &[u8] = b"\"encrypted_content\"";
+    memmem::find_iter(json, MEMBER)
+        .filter_map(|at| {
+            let rest = json.get(at + MEMBER.len()..)?.trim_ascii_start();
+            let rest = rest.strip_prefix(b":")?.trim_ascii_start();
+            let value = rest.strip_prefix(b"\"")?;
+            (!value.starts_with(b"\"")).then(|| json.len() - value.len())
+        })
+        .collect()
 }
 
 /// The signature in events of a reasoning item of a vendor's.

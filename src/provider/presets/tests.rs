@@ -194,6 +194,7 @@ fn dialect_name(preset: &Preset) -> &'static str {
     match preset.dialect {
         PresetDialect::OpenAiChat => "openai-chat",
         PresetDialect::Anthropic => "anthropic",
+        PresetDialect::Cohere => "cohere",
         PresetDialect::Gemini => "gemini",
     }
 }

@@ -215,3 +215,17 @@ async fn it_lists_models_and_counts_tokens() {
     .await;
     assert!(count["input_tokens"].as_u64().unwrap() > 0);
 }
+
+#[tokio::test]
+async fn it_makes_vectors() {
+    let body = ask(
+        "/v1/embeddings",
+        json!({"model": "m", "input": ["one two", "x"]}),
+    )
+    .await;
+    assert_eq!(body["data"][1]["embedding"].as_array().unwrap().len(), 8);
+    assert_ne!(body["data"][0]["embedding"], body["data"][1]["embedding"]);
+    assert_eq!(body["usage"]["prompt_tokens"], 3);
+    let empty = post(&Vendor::echo(), "/v1/embeddings", r#"{"input":[]}"#).await;
+    assert_eq!(empty.unwrap().status(), 400);
+}

@@ -270,3 +270,32 @@ fn errors_have_each_dialect_s_shape() {
         json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}, "request_id": "req_scripted"})
     );
 }
+
+#[test]
+fn converse_says_the_same_whole_and_in_events() {
+    let whole: Value = serde_json::from_slice(&script().converse().content()).unwrap();
+    let events: Vec<(&str, Value)> = script()
+        .converse_events()
+        .into_iter()
+        .map(|(name, payload)| (name, serde_json::from_str(&payload).unwrap()))
+        .collect();
+    assert_eq!(events.first().unwrap().0, "messageStart");
+    let (name, metadata) = events.last().unwrap();
+    assert_eq!((*name, &metadata["usage"]), ("metadata", &whole["usage"]));
+    assert_eq!(whole["usage"]["inputTokens"], 20);
+    let deltas = || events.iter().map(|(_, payload)| &payload["delta"]);
+    let content = &whole["output"]["message"]["content"];
+    assert_eq!(
+        joined(deltas().map(|delta| &delta["text"])),
+        content[1]["text"].as_str().unwrap()
+    );
+    assert_eq!(
+        joined(deltas().map(|delta| &delta["toolUse"]["input"])),
+        ARGUMENTS,
+        "the second call has no delta"
+    );
+    assert_eq!(content[2]["toolUse"]["input"]["city"], "Köln");
+    assert_eq!(whole["stopReason"], "tool_use");
+    let error = Answer::aws_error(429, "ThrottlingException", "Too many requests.");
+    assert_eq!(error.content(), r#"{"message":"Too many requests."}"#);
+}

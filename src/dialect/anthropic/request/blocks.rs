@@ -41,11 +41,17 @@ pub(in super::super) fn read(block: &Value<'_, '_>) -> Result<Content, Error> {
                 cache: cache(&mut members)?,
                 ..Media::new(source)
             }),
-            None => other(block),
+            None => {
+                members.forget();
+                other(block)
+            }
         },
         "document" => match source(&members.require("source")?)? {
             Some(source) => Content::Document(document(source, &mut members)?),
-            None => other(block),
+            None => {
+                members.forget();
+                other(block)
+            }
         },
         "tool_use" => {
             let input = members.take("input");
@@ -81,7 +87,10 @@ pub(in super::super) fn read(block: &Value<'_, '_>) -> Result<Content, Error> {
         "redacted_thinking" => {
             Content::Thinking(thinking::redacted(members.require("data")?.string()?))
         }
-        _ => other(block),
+        _ => {
+            members.forget();
+            other(block)
+        }
     })
 }
 
@@ -95,6 +104,7 @@ pub(in super::super) fn citation(value: &Value<'_, '_>) -> Result<Citation, Erro
     let title = text("title")?.or(text("document_title")?);
     let cited_text = text("cited_text")?;
     let made_up = text("encrypted_index")?.is_some_and(|index| index.is_empty());
+    members.forget();
     Ok(Citation {
         url,
         title,
@@ -139,9 +149,16 @@ fn source(value: &Value<'_, '_>) -> Result<Option<Source>, Error> {
         },
         "url" => Source::Url(members.require("url")?.string()?),
         "file" => Source::File(members.require("file_id")?.string()?),
-        "text" => Source::Text(members.require("data")?.string()?),
+        "text" => {
+            // There is no other than plain text.
+            members.take("media_type");
+            Source::Text(members.require("data")?.string()?)
+        }
         "content" => Source::Parts(content(&members.require("content")?)?),
-        _ => return Ok(None),
+        _ => {
+            members.forget();
+            return Ok(None);
+        }
     }))
 }
 

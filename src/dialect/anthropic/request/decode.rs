@@ -1,5 +1,7 @@
 //! A caller's request, read.
 
+use std::cell::RefCell;
+
 use super::{
     super::NAME,
     blocks,
@@ -8,8 +10,8 @@ use super::{
 use crate::{
     Extra,
     chat::{
-        CacheMarker, ChatRequest, Content, Effort, Message, Reasoning, ResponseFormat, Role, Tool,
-        ToolChoice, ToolKind,
+        CacheMarker, ChatRequest, Content, Effort, Fidelity, Message, Reasoning, ResponseFormat,
+        Role, Tool, ToolChoice, ToolKind,
     },
     error::Error,
     json::{Object, Value},
@@ -17,13 +19,31 @@ use crate::{
 
 /// Reads a request. `max_tokens` and `messages` must be there: this dialect has no default for them.
 pub(in super::super) fn decode(body: &[u8]) -> Result<ChatRequest, Error> {
-    let root = Value::root(body)?;
+    read(body, true)
+}
+
+/// Reads a question for a count, which has no answer to be limited.
+pub(in super::super) fn decode_counted(body: &[u8]) -> Result<ChatRequest, Error> {
+    read(body, false)
+}
+
+fn read(body: &[u8], answered: bool) -> Result<ChatRequest, Error> {
+    let unread = RefCell::default();
+    let mut request = conversation(&Value::accounted(body, &unread)?, answered)?;
+    request.unread = Fidelity::of_unread(unread.into_inner());
+    Ok(request)
+}
+
+fn conversation(root: &Value<'_, '_>, answered: bool) -> Result<ChatRequest, Error> {
     let mut members = root.object()?;
     let mut request = ChatRequest::new(members.require("model")?.string()?, Vec::new());
     request.dialect = Some(NAME);
 
     let turns = members.require("messages")?;
-    request.max_tokens = Some(members.require("max_tokens")?.u64()?);
+    request.max_tokens = match answered {
+        true => Some(members.require("max_tokens")?.u64()?),
+        false => members.take("max_tokens").map(|v| v.u64()).transpose()?,
+    };
     if let Some(system) = members.take("system") {
         let content = blocks::content(&system)?;
         if !content.is_empty() {
@@ -94,6 +114,8 @@ pub(super) fn cache(members: &mut Object<'_, '_>) -> Result<Option<CacheMarker>,
         return Ok(None);
     }
     let mut inner = value.object()?;
+    // There is one kind of them: its name says no more than that it is there.
+    inner.take("type");
     let ttl = inner.take("ttl").map(|v| v.string()).transpose()?;
     Ok(Some(CacheMarker::new(ttl)))
 }
@@ -141,6 +163,7 @@ fn read_tool(tool: &Value<'_, '_>) -> Result<Tool, Error> {
     let kind = members.take("type").map(|v| v.string()).transpose()?;
     if let Some(kind) = kind.filter(|kind| kind != "custom") {
         let name = members.take("name").map(|v| v.string()).transpose()?;
+        members.forget();
         return Ok(Tool {
             name: name.unwrap_or(kind),
             description: None,

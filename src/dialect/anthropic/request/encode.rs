@@ -19,7 +19,7 @@ use super::{
 use crate::{
     Json,
     chat::{ChatRequest, Content, Fidelity, ResponseFormat, Role, Source},
-    dialect::Target,
+    dialect::{Target, labels, structured},
     error::{Error, ErrorKind},
     json::{self, ObjectWriter},
 };
@@ -49,6 +49,8 @@ pub(in super::super) fn encode(
     foreign_files(request)?;
     let able = models::abilities(target.model);
     let max_tokens = max_tokens(request, target, report);
+    let by_tool = by_tool(request, &able, max_tokens, report);
+    let request = by_tool.as_ref().unwrap_or(request);
     let (mut system, first) = system(request, report)?;
     let mut turns = turns::turns(
         &request.messages,
@@ -195,6 +197,21 @@ fn breaks_off(turns: &[Turn<'_>]) -> bool {
             })
 }
 
+/// The request with a tool that stands for the answer's schema, where the model enforces none and can be made to call one. It
+/// cannot while it thinks by a budget.
+fn by_tool(
+    request: &ChatRequest,
+    able: &Abilities,
+    max_tokens: u64,
+    report: &mut Fidelity,
+) -> Option<ChatRequest> {
+    let thinks = || reasoning::plan(request, able, max_tokens, &mut Fidelity::new()).manual;
+    if able.formats || !able.forced_tools || thinks() {
+        return None;
+    }
+    structured::as_tool(request, report)
+}
+
 /// The answer's shape: the vendor's own way, or words at the end of the system prompt.
 fn format(
     request: &ChatRequest,
@@ -204,17 +221,13 @@ fn format(
 ) -> Option<Json> {
     match request.response_format.as_ref()? {
         ResponseFormat::Text => None,
-        ResponseFormat::JsonObject => {
-            report.changed(
-                "response_format",
-                "the vendor has no such mode: the system prompt asks for a JSON object",
-            );
-            system.push(Block::text(
-                "Answer with one JSON object and nothing else: no prose, no code fence.",
-            ));
-            None
-        }
-        ResponseFormat::JsonSchema { schema, .. } if able.formats => {
+        ResponseFormat::JsonSchema {
+            schema,
+            name,
+            description,
+            ..
+        } if able.formats => {
+            labels::schema(name.as_deref(), description.as_deref(), report);
             let schema = if request.dialect == Some(NAME) {
                 schema.clone()
             } else {
@@ -226,14 +239,23 @@ fn format(
                 o.field("type", "json_schema").field("schema", &schema);
             }))
         }
-        ResponseFormat::JsonSchema { schema, .. } => {
+        format => {
+            if let ResponseFormat::JsonSchema {
+                name, description, ..
+            } = format
+            {
+                labels::schema(name.as_deref(), description.as_deref(), report);
+            }
             report.changed(
                 "response_format",
-                "this model enforces no schema: the system prompt asks for it",
+                match format {
+                    ResponseFormat::JsonObject => {
+                        "the vendor has no such mode: the system prompt asks for a JSON object"
+                    }
+                    _ => "this model enforces no schema: the system prompt asks for it",
+                },
             );
-            system.push(Block::text(format!(
-                "Answer with one JSON value that obeys this JSON schema, and nothing else: no prose, no code fence.\n{schema}"
-            )));
+            system.extend(structured::words(format).map(Block::text));
             None
         }
     }

@@ -55,7 +55,10 @@ pub(super) fn block<'a>(
                 .map(|(_, json)| Cow::Borrowed(json))
                 .collect();
             if own.len() < citations.len() {
-                report.dropped(at, "the vendor takes back only its own citations");
+                report.dropped(
+                    format_args!("{at}.citations"),
+                    "the vendor takes back only its own citations",
+                );
             }
             Some(Block::Text {
                 text: text.as_str().into(),
@@ -88,7 +91,16 @@ pub(super) fn block<'a>(
             source: image(media, at)?,
             cache_control: {
                 if media.detail.is_some() {
-                    report.dropped(at, "the vendor has no levels of detail");
+                    report.dropped(
+                        format_args!("{at}.detail"),
+                        "the vendor has no levels of detail",
+                    );
+                }
+                if media.title.is_some() {
+                    report.dropped(
+                        format_args!("{at}.title"),
+                        "the vendor has no titles of images",
+                    );
                 }
                 breakpoint(media.cache.as_ref(), at, report)
             },
@@ -133,7 +145,7 @@ pub(super) fn result<'a>(
 }
 
 /// A call's arguments as the object the vendor insists on; none if they are no object.
-pub(in super::super) fn input(call: &ToolCall) -> Option<Json> {
+pub(in crate::dialect) fn input(call: &ToolCall) -> Option<Json> {
     if call.kind == CallKind::Custom {
         return Some(json::object(|o| {
             o.field("content", &call.arguments);
@@ -147,7 +159,7 @@ pub(in super::super) fn input(call: &ToolCall) -> Option<Json> {
 }
 
 /// Arguments that are no object, in one.
-pub(in super::super) fn wrapped(arguments: &str) -> Json {
+pub(in crate::dialect) fn wrapped(arguments: &str) -> Json {
     json::object(|o| {
         o.field("_raw", arguments);
     })

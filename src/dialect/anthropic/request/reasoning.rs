@@ -38,7 +38,16 @@ impl Mode {
         Ok(Self {
             kind: members.require("type")?.string()?,
             budget: members.take("budget_tokens").map(|v| v.u64()).transpose()?,
-            display: members.take("display").map(|v| v.string()).transpose()?,
+            display: members
+                .take("display")
+                .map(|v| {
+                    let display = v.string()?;
+                    if !matches!(display.as_str(), "summarized" | "omitted") {
+                        v.lost();
+                    }
+                    Ok::<_, Error>(display)
+                })
+                .transpose()?,
         })
     }
 }
@@ -64,17 +73,17 @@ pub(super) fn of_mode(mode: &Mode, raw: Json) -> Reasoning {
 
 /// What is sent.
 #[derive(Debug, Default)]
-pub(super) struct Plan {
-    pub(super) thinking: Option<Json>,
-    pub(super) effort: Option<&'static str>,
+pub(in crate::dialect) struct Plan {
+    pub(in crate::dialect) thinking: Option<Json>,
+    pub(in crate::dialect) effort: Option<&'static str>,
     /// Will the model think by a budget, or at all?
-    pub(super) on: bool,
-    pub(super) manual: bool,
+    pub(in crate::dialect) on: bool,
+    pub(in crate::dialect) manual: bool,
 }
 
 impl Plan {
     /// Does without thinking after all.
-    pub(super) fn drop_thinking(&mut self) {
+    pub(in crate::dialect) fn drop_thinking(&mut self) {
         *self = Self {
             effort: self.effort,
             ..Self::default()
@@ -83,7 +92,7 @@ impl Plan {
 }
 
 /// Says `request.reasoning` in terms of this model.
-pub(super) fn plan(
+pub(in crate::dialect) fn plan(
     request: &ChatRequest,
     able: &Abilities,
     max_tokens: u64,
@@ -111,6 +120,16 @@ pub(super) fn plan(
         return Plan::default();
     }
 
+    if asked.effort.is_some() && asked.budget.is_some() && !own_words {
+        report.changed(
+            "reasoning.budget",
+            "beside a level it counts only where the model takes both",
+        );
+        report.changed(
+            "reasoning.effort",
+            "beside a budget it counts only where the model takes both",
+        );
+    }
     let mut plan = Plan::default();
     if let (Some(mode), Some(raw)) = (mode.filter(|mode| fits(mode, able, max_tokens)), raw) {
         plan.on = asked.enabled == Some(true);

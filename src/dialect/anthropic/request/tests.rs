@@ -444,7 +444,7 @@ fn case_18_only_allowed_tools_and_those_in_use() {
     assert_eq!(member(&body, "tool_choice"), r#"{"type":"any"}"#);
     let (body, notes) = tools(true);
     assert!(body.contains(r#""name":"y","description""#) && !body.contains(r#""name":"z""#));
-    assert_eq!(notes, ["Changed tools[1]"]);
+    assert_eq!(notes, ["Changed tools[1]", "Mapped tools[2]"]);
 }
 
 #[test]
@@ -465,7 +465,24 @@ fn cases_19_20_structured_answers() {
         r#"{"format":{"type":"json_schema","schema":{"type":"object","properties":{"n":{"type":"integer","description":"minimum: 0"}},"additionalProperties":false}}}"#
     );
     assert_eq!(notes.len(), 2);
-    let (body, _) = send(&request, "claude-3-5-haiku");
+    let (body, notes) = send(&request, "claude-3-5-haiku");
+    assert_eq!(
+        member(&body, "tool_choice"),
+        r#"{"type":"tool","name":"structured_output"}"#
+    );
+    assert!(member(&body, "tools").contains(r#""minimum":0"#), "{body}");
+    assert!(
+        notes.iter().any(|note| note == "Changed response_format"),
+        "{notes:?}"
+    );
+    let mut thinks = request.clone();
+    thinks.max_tokens = Some(5000);
+    thinks.reasoning = Some(Reasoning {
+        budget: Some(2000),
+        ..Reasoning::default()
+    });
+    let (body, _) = send(&thinks, "claude-3-7-sonnet");
+    assert_eq!(member(&body, "tools"), "absent");
     assert!(member(&body, "system").contains("JSON schema"));
     request.response_format = Some(ResponseFormat::JsonObject);
     let (body, notes) = send(&request, OLD);

@@ -93,6 +93,12 @@ pub(super) fn tools<'a>(
             "tools",
             "the conversation calls tools that the request does not describe",
         );
+        if request.extra.get("web_search_options").is_some() {
+            report.dropped(
+                "web_search_options",
+                "the tools of the conversation are told instead, to be called no more",
+            );
+        }
         return used.into_iter().map(minimal).collect();
     }
     let used: HashSet<&str> = used.into_iter().collect();
@@ -102,6 +108,10 @@ pub(super) fn tools<'a>(
         let name = tool.name.as_str();
         if allowed.as_ref().is_some_and(|names| !names.contains(name)) {
             if !used.contains(name) {
+                report.mapped(
+                    format_args!("tools[{i}]"),
+                    "a tool that is not allowed is not told",
+                );
                 continue;
             }
             report.changed(
@@ -119,7 +129,7 @@ pub(super) fn tools<'a>(
 }
 
 /// The only tools that count, if they were named and any of them is there.
-fn allowed(request: &ChatRequest) -> Option<HashSet<&str>> {
+pub(in crate::dialect) fn allowed(request: &ChatRequest) -> Option<HashSet<&str>> {
     let Some(ToolChoice::Allowed { names, .. }) = &request.tool_choice else {
         return None;
     };
@@ -132,7 +142,7 @@ fn allowed(request: &ChatRequest) -> Option<HashSet<&str>> {
     (!known.is_empty()).then_some(known)
 }
 
-fn names_in_history(request: &ChatRequest) -> Vec<&str> {
+pub(in crate::dialect) fn names_in_history(request: &ChatRequest) -> Vec<&str> {
     let mut seen = HashSet::new();
     request
         .messages
@@ -211,7 +221,11 @@ fn entry<'a>(
 }
 
 /// Notes what a vendor's grammar made of a schema.
-pub(super) fn note_schema(path: &str, changes: &schema::Changes, report: &mut Fidelity) {
+pub(in crate::dialect) fn note_schema(
+    path: &str,
+    changes: &schema::Changes,
+    report: &mut Fidelity,
+) {
     if changes.closed {
         report.changed(path, "objects of the schema admit no further properties");
     }
@@ -235,7 +249,7 @@ fn minimal(name: &str) -> Entry<'_> {
 }
 
 /// The vendor insists on `"type":"object"`.
-fn object_schema(schema: Option<&Json>) -> Json {
+pub(in crate::dialect) fn object_schema(schema: Option<&Json>) -> Json {
     let Some(schema) = schema.filter(|schema| schema.is_object()) else {
         return json::object(|o| {
             o.field("type", "object")
@@ -259,7 +273,7 @@ fn object_schema(schema: Option<&Json>) -> Json {
     }
 }
 
-fn free_text() -> Json {
+pub(in crate::dialect) fn free_text() -> Json {
     json::object(|o| {
         let content = json::object(|o| {
             o.field("type", "string");

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     Extra, Json,
     chat::{ChatRequest, Effort, Fidelity, Reasoning, ResponseFormat},
+    dialect::labels,
     json::{self, ObjectWriter, Value},
 };
 
@@ -131,7 +132,13 @@ fn format(
         Some(ResponseFormat::JsonObject) => {
             out.field(MIME, "application/json");
         }
-        Some(ResponseFormat::JsonSchema { schema, .. }) => {
+        Some(ResponseFormat::JsonSchema {
+            schema,
+            name,
+            description,
+            ..
+        }) => {
+            labels::schema(name.as_deref(), description.as_deref(), report);
             let (member, schema, changes) =
                 written(schema, able, "responseJsonSchema", "responseSchema");
             note("response_format.schema", &changes, report);
@@ -156,6 +163,10 @@ fn thinking(request: &ChatRequest, able: &Abilities, report: &mut Fidelity) -> O
         return meant.is_ok().then_some(raw);
     }
     let asked = given?;
+    if asked.effort.is_some() && asked.budget.is_some() {
+        report.changed("reasoning.budget", "models take it or a level, not both");
+        report.changed("reasoning.effort", "models take it or a budget, not both");
+    }
     let rests = asked.enabled == Some(false) || asked.effort == Some(Effort::None);
     if asked.effort.is_none() && asked.budget.is_none() && asked.enabled.is_none() {
         return None;

@@ -1,9 +1,11 @@
 //! A caller's request, read. Members may be spelled `likeThis` or `like_this`, even in one body.
 
+use std::cell::RefCell;
+
 use super::{super::NAME, decode_config, decode_parts::Conversation};
 use crate::{
     Extra,
-    chat::{ChatRequest, Message, Role, Tool, ToolChoice, ToolKind},
+    chat::{ChatRequest, Fidelity, Message, Role, Tool, ToolChoice, ToolKind},
     error::Error,
     json::{self, Object, Value},
 };
@@ -19,7 +21,13 @@ pub(super) fn either<'a, 'p>(
 
 /// Reads a request. The model and the wish for a stream are not in the body.
 pub(in super::super) fn decode(body: &[u8]) -> Result<ChatRequest, Error> {
-    let root = Value::root(body)?;
+    let unread = RefCell::default();
+    let mut request = conversation(&Value::accounted(body, &unread)?)?;
+    request.unread = Fidelity::of_unread(unread.into_inner());
+    Ok(request)
+}
+
+fn conversation(root: &Value<'_, '_>) -> Result<ChatRequest, Error> {
     let mut members = root.object()?;
     let mut request = ChatRequest::new("", Vec::new());
     request.dialect = Some(NAME);
@@ -126,8 +134,13 @@ fn read_function(function: &Value<'_, '_>) -> Result<Tool, Error> {
     );
     let own = members.take("parameters");
     let schema = match (schema, own) {
-        (Some(schema), _) => Some(schema.json()),
-        (None, Some(own)) => Some(super::super::schema_read::json_schema(&own.json())),
+        (Some(schema), own) => {
+            if let Some(own) = own {
+                own.lost();
+            }
+            Some(schema.json())
+        }
+        (None, Some(own)) => Some(decode_config::own_schema(&own)),
         (None, None) => None,
     };
     Ok(Tool {

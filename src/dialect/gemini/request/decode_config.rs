@@ -47,10 +47,11 @@ pub(super) fn read(config: &Value<'_, '_>, request: &mut ChatRequest) -> Result<
     request.top_logprobs = members.take("logprobs").map(|v| v.u64()).transpose()?;
 
     let own = either(&mut members, "responseSchema", "response_schema");
-    let schema = either(&mut members, "responseJsonSchema", "response_json_schema")
-        .or_else(|| members.take("_responseJsonSchema"))
+    let given = either(&mut members, "responseJsonSchema", "response_json_schema")
+        .or_else(|| members.take("_responseJsonSchema"));
+    let schema = given
         .map(|schema| schema.json())
-        .or_else(|| own.map(|own| schema_read::json_schema(&own.json())));
+        .or_else(|| own.as_ref().map(own_schema));
     let mime = either(&mut members, "responseMimeType", "response_mime_type");
     let kind = mime.map(|v| v.string()).transpose()?;
     request.response_format = match (schema, kind.as_deref()) {
@@ -64,6 +65,16 @@ pub(super) fn read(config: &Value<'_, '_>, request: &mut ChatRequest) -> Result<
         (_, Some("text/plain")) => Some(ResponseFormat::Text),
         _ => None,
     };
+    let taken = matches!(
+        request.response_format,
+        Some(ResponseFormat::JsonSchema { .. })
+    );
+    if let (Some(own), true) = (&own, given.is_some() || !taken) {
+        own.lost();
+    }
+    if let (Some(given), false) = (&given, taken) {
+        given.lost();
+    }
     if let Some(thinking) = either(&mut members, "thinkingConfig", "thinking_config") {
         request.reasoning = Some(reasoning(&thinking)?);
     }
@@ -77,6 +88,16 @@ pub(super) fn read(config: &Value<'_, '_>, request: &mut ChatRequest) -> Result<
     Ok(rest)
 }
 
+/// A schema in the dialect's own words, as JSON Schema; that has no word for the order of members.
+pub(super) fn own_schema(own: &Value<'_, '_>) -> crate::Json {
+    for name in ["propertyOrdering", "property_ordering"] {
+        if own.text().contains(name) {
+            own.lost_member(name);
+        }
+    }
+    schema_read::json_schema(&own.json())
+}
+
 pub(super) fn reasoning(config: &Value<'_, '_>) -> Result<Reasoning, Error> {
     let mut members = config.object()?;
     let show = either(&mut members, "includeThoughts", "include_thoughts")
@@ -86,10 +107,16 @@ pub(super) fn reasoning(config: &Value<'_, '_>) -> Result<Reasoning, Error> {
         .map(|v| v.i64())
         .transpose()?;
     let level = either(&mut members, "thinkingLevel", "thinking_level")
-        .map(|v| v.string())
+        .map(|v| {
+            let level = Level::from_name(&v.str()?);
+            if level.is_none() {
+                v.lost();
+            }
+            Ok::<_, Error>(level)
+        })
         .transpose()?;
     Ok(Reasoning {
-        effort: level.as_deref().and_then(Level::from_name),
+        effort: level.flatten(),
         budget: budget
             .and_then(|b| u64::try_from(b).ok())
             .filter(|b| *b > 0),

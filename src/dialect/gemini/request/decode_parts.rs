@@ -128,9 +128,12 @@ impl Conversation {
             }
             _ => None,
         };
-        out.push(found.unwrap_or_else(|| Content::Other {
-            dialect: NAME,
-            json: part.json(),
+        out.push(found.unwrap_or_else(|| {
+            members.forget();
+            Content::Other {
+                dialect: NAME,
+                json: part.json(),
+            }
         }));
         Ok(())
     }
@@ -238,12 +241,15 @@ fn said(response: &Value<'_, '_>) -> Result<(String, bool), Error> {
         };
         let text: Option<String> = serde_json::from_str(raw.get()).ok();
         members.take_raw(name);
-        return Ok(match (members.is_empty(), text) {
+        let alone = members.is_empty();
+        members.forget();
+        return Ok(match (alone, text) {
             (true, Some(text)) => (text, is_error),
             (true, None) => (raw.get().to_owned(), is_error),
             (false, _) => (response.text().to_owned(), is_error),
         });
     }
+    members.forget();
     Ok((response.text().to_owned(), false))
 }
 
@@ -264,6 +270,7 @@ fn medium(value: &Value<'_, '_>, file: Option<()>) -> Result<Option<Content>, Er
             let (_, guessed) = super::media::kind_of_url(&uri);
             if guessed != Some(kind.as_str()) {
                 // The address alone would not tell the type.
+                members.forget();
                 return Ok(None);
             }
             Source::Url(uri)
@@ -281,6 +288,9 @@ fn medium(value: &Value<'_, '_>, file: Option<()>) -> Result<Option<Content>, Er
         "image" => Content::Image(media),
         "audio" => Content::Audio(media),
         "text" | "application" => Content::Document(media),
-        _ => return Ok(None),
+        _ => {
+            members.forget();
+            return Ok(None);
+        }
     }))
 }

@@ -47,6 +47,18 @@ pub(super) fn kind_of_url(url: &str) -> (&str, Option<&'static str>) {
     (path, known)
 }
 
+/// Is it an address that Google AI Studio fetches itself: of its own files, or of a video?
+pub(in super::super) fn is_googles(url: &str) -> bool {
+    let Ok(uri) = url.parse::<http::Uri>() else {
+        return false;
+    };
+    match uri.host().map(str::to_ascii_lowercase).as_deref() {
+        Some("generativelanguage.googleapis.com") => uri.path().contains("/files/"),
+        Some("youtube.com" | "www.youtube.com" | "m.youtube.com" | "youtu.be") => true,
+        _ => false,
+    }
+}
+
 /// Writes media as a part.
 pub(super) fn part(
     content: &Content,
@@ -66,8 +78,30 @@ pub(super) fn part(
             "the vendor has its own scale",
         );
     }
-    if media.citations || media.context.is_some() {
-        report.dropped(path, "the vendor has no citations of documents");
+    if media.citations {
+        report.dropped(
+            format_args!("{path}.citations"),
+            "the vendor has no citations of documents",
+        );
+    }
+    if media.context.is_some() {
+        report.dropped(
+            format_args!("{path}.context"),
+            "the vendor has no place for it",
+        );
+    }
+    // Texts stand under their title.
+    if media.title.is_some() && !matches!(media.source, Source::Text(_) | Source::Parts(_)) {
+        report.dropped(
+            format_args!("{path}.title"),
+            "the vendor has no names of files",
+        );
+    }
+    if media.cache.is_some() {
+        report.dropped(
+            format_args!("{path}.cache_control"),
+            "the vendor places cache breakpoints itself",
+        );
     }
     Ok(Some(match &media.source {
         Source::Base64 { media_type, data } => inline(&mime(media_type), data),

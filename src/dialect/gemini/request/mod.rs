@@ -9,7 +9,7 @@ mod media;
 mod tools;
 mod turns;
 
-pub(super) use self::{decode::decode, encode::encode};
+pub(super) use self::{decode::decode, encode::encode, media::is_googles};
 
 #[cfg(test)]
 mod tests;

@@ -105,6 +105,12 @@ fn function(
         }
         None => ("", None),
     };
+    if tool.cache.is_some() {
+        report.dropped(
+            format_args!("{path}.cache_control"),
+            "the vendor places cache breakpoints itself",
+        );
+    }
     if !own {
         for (name, _) in tool.extra.iter() {
             report.dropped(

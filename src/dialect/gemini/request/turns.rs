@@ -108,7 +108,11 @@ impl<'a> Writer<'a, '_> {
         }
         for (part, content) in message.content.iter().enumerate() {
             match content {
-                Content::Text { text, .. } => self.out.system.push(parts::text(text, false)),
+                Content::Text { text, .. } => {
+                    let path = format!("messages[{i}].content[{part}]");
+                    marks(content, &path, report);
+                    self.out.system.push(parts::text(text, false));
+                }
                 _ => report.dropped(
                     format_args!("messages[{i}].content[{part}]"),
                     "a system message is text for this vendor",
@@ -129,6 +133,7 @@ impl<'a> Writer<'a, '_> {
             let path = format!("messages[{i}].content[{part}]");
             match content {
                 Content::Text { text, .. } | Content::Refusal(text) => {
+                    marks(content, &path, report);
                     let alone = message.content.len() == 1;
                     if !text.is_empty() || alone {
                         out.push(|o| {
@@ -147,6 +152,12 @@ impl<'a> Writer<'a, '_> {
                     None => report.dropped(path, "only its maker can make use of this reasoning"),
                 },
                 Content::ToolCall(call) => {
+                    if call.cache.is_some() {
+                        report.dropped(
+                            format_args!("{path}.cache_control"),
+                            "the vendor places cache breakpoints itself",
+                        );
+                    }
                     let arguments = self.arguments(call, &path, report);
                     // The first call of a step has to be signed; whoever made it.
                     if self.able.is_third() && !called && !out.is_signed() {
@@ -287,7 +298,14 @@ impl<'a> Writer<'a, '_> {
     ) -> Result<Json, Error> {
         let mut text = String::new();
         let mut inside = Vec::new();
+        if result.cache.is_some() {
+            report.dropped(
+                format_args!("{path}.cache_control"),
+                "the vendor places cache breakpoints itself",
+            );
+        }
         for content in &result.content {
+            marks(content, path, report);
             match content {
                 Content::Text { text: more, .. } | Content::Refusal(more) => text.push_str(more),
                 Content::Other { dialect, json } => {
@@ -327,6 +345,7 @@ impl<'a> Writer<'a, '_> {
             let path = format!("messages[{i}].content[{part}]");
             match content {
                 Content::Text { text, .. } | Content::Refusal(text) => {
+                    marks(content, &path, report);
                     spoken = true;
                     out.push(parts::text(text, false));
                 }
@@ -365,6 +384,28 @@ impl<'a> Writer<'a, '_> {
         }
         self.out.push("user", out);
         Ok(())
+    }
+}
+
+/// Notes what is said of a text beside it.
+fn marks(content: &Content, path: &str, report: &mut Fidelity) {
+    let Content::Text {
+        citations, cache, ..
+    } = content
+    else {
+        return;
+    };
+    if !citations.is_empty() {
+        report.dropped(
+            format_args!("{path}.citations"),
+            "the vendor takes no citations back",
+        );
+    }
+    if cache.is_some() {
+        report.dropped(
+            format_args!("{path}.cache_control"),
+            "the vendor places cache breakpoints itself",
+        );
     }
 }
 

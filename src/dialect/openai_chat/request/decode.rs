@@ -1,8 +1,10 @@
 //! A request of a caller, read.
 
+use std::cell::RefCell;
+
 use super::{decode_messages, decode_tools};
 use crate::{
-    chat::{CacheMarker, ChatRequest, Effort, Reasoning, ResponseFormat},
+    chat::{CacheMarker, ChatRequest, Effort, Fidelity, Reasoning, ResponseFormat},
     dialect::openai_chat::NAME,
     error::Error,
     json::{self, Json, Object, Value},
@@ -13,7 +15,13 @@ use crate::{
 /// # Errors
 /// If something has the wrong type, or is required and missing; the error names it.
 pub(in super::super) fn decode(body: &[u8]) -> Result<ChatRequest, Error> {
-    let root = Value::root(body)?;
+    let unread = RefCell::default();
+    let mut request = conversation(&Value::accounted(body, &unread)?)?;
+    request.unread = Fidelity::of_unread(unread.into_inner());
+    Ok(request)
+}
+
+fn conversation(root: &Value<'_, '_>) -> Result<ChatRequest, Error> {
     if !root.is_object() {
         return Err(root.error("must be a JSON object"));
     }
@@ -25,8 +33,9 @@ pub(in super::super) fn decode(body: &[u8]) -> Result<ChatRequest, Error> {
     request.tool_choice = decode_tools::choice(&mut o)?;
     request.parallel_tool_calls = read(o.take("parallel_tool_calls"), |v| v.bool())?;
 
-    let older = read(o.take("max_tokens"), |v| v.u64())?;
-    request.max_tokens = read(o.take("max_completion_tokens"), |v| v.u64())?.or(older);
+    let older = o.take("max_tokens");
+    let newer = o.take("max_completion_tokens");
+    request.max_tokens = read(one_of(newer, older), |v| v.u64())?;
     request.temperature = read(o.take("temperature"), |v| v.f64())?;
     request.top_p = read(o.take("top_p"), |v| v.f64())?;
     request.top_k = top_k(&mut o)?;
@@ -40,8 +49,8 @@ pub(in super::super) fn decode(body: &[u8]) -> Result<ChatRequest, Error> {
 
     request.reasoning = reasoning(&mut o)?;
     request.response_format = read(o.take("response_format"), |v| response_format(&v))?;
-    let newer = read(o.take("safety_identifier"), |v| v.string())?;
-    request.user = read(o.take("user"), |v| v.string())?.or(newer);
+    let newer = o.take("safety_identifier");
+    request.user = read(one_of(o.take("user"), newer), |v| v.string())?;
     request.cache_key = read(o.take("prompt_cache_key"), |v| v.string())?;
     request.cache = read(o.take("cache_control"), |v| cache_marker(&v))?;
     request.service_tier = read(o.take("service_tier"), |v| v.string())?;
@@ -64,9 +73,34 @@ pub(in crate::dialect) fn read<'a, 'p, T>(
     value.map(read).transpose()
 }
 
+/// The first of two members that say the same; of the other nobody hears.
+pub(in crate::dialect) fn one_of<'a, 'p>(
+    first: Option<Value<'a, 'p>>,
+    second: Option<Value<'a, 'p>>,
+) -> Option<Value<'a, 'p>> {
+    if let (Some(first), Some(second)) = (&first, &second)
+        && first.text() != second.text()
+    {
+        second.lost();
+    }
+    first.or(second)
+}
+
+/// The level of that name; of one that only its vendor knows nobody hears.
+pub(in crate::dialect) fn effort(value: &Value<'_, '_>) -> Result<Option<Effort>, Error> {
+    let found = Effort::from_name(&value.str()?);
+    if found.is_none() {
+        value.lost();
+    }
+    Ok(found)
+}
+
 /// `cache_control`, or OpenAI's own `prompt_cache_breakpoint`.
 pub(in crate::dialect) fn cache_marker(value: &Value<'_, '_>) -> Result<CacheMarker, Error> {
     let mut marker = value.object()?;
+    // There is one kind of them: its name says no more than that it is there.
+    marker.take("type");
+    marker.take("mode");
     Ok(CacheMarker::new(read(marker.take("ttl"), |v| v.string())?))
 }
 
@@ -77,7 +111,7 @@ fn top_k(o: &mut Object<'_, '_>) -> Result<Option<u64>, Error> {
 }
 
 /// A text or a list of texts.
-fn texts(value: &Value<'_, '_>) -> Result<Vec<String>, Error> {
+pub(in crate::dialect) fn texts(value: &Value<'_, '_>) -> Result<Vec<String>, Error> {
     if value.is_string() {
         return Ok(vec![value.string()?]);
     }
@@ -93,13 +127,13 @@ fn reasoning(o: &mut Object<'_, '_>) -> Result<Option<Reasoning>, Error> {
     let mut raw: Vec<(&'static str, Json)> = Vec::new();
     if let Some(value) = o.take("reasoning_effort") {
         // Some vendors have levels of their own, e.g. "default".
-        found.effort = Effort::from_name(&value.str()?);
+        found.effort = effort(&value)?;
         raw.push(("reasoning_effort", value.json()));
     }
     if let Some(value) = o.take("reasoning") {
         let mut inner = value.object()?;
-        let effort = read(inner.take("effort"), |v| v.string())?;
-        found.effort = effort.and_then(|e| Effort::from_name(&e)).or(found.effort);
+        let level = read(inner.take("effort"), |v| effort(&v))?.flatten();
+        found.effort = level.or(found.effort);
         found.budget = read(inner.take("max_tokens"), |v| v.u64())?;
         found.enabled = read(inner.take("enabled"), |v| v.bool())?;
         found.show = read(inner.take("exclude"), |v| v.bool())?.map(|hide| !hide);

@@ -104,9 +104,11 @@ impl Reader {
         }
         if let Some(calls) = o.take("tool_calls") {
             for call in calls.items()? {
-                if let Some(extra) = call.object()?.peek("extra_content") {
+                let mut outer = call.object()?;
+                if let Some(extra) = outer.peek("extra_content") {
                     content.extend(gemini_signature(extra.get()).map(signed));
                 }
+                outer.forget();
                 content.push(Content::ToolCall(tool_call(&call)?));
             }
         }
@@ -202,6 +204,9 @@ pub(super) fn close(open: &mut Thinking, found: &mut Vec<Content>) {
 fn tool_call(value: &Value<'_, '_>) -> Result<ToolCall, Error> {
     let mut o = value.object()?;
     let id = o.require("id")?.string()?;
+    for plumbing in ["type", "index", "extra_content"] {
+        o.take_raw(plumbing);
+    }
     let mut call = if let Some(custom) = o.take("custom") {
         let mut custom = custom.object()?;
         let name = custom.require("name")?.string()?;

@@ -53,8 +53,9 @@ fn part(value: &Value<'_, '_>, content: &mut Vec<Content>) -> Result<(), Error> 
             let mut text = String::new();
             if thinking.is_array() {
                 for item in thinking.items()? {
+                    let mut item = item.object()?;
+                    item.take("type");
                     text += &item
-                        .object()?
                         .take("text")
                         .map_or_else(|| Ok("".into()), |v| v.str())?;
                 }
@@ -71,10 +72,13 @@ fn part(value: &Value<'_, '_>, content: &mut Vec<Content>) -> Result<(), Error> 
             return Ok(());
         }
         // Parts that single vendors know.
-        "video_url" | "input_video" => Content::Other {
-            dialect: NAME,
-            json: value.json(),
-        },
+        "video_url" | "input_video" => {
+            o.forget();
+            Content::Other {
+                dialect: NAME,
+                json: value.json(),
+            }
+        }
         other => {
             return Err(kind.error(format_args!(
                 "must be one of text, image_url, input_audio, file, refusal, not {other:?}"

@@ -44,6 +44,7 @@ fn tool(value: &Value<'_, '_>) -> Result<Tool, Error> {
             Ok(tool)
         }
         Some(kind) => {
+            o.forget();
             let mut tool = bare(kind.to_owned());
             tool.kind = ToolKind::Hosted {
                 dialect: NAME,
@@ -128,6 +129,7 @@ fn allowed(value: &Value<'_, '_>) -> Result<ToolChoice, Error> {
 
 /// The name in `{"type":"function","function":{"name":…}}`, its like for custom tools, or the flat form.
 fn tool_name(o: &mut Object<'_, '_>) -> Result<String, Error> {
+    o.take("type");
     for member in ["function", "custom"] {
         if let Some(inner) = o.take(member) {
             return inner.object()?.require("name")?.string();

@@ -13,7 +13,9 @@ use crate::{
         Target,
         adjacent::adjacent,
         alias::alias,
+        distinct::distinct,
         openai_chat::{NAME, model::Model},
+        structured,
     },
     error::Error,
     json::{self, Json, ObjectWriter, Value},
@@ -35,10 +37,18 @@ pub(in super::super) fn encode(
     target: &Target<'_>,
     report: &mut Fidelity,
 ) -> Result<Bytes, Error> {
-    let request = &*adjacent(request, NAME, report);
+    let quirks = target.quirks;
+    // A vendor that thinks may refuse to be forced meanwhile.
+    let thinks = quirks.reasoning != ReasoningField::None
+        && matches!(request.reasoning.as_ref().and_then(level), Some(effort) if effort != Effort::None);
+    let forced = quirks.required != "auto" && !thinks;
+    let restated = structured::restated(request, quirks, forced, report);
+    let request = restated.as_ref().unwrap_or(request);
+    let request = distinct(request, NAME, report);
+    let request = adjacent(&request, NAME, report);
     let mut writer = Writer {
-        request,
-        quirks: target.quirks,
+        request: &request,
+        quirks,
         model: Model::new(target.model),
         report,
         told_cache: false,
@@ -107,6 +117,10 @@ impl Writer<'_> {
                 o.extra(&members.into_extra());
             }
             return level;
+        }
+        if asked.budget.is_some() && (!details || asked.effort.is_some()) {
+            self.report
+                .changed("reasoning.budget", "a level is told instead");
         }
         if details {
             self.reasoning_object(asked, level, o);

@@ -219,8 +219,16 @@ fn assistant(w: &mut Writer<'_>, at: usize, message: &Message) -> Json {
         let path = format!("messages[{at}].content[{j}]");
         match part {
             Content::Text {
-                text: more, cache, ..
+                text: more,
+                cache,
+                citations,
             } => {
+                if !citations.is_empty() {
+                    w.report.dropped(
+                        format_args!("{path}.citations"),
+                        "this dialect takes no citations back",
+                    );
+                }
                 if cache.is_some() {
                     w.no_cache();
                 }
@@ -310,8 +318,9 @@ fn reasoning(
     let keeps_details = field == ReasoningField::Details;
     for (j, thinking) in thoughts {
         let is_own = thinking.origin.is_none_or(|origin| origin == NAME);
+        // Claude's signatures hold wherever it runs; what others encrypted, only they can read.
         if keeps_details
-            && !is_own
+            && thinking.origin == Some("anthropic")
             && let Some(detail) = response::detail(thinking, carried.details.len())
         {
             carried.details.push(detail);

@@ -5,8 +5,7 @@ use std::borrow::Cow;
 use super::encode::{Writer, text_part};
 use crate::{
     chat::{CacheMarker, Content, Media, Source},
-    dialect::ReasoningField,
-    dialect::openai_chat::NAME,
+    dialect::{ReasoningField, labels, openai_chat::NAME},
     error::{Error, ErrorKind},
     json::{self, Json},
 };
@@ -156,6 +155,7 @@ pub(super) fn medium_part(
         Err(Error::new(ErrorKind::Unsupported, text).with_param(path))
     };
     let ours = w.is_ours();
+    labels::medium(w.report, path, part, medium);
     match (part, &medium.source) {
         (Content::Image(_), Source::Base64 { media_type, data }) => {
             Ok(image(&data_uri(media_type, data), medium.detail.as_deref()))

@@ -30,6 +30,14 @@ pub(super) fn tools(w: &mut Writer<'_>, o: &mut ObjectWriter) -> bool {
             kept.retain(|(tool, _)| names.contains(&tool.name));
         }
         if kept.len() < all {
+            for (i, tool) in request.tools.iter().enumerate() {
+                if !names.contains(&tool.name) {
+                    w.report.mapped(
+                        format_args!("tools[{i}]"),
+                        "a tool that is not allowed is not told",
+                    );
+                }
+            }
             w.report.changed(
                 "tool_choice",
                 "the tools that are not allowed are left out instead",

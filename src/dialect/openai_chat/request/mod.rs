@@ -15,7 +15,7 @@ mod tests;
 
 pub(super) use self::{ask::ask_for_usage, decode::decode, encode::encode};
 pub(in crate::dialect) use self::{
-    decode::{cache_marker, read},
+    decode::{cache_marker, effort, one_of, read, texts},
     decode_parts::{mark, source},
     encode::{fingerprint, level, session},
     encode_messages::ATTRIBUTION,

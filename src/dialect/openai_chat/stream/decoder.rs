@@ -149,6 +149,7 @@ impl Reader {
             (Some(delta), _) => self.message(delta, out),
             // A whole message in a stream counts only if nothing else was said: else it repeats.
             (None, Some(message)) if !self.content => self.message(message, out),
+            (None, None) if !choice.text.is_empty() => self.text(choice.text.as_str(), out),
             _ => {}
         }
         if let Some(logprobs) = choice.logprobs {

@@ -1,9 +1,14 @@
 //! A request of a caller, read.
 
+use std::cell::RefCell;
+
 use super::{decode_items, decode_tools};
 use crate::{
-    chat::{ChatRequest, Effort, Message, Reasoning, ResponseFormat, Role},
-    dialect::{openai_chat::request::read, openai_responses::NAME},
+    chat::{ChatRequest, Fidelity, Message, Reasoning, ResponseFormat, Role},
+    dialect::{
+        openai_chat::request::{effort, one_of, read},
+        openai_responses::NAME,
+    },
     error::{Error, ErrorKind},
     json::{Json, Object, Value},
 };
@@ -19,7 +24,13 @@ pub(super) const LOGPROBS: &str = "message.output_text.logprobs";
 /// # Errors
 /// If something has the wrong type, is required and missing, or is kept at a vendor; the error names it.
 pub(in super::super) fn decode(body: &[u8]) -> Result<ChatRequest, Error> {
-    let root = Value::root(body)?;
+    let unread = RefCell::default();
+    let mut request = conversation(&Value::accounted(body, &unread)?)?;
+    request.unread = Fidelity::of_unread(unread.into_inner());
+    Ok(request)
+}
+
+fn conversation(root: &Value<'_, '_>) -> Result<ChatRequest, Error> {
     if !root.is_object() {
         return Err(root.error("must be a JSON object"));
     }
@@ -49,8 +60,8 @@ pub(in super::super) fn decode(body: &[u8]) -> Result<ChatRequest, Error> {
         request.response_format = read(inner.take("format"), |v| response_format(&v))?;
         verbosity = Some(inner.into_extra()).filter(|extra| !extra.is_empty());
     }
-    let older = read(o.take("user"), |v| v.string())?;
-    request.user = read(o.take("safety_identifier"), |v| v.string())?.or(older);
+    let older = o.take("user");
+    request.user = read(one_of(o.take("safety_identifier"), older), |v| v.string())?;
     request.cache_key = read(o.take("prompt_cache_key"), |v| v.string())?;
     request.service_tier = read(o.take("service_tier"), |v| v.string())?;
     request.stream = read(o.take("stream"), |v| v.bool())?.unwrap_or_default();
@@ -135,12 +146,20 @@ fn leave_out_what_holds_anyway(o: &mut Object<'_, '_>) {
 
 fn reasoning(value: &Value<'_, '_>) -> Result<Reasoning, Error> {
     let mut o = value.object()?;
-    let effort = read(o.take("effort"), |v| v.string())?;
-    let older = read(o.take("generate_summary"), |v| v.string())?;
-    let summary = read(o.take("summary"), |v| v.string())?.or(older);
+    let level = read(o.take("effort"), |v| effort(&v))?.flatten();
+    let older = o.take("generate_summary");
+    let summary = one_of(o.take("summary"), older);
+    let show = read(summary, |v| {
+        let words = v.str()?;
+        // How long it is to be is for this dialect's vendors.
+        if !matches!(&*words, "auto" | "none") {
+            v.lost();
+        }
+        Ok(words != "none")
+    })?;
     Ok(Reasoning {
-        effort: effort.as_deref().and_then(Effort::from_name),
-        show: summary.map(|summary| summary != "none"),
+        effort: level,
+        show,
         raw: Some((NAME, value.json())),
         ..Reasoning::default()
     })

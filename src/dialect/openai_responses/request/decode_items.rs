@@ -43,11 +43,14 @@ fn item(value: &Value<'_, '_>, request: &mut ChatRequest) -> Result<(), Error> {
     }
     let mut o = value.object()?;
     let kind = read(o.take("type"), |v| v.string())?;
+    // What the vendor who stores items calls them, and that they are whole.
+    let stored_id = o.take_raw("id").is_some();
+    o.take_raw("status");
     let kind = match kind.as_deref() {
         Some(kind) => kind,
         // Messages and references need not say what they are.
         None if o.peek("role").is_some() => "message",
-        None if o.peek("id").is_some() => "item_reference",
+        None if stored_id => "item_reference",
         None => return Err(o.path().member("type").error("is required")),
     };
     let content = match kind {
@@ -76,10 +79,13 @@ fn item(value: &Value<'_, '_>, request: &mut ChatRequest) -> Result<(), Error> {
             return Ok(());
         }
         // What only vendors of this dialect know, at its place.
-        _ => vec![Content::Other {
-            dialect: NAME,
-            json: value.json(),
-        }],
+        _ => {
+            o.forget();
+            vec![Content::Other {
+                dialect: NAME,
+                json: value.json(),
+            }]
+        }
     };
     push(request, Role::Assistant, content);
     Ok(())
@@ -116,7 +122,9 @@ fn thinking(o: &mut Object<'_, '_>) -> Result<Vec<Content>, Error> {
         // A vendor that shows its reasoning may say it in both.
         if let Some(list) = o.take(name).filter(|_| texts.is_empty()) {
             for item in list.items()? {
-                texts.push(item.object()?.require("text")?.string()?);
+                let mut item = item.object()?;
+                item.take("type");
+                texts.push(item.require("text")?.string()?);
             }
         }
     }

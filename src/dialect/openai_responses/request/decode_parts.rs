@@ -43,10 +43,13 @@ fn part(value: &Value<'_, '_>) -> Result<Content, Error> {
         "input_file" => Content::Document(file(value, &mut o)?),
         "input_audio" => Content::Audio(audio(&o.require("input_audio")?)?),
         // Parts that vendors of this dialect may know.
-        _ => Content::Other {
-            dialect: NAME,
-            json: value.json(),
-        },
+        _ => {
+            o.forget();
+            Content::Other {
+                dialect: NAME,
+                json: value.json(),
+            }
+        }
     };
     if let Some(marker) = marker {
         mark(&mut found, marker);

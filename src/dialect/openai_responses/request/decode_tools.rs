@@ -62,7 +62,7 @@ fn tool(value: &Value<'_, '_>, space: &str, found: &mut Vec<Tool>) -> Result<(),
             }
             return Ok(());
         }
-        _ => {}
+        _ => o.forget(),
     }
     found.push(tool);
     Ok(())
@@ -130,9 +130,11 @@ fn word(value: &Value<'_, '_>) -> Result<ToolChoice, Error> {
 /// The name of a tool, or the type of one that the vendor runs.
 fn name(o: &mut Object<'_, '_>) -> Result<String, Error> {
     let space = read(o.take("namespace"), |v| v.string())?;
-    match (o.take("name"), space) {
-        (Some(name), Some(space)) => Ok(format!("{space}{NAMESPACE}{}", name.str()?)),
-        (Some(name), None) => name.string(),
-        (None, _) => o.require("type")?.string(),
+    let kind = o.take("type");
+    match (o.take("name"), space, kind) {
+        (Some(name), Some(space), _) => Ok(format!("{space}{NAMESPACE}{}", name.str()?)),
+        (Some(name), None, _) => name.string(),
+        (None, _, Some(kind)) => kind.string(),
+        (None, ..) => o.require("type")?.string(),
     }
 }

@@ -13,6 +13,7 @@ use crate::{
         Target,
         adjacent::adjacent,
         alias::alias,
+        distinct::distinct,
         openai_chat::{
             model::Model,
             request::{can_be_strict, fingerprint, level, session},
@@ -46,9 +47,10 @@ pub(in super::super) fn encode(
         let text = "`n`: this vendor gives one answer at a time";
         return Err(Error::new(ErrorKind::Unsupported, text).with_param("n"));
     }
-    let request = &*adjacent(request, NAME, report);
+    let request = distinct(request, NAME, report);
+    let request = adjacent(&request, NAME, report);
     let mut writer = Writer {
-        request,
+        request: &request,
         quirks: target.quirks,
         model: Model::new(target.model),
         report,
@@ -112,6 +114,10 @@ impl Writer<'_> {
         if let Some((NAME, raw)) = &asked.raw {
             o.field("reasoning", raw);
             return level;
+        }
+        if asked.budget.is_some() {
+            self.report
+                .changed("reasoning.budget", "a level is told instead");
         }
         let taken = match level.map(|level| (level, self.model.effort(level))) {
             // A level built in process is meant, whatever the model's name tells.

@@ -50,13 +50,15 @@ pub(super) fn input(w: &mut Writer<'_>) -> Result<Input, Error> {
         }
     }
     let custom = custom_calls(&request.messages);
-    for (at, message) in request.messages.iter().enumerate().skip(leading) {
+    for (at, message) in request.messages.iter().enumerate() {
         if message.name.is_some() {
             w.report.dropped(
                 format_args!("messages[{at}].name"),
                 "this dialect has no names of speakers",
             );
         }
+    }
+    for (at, message) in request.messages.iter().enumerate().skip(leading) {
         for (j, part) in message.content.iter().enumerate() {
             if let Content::ToolResult(result) = part {
                 items.push(output(w, (at, j), result, &custom)?);
@@ -249,7 +251,17 @@ fn assistant(w: &mut Writer<'_>, at: usize, message: &Message, items: &mut Vec<J
     for (j, part) in message.content.iter().enumerate() {
         let path = format!("messages[{at}].content[{j}]");
         let item = match part {
-            Content::Text { text, cache, .. } => {
+            Content::Text {
+                text,
+                cache,
+                citations,
+            } => {
+                if !citations.is_empty() {
+                    w.report.dropped(
+                        format_args!("{path}.citations"),
+                        "citations are not told back",
+                    );
+                }
                 if cache.is_some() && !w.model.takes_breakpoints() {
                     w.no_cache();
                 }

@@ -4,6 +4,7 @@ use super::encode::Writer;
 use crate::{
     chat::{CacheMarker, Content, Media, Source},
     dialect::{
+        labels,
         openai_chat::request::{data_uri, document_text},
         openai_responses::NAME,
     },
@@ -82,6 +83,7 @@ fn medium(w: &mut Writer<'_>, path: &str, part: &Content, media: &Media) -> Resu
         Err(Error::new(ErrorKind::Unsupported, text).with_param(path))
     };
     let ours = w.is_ours();
+    labels::medium(w.report, path, part, media);
     let marker = marker(w, media.cache.as_ref());
     let (kind, member, value) = match (part, &media.source) {
         (Content::Image(_), Source::Base64 { media_type, data }) => {

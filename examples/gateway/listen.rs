@@ -1,0 +1,123 @@
+//! Connections: accepted, greeted with TLS if there is a certificate, served over HTTP/1.1 or HTTP/2.
+
+use std::{
+    io,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto, graceful::GracefulShutdown, graceful::Watcher},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+};
+
+use crate::{door::Door, metrics::Metrics, tls::Certificate};
+
+/// How long a client may take for its handshake, and for the head of each request: longer is no client but an attack.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long to rest when no connection can be accepted, mostly because there are no file handles left.
+const REST: Duration = Duration::from_millis(50);
+
+/// The headers of a request, at most. Clients of models send some thirty.
+const MAX_HEADERS: usize = 128;
+
+/// Calls at the same time over one HTTP/2 connection.
+const MAX_STREAMS: u32 = 250;
+
+/// Accepts until it is dropped.
+pub async fn accept(
+    listener: &TcpListener,
+    certificate: Option<Certificate>,
+    door: &Door,
+    metrics: &Arc<Metrics>,
+    graceful: &GracefulShutdown,
+) {
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // What a client did to its own connection is no trouble of ours.
+                if !matches!(
+                    error.kind(),
+                    io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
+                ) {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(REST).await;
+                }
+                continue;
+            }
+        };
+        // Answers are small frames: they must not wait for one another.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY could not be set");
+        }
+        let (door, watcher) = (door.clone(), graceful.watcher());
+        let open = Open::new(metrics.clone());
+        match certificate.clone() {
+            None => {
+                tokio::spawn(async move {
+                    serve(stream, door, watcher).await;
+                    drop(open);
+                });
+            }
+            Some(certificate) => {
+                tokio::spawn(async move {
+                    secured(stream, certificate, door, watcher).await;
+                    drop(open);
+                });
+            }
+        }
+    }
+}
+
+async fn secured(stream: TcpStream, certificate: Certificate, door: Door, watcher: Watcher) {
+    let greeting = certificate.acceptor().accept(stream);
+    match tokio::time::timeout(PATIENCE, greeting).await {
+        Ok(Ok(stream)) => serve(stream, door, watcher).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+        Err(_) => tracing::debug!("a TLS handshake took too long"),
+    }
+}
+
+async fn serve<S>(stream: S, door: Door, watcher: Watcher)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let mut http = auto::Builder::new(TokioExecutor::new());
+    http.http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(PATIENCE)
+        .max_headers(MAX_HEADERS);
+    http.http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PATIENCE)
+        .max_concurrent_streams(MAX_STREAMS);
+    let connection = http
+        .serve_connection(TokioIo::new(stream), door)
+        .into_owned();
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(%error, "a connection ended badly");
+    }
+}
+
+/// Counts a connection while it lives.
+struct Open(Arc<Metrics>);
+
+impl Open {
+    fn new(metrics: Arc<Metrics>) -> Self {
+        metrics.connections.fetch_add(1, Ordering::Relaxed);
+        metrics.open_connections.fetch_add(1, Ordering::Relaxed);
+        Self(metrics)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open_connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}

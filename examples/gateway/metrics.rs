@@ -1,0 +1,104 @@
+//! `GET /metrics`, in the text format of Prometheus.
+
+use std::{
+    fmt::Write,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use trunkline::config::Gateway;
+
+/// What the server counts itself.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    pub reloads: AtomicU64,
+    pub failed_reloads: AtomicU64,
+    pub connections: AtomicU64,
+    pub open_connections: AtomicU64,
+}
+
+impl Metrics {
+    /// The page.
+    pub fn text(&self, gateway: &Gateway) -> String {
+        let mut page = String::new();
+        let mut metric = |name: &str, kind: &str, help: &str, samples: &[(String, u64)]| {
+            // Writing to a String cannot fail.
+            let _ = writeln!(
+                page,
+                "# HELP trunkline_{name} {help}\n# TYPE trunkline_{name} {kind}"
+            );
+            for (labels, value) in samples {
+                let _ = writeln!(page, "trunkline_{name}{labels} {value}");
+            }
+        };
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let one = |value: u64| [(String::new(), value)];
+        metric(
+            "config_reloads_total",
+            "counter",
+            "Configurations read again, by what came of it.",
+            &[
+                ("{result=\"ok\"}".to_owned(), read(&self.reloads)),
+                (
+                    "{result=\"refused\"}".to_owned(),
+                    read(&self.failed_reloads),
+                ),
+            ],
+        );
+        metric(
+            "connections_total",
+            "counter",
+            "Connections accepted.",
+            &one(read(&self.connections)),
+        );
+        metric(
+            "open_connections",
+            "gauge",
+            "Connections open now.",
+            &one(read(&self.open_connections)),
+        );
+        let accounts = gateway.pools().snapshot();
+        let mut each = |name: &str, help: &str, value: &dyn Fn(usize) -> u64| {
+            let samples: Vec<(String, u64)> = accounts
+                .iter()
+                .enumerate()
+                .map(|(index, account)| {
+                    let labels = format!(
+                        "{{provider=\"{}\",account=\"{}\"}}",
+                        escaped(&account.provider),
+                        escaped(&account.account)
+                    );
+                    (labels, value(index))
+                })
+                .collect();
+            metric(name, "gauge", help, &samples);
+        };
+        let of = |index: usize| accounts.get(index);
+        each("account_in_flight", "Calls an account is serving.", &|i| {
+            of(i).map_or(0, |account| account.in_flight.into())
+        });
+        each(
+            "account_requests_last_minute",
+            "Calls begun in the last minute.",
+            &|i| of(i).map_or(0, |account| account.requests_last_minute),
+        );
+        each(
+            "account_tokens_last_minute",
+            "Tokens of the last minute.",
+            &|i| of(i).map_or(0, |account| account.tokens_last_minute),
+        );
+        each(
+            "account_cooldowns",
+            "Reasons for which an account, or a model of it, is left alone now.",
+            &|i| of(i).map_or(0, |account| account.cooldowns.len() as u64),
+        );
+        page
+    }
+}
+
+/// A label's value, which the format quotes.
+fn escaped(value: &str) -> String {
+    value
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
+}

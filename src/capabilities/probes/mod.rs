@@ -1,0 +1,6 @@
+//! The probes, by front.
+
+pub(super) mod anthropic;
+pub(super) mod gemini;
+pub(super) mod openai_chat;
+pub(super) mod openai_responses;

@@ -1,0 +1,91 @@
+//! Answers, marked.
+
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use memchr::memmem;
+
+use super::{Bond, Origin, bond};
+use crate::{
+    dialect::Dialect,
+    upstream::{Attempt, Deployment},
+    wire::Frame,
+};
+
+/// Marks the opaque values of one answer.
+#[derive(Debug)]
+pub(crate) struct Marker {
+    dialect: &'static dyn Dialect,
+    deployment: Arc<Deployment>,
+    /// Made when it is needed: most answers have no such values.
+    mark: OnceLock<String>,
+    /// All values, not only those that look like ones of ours.
+    all: bool,
+}
+
+impl Marker {
+    /// For an attempt's answer in this dialect.
+    pub(crate) fn new(attempt: &Attempt, dialect: &'static dyn Dialect) -> Self {
+        let name = dialect.name();
+        let front = attempt.request.payload.dialect();
+        let translated = front.is_none_or(|front| front.name() != name);
+        let bound = bond(name, &attempt.deployment.model) == Bond::Group;
+        Self {
+            dialect,
+            deployment: attempt.deployment.clone(),
+            mark: OnceLock::new(),
+            all: translated || (bound && attempt.mixed),
+        }
+    }
+
+    /// A frame's values marked. One without any stays as it is.
+    pub(crate) fn frame(&self, frame: Frame) -> Frame {
+        match self.json(frame.data()) {
+            Some(data) => frame.with_data(data),
+            None => frame,
+        }
+    }
+
+    /// A whole answer's values marked.
+    pub(crate) fn body(&self, body: Bytes) -> Bytes {
+        self.json(&body).map_or(body, Into::into)
+    }
+
+    /// A header's value marked.
+    pub(crate) fn header(&self, value: &http::HeaderValue) -> Option<http::HeaderValue> {
+        let text = value.to_str().ok()?;
+        format!("{}{text}", self.mark()).parse().ok()
+    }
+
+    fn mark(&self) -> &str {
+        self.mark
+            .get_or_init(|| Origin::of(self.dialect.name(), &self.deployment).to_string())
+    }
+
+    fn json(&self, json: &[u8]) -> Option<Vec<u8>> {
+        if !self.all && memmem::find(json, b"\"tl").is_none() {
+            return None;
+        }
+        let mut places = self.dialect.opaque_values(json);
+        if !self.all {
+            places.retain(|at| {
+                let value = json.get(*at..).unwrap_or_default();
+                value.starts_with(b"tl1.") || value.starts_with(b"tlo")
+            });
+        }
+        if places.is_empty() {
+            return None;
+        }
+        places.sort_unstable();
+        let mark = self.mark();
+        let mut out = Vec::with_capacity(json.len() + places.len() * mark.len());
+        let mut done = 0;
+        for at in places {
+            out.extend_from_slice(json.get(done..at).unwrap_or_default());
+            out.extend_from_slice(mark.as_bytes());
+            done = at;
+        }
+        out.extend_from_slice(json.get(done..).unwrap_or_default());
+        Some(out)
+    }
+}
