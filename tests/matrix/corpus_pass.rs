@@ -22,6 +22,7 @@ use trunkline::{
 use crate::{
     ENDPOINTS,
     corpus::{self, Case, Form},
+    each,
     table::{Outcome, Table},
 };
 
@@ -52,7 +53,7 @@ async fn recorded_exchanges_pass_byte_for_byte() {
     let mut table = Table::new("passed");
     for (endpoint, dialect) in ENDPOINTS {
         let mut cases = Vec::new();
-        if !corpus::each(endpoint, |case| {
+        if !each(endpoint, |case| {
             cases.extend(Exchange::of(case, dialect));
         }) {
             return;
@@ -90,6 +91,7 @@ impl Exchange {
             ("openai-chat", _) => "/v1/chat/completions",
             ("openai-responses", _) => "/v1/responses",
             ("anthropic", _) => "/v1/messages",
+            ("openai-completions", _) => "/v1/completions",
             (_, false) => "/v1beta/models/m:generateContent",
             (_, true) => "/v1beta/models/m:streamGenerateContent?alt=sse",
         };
@@ -101,6 +103,9 @@ impl Exchange {
             "openai-responses" => format!(r#"{{"model":"m","stream":{stream},"input":"Hi"}}"#),
             "anthropic" => format!(
                 r#"{{"model":"m","stream":{stream},"max_tokens":9,"messages":[{{"role":"user","content":"Hi"}}]}}"#
+            ),
+            "openai-completions" => format!(
+                r#"{{"model":"m","stream":{stream},"stream_options":{{"include_usage":true}},"prompt":"Hi"}}"#
             ),
             _ => r#"{"contents":[{"parts":[{"text":"Hi"}]}]}"#.to_owned(),
         };

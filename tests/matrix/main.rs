@@ -16,32 +16,60 @@ mod corpus;
 use trunkline::{
     chat::{ChatResponse, Collector, EventSink},
     dialect::{
-        Asked, Dialect, Front, anthropic::Anthropic, gemini::Gemini, openai_chat::OpenAiChat,
+        Asked, Dialect, Front, anthropic::Anthropic, bedrock::Converse, cohere::Cohere,
+        gemini::Gemini, openai_chat::OpenAiChat, openai_completions::OpenAiCompletions,
         openai_responses::OpenAiResponses,
     },
     wire::Frame,
 };
 
 /// The dialects under test, and how the model of a request is called there. One line adds one.
-pub const DIALECTS: [(&dyn Dialect, &str); 4] = [
+pub const DIALECTS: [(&dyn Dialect, &str); 7] = [
     (&OpenAiChat, "gpt-4o"),
     (&OpenAiResponses, "gpt-5.6"),
     (&Anthropic, "claude-sonnet-4-5"),
     (&Gemini, "gemini-2.5-flash"),
+    (&OpenAiCompletions, "gpt-3.5-turbo-instruct"),
+    (&Converse, "us.anthropic.claude-sonnet-4-5-20250929-v1:0"),
+    (&Cohere, "command-a-03-2025"),
+];
+
+/// Further models whose dialect bends to their makers.
+pub const MODELS: [(&dyn Dialect, &str); 6] = [
+    (&Converse, "us.amazon.nova-pro-v1:0"),
+    (&Converse, "us.meta.llama3-3-70b-instruct-v1:0"),
+    (&Converse, "mistral.mistral-large-2407-v1:0"),
+    (&Converse, "openai.gpt-oss-120b-1:0"),
+    (
+        &Converse,
+        "arn:aws:bedrock:us-east-1:1:application-inference-profile/p",
+    ),
+    (&Cohere, "command-a-reasoning-08-2025"),
 ];
 
 /// The recorded endpoints, and the dialect that is spoken there.
-pub const ENDPOINTS: [(&str, &dyn Dialect); 6] = [
+pub const ENDPOINTS: [(&str, &dyn Dialect); 10] = [
     ("chat-completions", &OpenAiChat),
     ("responses", &OpenAiResponses),
     ("messages", &Anthropic),
     ("rawPredict", &Anthropic),
     ("generateContent", &Gemini),
     ("streamGenerateContent", &Gemini),
+    ("completions", &OpenAiCompletions),
+    ("converse", &Converse),
+    ("converse-stream", &Converse),
+    ("v2-chat", &Cohere),
 ];
 
 /// What callers call the model, and when they do.
 pub const ASKED: Asked<'static> = Asked::new("the-model", true, 1_790_000_000);
+
+/// Shows recorded exchanges with this endpoint to `check`: a sample of each vendor's, or all if `TRUNKLINE_CORPUS_ALL` is set. False
+/// without recordings.
+pub fn each(endpoint: &str, check: impl FnMut(&corpus::Case)) -> bool {
+    let all = std::env::var_os("TRUNKLINE_CORPUS_ALL").is_some();
+    corpus::sample(endpoint, if all { usize::MAX } else { 120 }, check)
+}
 
 /// The dialects that serve callers.
 pub fn fronts() -> impl Iterator<Item = (&'static dyn Dialect, &'static dyn Front)> {

@@ -4,11 +4,13 @@
 
 use std::{env, fs, path::PathBuf};
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use serde_json::{Value, value::RawValue};
-use trunkline::wire::{Frame, SseSplitter};
+use trunkline::wire::{Frame, SseSplitter, event_stream::MessageSplitter};
 
 /// One exchange.
+#[derive(Debug)]
 pub struct Case {
     pub id: String,
     pub vendor: String,
@@ -19,6 +21,10 @@ pub struct Case {
     pub status: u64,
     /// The body of the answer, if it is text.
     pub body: Option<String>,
+    /// The body of the answer, if it is not.
+    pub bytes: Option<Bytes>,
+    /// All of it.
+    pub json: Value,
     tags: Vec<String>,
 }
 
@@ -32,6 +38,17 @@ impl Case {
         self.body.as_deref().filter(|_| self.status == 200)
     }
 
+    /// The frames of an answer that is a stream.
+    pub fn frames(&self) -> Option<Vec<Frame>> {
+        if let Some(bytes) = self.bytes.as_ref().filter(|_| self.status == 200) {
+            let mut splitter = MessageSplitter::new();
+            splitter.push(bytes.clone());
+            return Some(std::iter::from_fn(|| splitter.next_frame().unwrap()).collect());
+        }
+        let body = self.answer()?;
+        (form(body) != Form::Whole).then(|| frames(body))
+    }
+
     /// The model in the path, for dialects that have it there.
     pub fn model_in_path(&self) -> &str {
         let last = self.path.rsplit('/').next().unwrap_or_default();
@@ -40,7 +57,12 @@ impl Case {
 }
 
 /// Shows every exchange with this endpoint to `check`, vendor by vendor. False, and a line that says so, without recordings.
-pub fn each(endpoint: &str, mut check: impl FnMut(&Case)) -> bool {
+pub fn each(endpoint: &str, check: impl FnMut(&Case)) -> bool {
+    sample(endpoint, usize::MAX, check)
+}
+
+/// The same with at most so many exchanges of each vendor, from beginning to end.
+pub fn sample(endpoint: &str, most: usize, mut check: impl FnMut(&Case)) -> bool {
     let beside = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpus"));
     let folder = env::var_os("TRUNKLINE_CORPUS").map_or(beside, PathBuf::from);
     let Ok(vendors) = fs::read_dir(&folder) else {
@@ -55,7 +77,8 @@ pub fn each(endpoint: &str, mut check: impl FnMut(&Case)) -> bool {
             continue;
         };
         let name = vendor.file_name().unwrap().to_string_lossy();
-        for line in lines.lines() {
+        let step = lines.lines().count().div_ceil(most).max(1);
+        for line in lines.lines().step_by(step) {
             cases += 1;
             check(&read(&name, line));
         }
@@ -81,6 +104,10 @@ fn read(vendor: &str, line: &str) -> Case {
             .flatten()
             .filter_map(text)
             .collect(),
+        bytes: case["response"]["body_b64"]
+            .as_str()
+            .map(|text| STANDARD.decode(text).unwrap().into()),
+        json: case,
     }
 }
 
@@ -91,14 +118,19 @@ pub enum Form {
     /// The frames' data as the items of one JSON list.
     List,
     Stream,
+    /// A line for each event: its name around its payload.
+    Lines,
 }
 
 pub fn form(body: &str) -> Form {
-    match body
-        .trim_start_matches(['\u{feff}', '\n', '\r', ' '])
-        .as_bytes()
-        .first()
+    let body = body.trim_start_matches(['\u{feff}', '\n', '\r', ' ']);
+    if ["{\"contentBlock", "{\"messageStart"]
+        .iter()
+        .any(|start| body.starts_with(start))
     {
+        return Form::Lines;
+    }
+    match body.as_bytes().first() {
         Some(b'{') => Form::Whole,
         Some(b'[') => Form::List,
         _ => Form::Stream,
@@ -111,6 +143,16 @@ pub fn frames(body: &str) -> Vec<Frame> {
         let list: Vec<Box<RawValue>> = serde_json::from_str(body).unwrap();
         let items = list.iter().map(|item| item.get().replace(['\n', '\r'], ""));
         return items.map(|item| Frame::new(None, item)).collect();
+    }
+    if form(body) == Form::Lines {
+        let events = body
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let frame = |event: Value| {
+            let (name, payload) = event.as_object().unwrap().iter().next().unwrap();
+            Frame::new(Some(name), payload.to_string())
+        };
+        return events.map(frame).collect();
     }
     let mut splitter = SseSplitter::new();
     splitter.push(Bytes::copy_from_slice(body.as_bytes()));

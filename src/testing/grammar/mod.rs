@@ -13,9 +13,12 @@
 //! ```
 
 mod anthropic;
+mod bedrock;
+mod cohere;
 mod gemini;
 mod node;
 mod openai_chat;
+mod openai_completions;
 mod openai_responses;
 mod schema;
 #[cfg(test)]
@@ -54,12 +57,20 @@ const GRAMMARS: &[Grammar] = &[
     openai_responses::GRAMMAR,
     anthropic::GRAMMAR,
     gemini::GRAMMAR,
+    openai_completions::GRAMMAR,
+    bedrock::GRAMMAR,
+    cohere::GRAMMAR,
 ];
 
 /// One dialect's grammar.
 struct Grammar {
     dialect: &'static str,
     request: fn(&At<'_>),
+    /// What clients are told, if anybody is served in this dialect.
+    told: Option<Told>,
+}
+
+struct Told {
     reply: fn(&At<'_>),
     stream: fn(&[Frame], &Report),
 }
@@ -75,20 +86,20 @@ pub fn check_request(dialect: &str, body: &[u8]) -> Option<Vec<Violation>> {
     Some(whole(body, grammar(dialect)?.request))
 }
 
-/// Checks a whole answer as a client of this dialect would. None if the dialect has no grammar here.
+/// Checks a whole answer as a client of this dialect would. None if the dialect has no grammar here, or if nobody is served in it.
 #[must_use]
 pub fn check_reply(dialect: &str, body: &[u8]) -> Option<Vec<Violation>> {
-    Some(whole(body, grammar(dialect)?.reply))
+    Some(whole(body, grammar(dialect)?.told.as_ref()?.reply))
 }
 
 /// Checks a stream of server-sent events as a client of this dialect would: order, numbering, sums, and exactly one ending, which
-/// may be an error where the dialect has one inside streams. None if the dialect has no grammar here.
+/// may be an error where the dialect has one inside streams. None if the dialect has no grammar here, or if nobody is served in it.
 #[must_use]
 pub fn check_stream(dialect: &str, bytes: &[u8]) -> Option<Vec<Violation>> {
-    let grammar = grammar(dialect)?;
+    let told = grammar(dialect)?.told.as_ref()?;
     let report = Report::default();
     let frames = split(bytes, &report);
-    (grammar.stream)(&frames, &report);
+    (told.stream)(&frames, &report);
     Some(report.finish())
 }
 

@@ -5,15 +5,17 @@ mod request;
 mod stream;
 
 use super::{
-    Grammar,
+    Grammar, Told,
     node::{At, Kind::*},
 };
 
 pub(super) const GRAMMAR: Grammar = Grammar {
     dialect: "gemini",
     request: request::check,
-    reply: reply::check,
-    stream: stream::check,
+    told: Some(Told {
+        reply: reply::check,
+        stream: stream::check,
+    }),
 };
 
 fn error(at: &At<'_>) {

@@ -5,15 +5,17 @@ mod request;
 mod stream;
 
 use super::{
-    Grammar,
+    Grammar, Told,
     node::{At, Kind::*, Member},
 };
 
 pub(super) const GRAMMAR: Grammar = Grammar {
     dialect: "openai-chat",
     request: request::check,
-    reply: reply::check,
-    stream: stream::check,
+    told: Some(Told {
+        reply: reply::check,
+        stream: stream::check,
+    }),
 };
 
 const FINISHES: &[&str] = &[
@@ -33,7 +35,7 @@ const ADDED: &[Member] = &[
     ("extra_content", Object),
 ];
 
-fn usage(at: &At<'_>) {
+pub(super) fn usage(at: &At<'_>) {
     const DETAILS: &[Member] = &[
         ("cached_tokens", Count),
         ("cache_write_tokens", Count),
@@ -75,7 +77,7 @@ fn usage(at: &At<'_>) {
 }
 
 /// An object that reports a failure.
-fn error(at: &At<'_>) {
+pub(super) fn error(at: &At<'_>) {
     at.open_shape(&[("message", Name)], &[("type", Or(&Text, &Null))]);
 }
 

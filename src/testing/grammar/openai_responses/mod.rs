@@ -6,15 +6,17 @@ mod request;
 mod stream;
 
 use super::{
-    Grammar,
+    Grammar, Told,
     node::{At, Kind::*},
 };
 
 pub(super) const GRAMMAR: Grammar = Grammar {
     dialect: "openai-responses",
     request: request::check,
-    reply: reply::check,
-    stream: stream::check,
+    told: Some(Told {
+        reply: reply::check,
+        stream: stream::check,
+    }),
 };
 
 fn usage(at: &At<'_>) {
