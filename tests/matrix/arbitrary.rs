@@ -197,6 +197,15 @@ proptest! {
             let whole = front.encode_response(&answer, &ASKED);
             prop_assert_eq!(grammar::check_reply(name, &whole), Some(vec![]), "{:?}", whole);
             let whole = dialect.decode_response(&whole).unwrap();
+            // Calls and thoughts have no place in this one.
+            if name == "openai-completions" {
+                if refusal.is_some() {
+                    continue;
+                }
+                let text = answer.text();
+                prop_assert_eq!((back.text(), whole.text()), (text.clone(), text));
+                continue;
+            }
             if refusal.is_none() {
                 prop_assert_eq!(gist(&back, said), gist(&answer, said), "{} {}", name, text);
                 prop_assert_eq!(thoughts(&back), thoughts(&answer), "{} {}", name, text);

@@ -68,7 +68,7 @@ pub const ASKED: Asked<'static> = Asked::new("the-model", true, 1_790_000_000);
 /// without recordings.
 pub fn each(endpoint: &str, check: impl FnMut(&corpus::Case)) -> bool {
     let all = std::env::var_os("TRUNKLINE_CORPUS_ALL").is_some();
-    corpus::sample(endpoint, if all { usize::MAX } else { 120 }, check)
+    corpus::sample(endpoint, if all { usize::MAX } else { 60 }, check)
 }
 
 /// The dialects that serve callers.

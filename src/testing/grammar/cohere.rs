@@ -105,9 +105,9 @@ fn messages(at: &At<'_>) {
                 message.shape(
                     &[("role", Name)],
                     &[
-                        ("content", Or(&Name, &Full)),
-                        ("tool_plan", Text),
-                        ("tool_calls", Full),
+                        ("content", Or(&Or(&Text, &List), &Null)),
+                        ("tool_plan", Or(&Text, &Null)),
+                        ("tool_calls", List),
                         ("citations", List),
                     ],
                 );
@@ -162,7 +162,7 @@ fn call(at: &At<'_>) {
 
 fn part(at: &At<'_>, role: &str) {
     match (at.text("type"), role) {
-        ("text", _) => at.shape(&[("type", Name), ("text", Name)], &[]),
+        ("text", _) => at.shape(&[("type", Name), ("text", Text)], &[]),
         ("image_url", "user") => {
             at.shape(&[("type", Name), ("image_url", Object)], &[]);
             if let Some(image) = at.get("image_url") {

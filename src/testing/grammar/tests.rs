@@ -45,6 +45,14 @@ data: {"candidates":[{"content":{"parts":[{"text":""}],"role":"model"},"finishRe
 
 "#;
 
+const LEGACY: &str = r#"data: {"id":"c","object":"text_completion","created":1,"model":"m","choices":[{"text":"Hi","index":0,"logprobs":null,"finish_reason":null}],"usage":null}
+
+data: {"id":"c","object":"text_completion","created":1,"model":"m","choices":[{"text":"","index":0,"logprobs":null,"finish_reason":"stop"}],"usage":null}
+
+data: [DONE]
+
+"#;
+
 /// Head and tail of an answer, between which stand its status and output.
 const HEAD: &str = r#"{"id":"resp_1","object":"response","created_at":1,"error":null,"incomplete_details":null,"instructions":null,"model":"m","parallel_tool_calls":true,"tool_choice":"auto","tools":[],"temperature":null,"top_p":null,"metadata":{}"#;
 
@@ -283,6 +291,41 @@ fn wrong_streams_are_named() {
             "the stream has no ending",
         ),
         (
+            "openai-completions",
+            LEGACY,
+            r#""finish_reason":"stop""#,
+            r#""finish_reason":"tool_calls""#,
+            "must be null or one of",
+        ),
+        (
+            "openai-completions",
+            LEGACY,
+            r#""finish_reason":"stop""#,
+            r#""finish_reason":null"#,
+            "before any finish_reason",
+        ),
+        (
+            "openai-completions",
+            LEGACY,
+            r#""object":"text_completion""#,
+            r#""object":"chat.completion.chunk""#,
+            "must be `text_completion`",
+        ),
+        (
+            "openai-completions",
+            LEGACY,
+            r#""text":"Hi""#,
+            r#""text":"""#,
+            "an empty text",
+        ),
+        (
+            "openai-completions",
+            LEGACY,
+            r#"data: {"id":"c","#,
+            r#"data: {"id":"d","#,
+            "is another than before",
+        ),
+        (
             "gemini",
             GEMINI,
             r#""totalTokenCount":5"#,
@@ -477,6 +520,9 @@ fn wrong_requests_are_named() {
     let responses = r#"{"model":"m","input":[{"role":"user","content":"x"},{"type":"function_call","call_id":"a","name":"f","arguments":"{}"},{"type":"function_call_output","call_id":"a","output":"y"}],"tools":[{"type":"function","name":"f","parameters":{"type":"object"},"strict":false}],"max_output_tokens":16}"#;
     let anthropic = r#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"x"},{"role":"assistant","content":[{"type":"tool_use","id":"a","name":"f","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"a","content":"y"},{"type":"text","text":"z"}]}],"tools":[{"name":"f","input_schema":{"type":"object"}}]}"#;
     let gemini = r#"{"contents":[{"role":"user","parts":[{"text":"x"}]},{"role":"model","parts":[{"functionCall":{"name":"f","args":{}}}]},{"role":"user","parts":[{"functionResponse":{"name":"f","response":{}}}]}],"tools":[{"functionDeclarations":[{"name":"f","parameters":{"type":"object","properties":{"a":{"type":"string"}},"required":["a"]}}]}]}"#;
+    let converse = r#"{"messages":[{"role":"user","content":[{"text":"x"},{"document":{"format":"pdf","name":"d","source":{"bytes":"AA=="}}}]},{"role":"assistant","content":[{"toolUse":{"toolUseId":"a","name":"f","input":{}}}]},{"role":"user","content":[{"toolResult":{"toolUseId":"a","content":[{"text":"y"}]}}]}],"inferenceConfig":{"temperature":1},"toolConfig":{"tools":[{"toolSpec":{"name":"f","inputSchema":{"json":{"type":"object"}}}}],"toolChoice":{"any":{}}}}"#;
+    let cohere = r#"{"model":"m","messages":[{"role":"user","content":"x"},{"role":"assistant","tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"a","content":"y"}],"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}],"tool_choice":"REQUIRED","p":1}"#;
+    let legacy = r#"{"model":"m","prompt":"x"}"#;
     for (dialect, body, right, wrong, wanted) in [
         ("openai-chat", chat, "", "", ""),
         (
@@ -607,6 +653,100 @@ fn wrong_requests_are_named() {
             r#""role":"model""#,
             r#""role":"assistant""#,
             "must be one of user, model",
+        ),
+        ("bedrock-converse", converse, r#""#, r#""#, ""),
+        (
+            "bedrock-converse",
+            converse,
+            r#""role":"assistant""#,
+            r#""role":"user""#,
+            "two turns of the same role",
+        ),
+        (
+            "bedrock-converse",
+            converse,
+            r#""toolResult":{"toolUseId":"a""#,
+            r#""toolResult":{"toolUseId":"b""#,
+            "a result of no call",
+        ),
+        (
+            "bedrock-converse",
+            converse,
+            r#"{"text":"x"}"#,
+            r#"{"text":" "}"#,
+            "a blank text",
+        ),
+        (
+            "bedrock-converse",
+            converse,
+            r#"{"text":"x"},"#,
+            r#""#,
+            "a document without a text",
+        ),
+        (
+            "bedrock-converse",
+            converse,
+            r#""name":"d""#,
+            r#""name":"d.pdf""#,
+            "characters that are not taken",
+        ),
+        (
+            "bedrock-converse",
+            converse,
+            r#""tools":["#,
+            r#""tools":[{"cachePoint":{"type":"default"}},"#,
+            "before everything",
+        ),
+        (
+            "bedrock-converse",
+            converse,
+            r#""toolChoice":{"any":{}}"#,
+            r#""toolChoice":{"none":{}}"#,
+            "unknown member `none`",
+        ),
+        (
+            "bedrock-converse",
+            converse,
+            r#""temperature":1"#,
+            r#""temperature":2"#,
+            "not within 0 and 1",
+        ),
+        (
+            "bedrock-converse",
+            converse,
+            r#""toolUseId":"a","name""#,
+            r#""toolUseId":"a/b","name""#,
+            "characters that are not taken",
+        ),
+        ("cohere", cohere, r#""#, r#""#, ""),
+        (
+            "cohere",
+            cohere,
+            r#""tool_choice":"REQUIRED""#,
+            r#""tool_choice":"required""#,
+            "must be one of REQUIRED, NONE",
+        ),
+        (
+            "cohere",
+            cohere,
+            r#""tool_call_id":"a""#,
+            r#""tool_call_id":"b""#,
+            "no call `b` waits for it",
+        ),
+        (
+            "cohere",
+            cohere,
+            r#""p":1"#,
+            r#""top_p":1"#,
+            "unknown member `top_p`",
+        ),
+        ("openai-completions", legacy, r#""#, r#""#, ""),
+        (
+            "openai-completions",
+            legacy,
+            r#""prompt":"x""#,
+            r#""messages":[]"#,
+            "`prompt` is missing",
         ),
     ] {
         assert!(body.contains(right), "{right}");
