@@ -15,6 +15,7 @@ pub mod openai_completions;
 pub mod openai_responses;
 pub mod rerank;
 
+mod adjacent;
 mod alias;
 mod call;
 mod classify;

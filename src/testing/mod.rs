@@ -52,6 +52,7 @@ mod cohere;
 mod converse;
 mod demo;
 mod gemini;
+pub mod grammar;
 mod openai;
 mod playback;
 mod recorded;

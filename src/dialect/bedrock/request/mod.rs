@@ -122,7 +122,10 @@ fn format(
     note_schema("response_format.schema", &changes, report);
     let inner = json::object(|o| {
         o.optional("name", name.as_deref().map(|name| alias(name, MAX_NAME)))
-            .optional("description", description.as_deref())
+            .optional(
+                "description",
+                description.as_deref().filter(|words| !words.is_empty()),
+            )
             // As a text, not as JSON.
             .field("schema", schema.as_str());
     });

@@ -3,7 +3,7 @@
 use super::super::MAX_TOOL_NAME;
 use crate::{
     chat::{ChatRequest, Fidelity, Tool, ToolChoice, ToolKind},
-    dialect::alias::alias,
+    dialect::{alias::alias, anthropic::shared::object_schema},
     json::{self, Json, ObjectWriter},
 };
 
@@ -80,7 +80,7 @@ fn choice(
 fn tool(i: usize, tool: &Tool, report: &mut Fidelity) -> Option<Json> {
     let free = Json::parse(FREE_TEXT).unwrap_or_else(|_| Json::empty_object());
     let schema = match &tool.kind {
-        ToolKind::Function { schema, .. } => schema.clone().unwrap_or_else(no_arguments),
+        ToolKind::Function { schema, .. } => object_schema(schema.as_ref()),
         ToolKind::Custom { format } => {
             if format.is_some() {
                 report.dropped(
@@ -115,11 +115,4 @@ fn tool(i: usize, tool: &Tool, report: &mut Fidelity) -> Option<Json> {
     Some(json::object(|o| {
         o.field("type", "function").field("function", &function);
     }))
-}
-
-fn no_arguments() -> Json {
-    json::object(|o| {
-        o.field("type", "object")
-            .field("properties", &Json::empty_object());
-    })
 }
