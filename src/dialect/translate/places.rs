@@ -190,6 +190,7 @@ impl<'c> Places<'c> {
                 is_response,
             ),
             "openai-responses" => responses(&body, chat),
+            "openai-completions" => vec![whole("prompt", "prompt", &Value::Null)],
             _ => Vec::new(),
         };
         Self {
