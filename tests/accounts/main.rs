@@ -165,37 +165,3 @@ fn is_reported(report: &Fidelity, leaf: &Leaf) -> bool {
         inside || (cache && note.path.ends_with("cache_control"))
     })
 }
-
-#[test]
-fn zz_gather() {
-    let mut seen = std::collections::BTreeMap::new();
-    let mut x = 12345u64;
-    for (front, grammar) in [
-        (&OpenAiChat as &'static dyn Dialect, grammar::OPENAI_CHAT),
-        (&OpenAiResponses, grammar::OPENAI_RESPONSES),
-        (&Anthropic, grammar::ANTHROPIC),
-        (&Gemini, grammar::GEMINI),
-        (&OpenAiCompletions, grammar::OPENAI_COMPLETIONS),
-    ] {
-        for _ in 0..400 {
-            let dense = x % 3 == 0;
-            let choices = (0..300).map(|_| { x = x.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407); let c=(x >> 33) as u8; if dense {c|1} else {c} }).collect();
-            let made = grammar::made(grammar, choices);
-            for v in VENDORS {
-                if let Err(e) = accounted_at(front, &made, std::slice::from_ref(v)) {
-                    let e = e.to_string();
-                    let head = e.split("\nbody").next().unwrap().to_owned();
-                    let (a, b) = head.split_once(": lost ").unwrap_or((&head, ""));
-                    for path in b.split('"').filter(|s| s.len() > 2) {
-                        let key: String = format!("{a}: {path}").chars().filter(|c| !c.is_ascii_digit()).collect();
-                        seen.entry(key).or_insert_with(|| e.clone());
-                    }
-                }
-            }
-        }
-    }
-    let mut out = String::new();
-    for (k, e) in &seen { println!("{k}"); out += &format!("{k}\n{e}\n\n"); }
-    std::fs::write("/tmp/gather_account.txt", out).unwrap();
-    assert!(seen.is_empty());
-}

@@ -129,11 +129,18 @@ pub(super) fn encode(
     if !request.tools.is_empty() {
         return Err(no_prompt("tools", "cannot be called"));
     }
-    if request.response_format.is_some() {
-        report.dropped("response_format", "completions have no format");
-    }
-    if request.reasoning.is_some() {
-        report.dropped("reasoning", "completions do not reason");
+    for (path, said) in [
+        ("messages[0].name", only.name.is_some()),
+        ("response_format", request.response_format.is_some()),
+        ("reasoning", request.reasoning.is_some()),
+        ("tool_choice", request.tool_choice.is_some()),
+        ("top_k", request.top_k.is_some()),
+        ("service_tier", request.service_tier.is_some()),
+        ("prompt_cache_key", request.cache_key.is_some()),
+    ] {
+        if said {
+            report.dropped(path, "completions have no such member");
+        }
     }
     let mut o = ObjectWriter::new();
     o.field("model", target.model)

@@ -129,7 +129,7 @@ const NAMES: &[(&str, &[&str])] = &[
     ),
     (
         "top_logprobs",
-        &["top_logprobs", "generationConfig.logprobs"],
+        &["top_logprobs", "generationConfig.logprobs", "logprobs"],
     ),
     ("service_tier", &["service_tier", "serviceTier"]),
     ("top_p", &["top_p", "generationConfig.topP"]),

@@ -184,6 +184,8 @@ impl Provider for Bedrock {
     fn speaks(&self, call: &Call<'_>, _payload: &Payload) -> Option<&'static dyn Dialect> {
         match call.operation {
             Operation::Chat => self.chat(call.model),
+            // The vendor counts for no other models.
+            Operation::CountTokens if is_claude(call.model) => converse(),
             _ => None,
         }
     }
@@ -196,6 +198,9 @@ impl Provider for Bedrock {
     }
 
     fn path(&self, call: &Call<'_>) -> Cow<'static, str> {
+        if *call.operation == Operation::CountTokens {
+            return Converse.path(call);
+        }
         let dialect = call.dialect.or_else(|| self.chat(call.model));
         let verb = match (is_anthropic(dialect), call.stream) {
             (true, false) => "invoke",
