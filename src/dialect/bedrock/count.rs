@@ -82,7 +82,7 @@ mod tests {
                 "/model/anthropic.claude-x/count-tokens",
             ),
         ] {
-            let call = Call::new(&Operation::CountTokens, id);
+            let call = Call::new(&Operation::CountTokens, id, false);
             assert_eq!(Converse.path(&call), path);
         }
     }

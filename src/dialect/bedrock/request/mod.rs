@@ -62,6 +62,14 @@ pub(super) fn encode(
             "reasoning",
             "the vendor wants its own thinking back before a tool call that it answers; it is not in the conversation",
         );
+        if request
+            .reasoning
+            .as_ref()
+            .is_none_or(|asked| asked.effort.is_some())
+        {
+            // The other half of the wish.
+            report.dropped("reasoning.budget", "the model does not think in this turn");
+        }
         plan.drop_thinking();
     }
     let mut tools = tools::tools(request, &model, plan.on, report);
