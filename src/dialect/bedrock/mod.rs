@@ -18,6 +18,7 @@ mod error;
 mod event;
 mod mend;
 mod models;
+mod opaque;
 mod reasoning;
 mod request;
 mod stop;
@@ -33,10 +34,11 @@ use bytes::Bytes;
 use http::response;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{Call, Counter, Dialect, EventDecoder, Target, alias::alias};
+use super::{Call, Counter, Dialect, EventDecoder, Quirks, Target, alias::alias};
 use crate::{
     chat::{ChatRequest, ChatResponse, Fidelity, Usage},
     error::Error,
+    media::MediaKind,
     operation::Operation,
 };
 
@@ -99,6 +101,25 @@ impl Dialect for Converse {
 
     fn mend(&self, body: &[u8], error: &Error, report: &mut Fidelity) -> Option<Bytes> {
         mend::mend(body, error, report)
+    }
+
+    fn opaque_values(&self, json: &[u8]) -> Vec<usize> {
+        opaque::values(json)
+    }
+
+    fn forget(
+        &self,
+        body: &[u8],
+        _model: &str,
+        foreign: &dyn Fn(&str) -> bool,
+        report: &mut Fidelity,
+    ) -> Option<Bytes> {
+        mend::forget(body, foreign, report)
+    }
+
+    /// None is fetched but from the vendor's own buckets, and these are no addresses on the web.
+    fn needs_bytes(&self, _kind: MediaKind, _url: &str, _quirks: &Quirks) -> bool {
+        true
     }
 
     fn counter(&self) -> Option<&'static dyn Counter> {

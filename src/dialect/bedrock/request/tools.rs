@@ -91,6 +91,9 @@ pub(super) fn tools<'a>(
             "tool_choice",
             "the vendor cannot be told to call none: the tools are left out",
         );
+        for i in 0..request.tools.len() {
+            left_out(i, report);
+        }
         return Tools::default();
     }
     let mut choice = choice(request, model, thinking, report);
@@ -109,6 +112,8 @@ pub(super) fn tools<'a>(
         }
         if wanted {
             entry(tool, i, request, model, &mut entries, report);
+        } else {
+            left_out(i, report);
         }
     }
     if !entries.iter().any(|entry| !entry.is_point()) {
@@ -130,6 +135,13 @@ fn undescribed<'a>(used: &[&'a str], report: &mut Fidelity) -> Vec<Block<'a>> {
     used.iter()
         .map(|name| spec(name, None, &object_schema(None), false, None))
         .collect()
+}
+
+fn left_out(i: usize, report: &mut Fidelity) {
+    report.mapped(
+        format_args!("tools[{i}]"),
+        "a tool that may not be called is not told",
+    );
 }
 
 fn choice<'a>(

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::{
     chat::{ChatRequest, Effort, Fidelity, ResponseFormat},
-    dialect::Target,
+    dialect::{Target, labels},
     error::{Error, ErrorKind},
     json::{self, Json, ObjectWriter},
 };
@@ -89,7 +89,8 @@ fn stops(request: &ChatRequest, o: &mut ObjectWriter, report: &mut Fidelity) {
 }
 
 fn format(request: &ChatRequest, has_tools: bool, report: &mut Fidelity) -> Option<Json> {
-    let schema = match request.response_format.as_ref()? {
+    let asked = request.response_format.as_ref()?;
+    let schema = match asked {
         ResponseFormat::Text => return None,
         ResponseFormat::JsonObject => None,
         ResponseFormat::JsonSchema { schema, .. } => Some(schema),
@@ -100,6 +101,12 @@ fn format(request: &ChatRequest, has_tools: bool, report: &mut Fidelity) -> Opti
             "the vendor answers in JSON or calls tools, not both",
         );
         return None;
+    }
+    if let ResponseFormat::JsonSchema {
+        name, description, ..
+    } = asked
+    {
+        labels::schema(name.as_deref(), description.as_deref(), report);
     }
     Some(json::object(|o| {
         o.field("type", "json_object")
@@ -115,6 +122,9 @@ fn thinks(model: &str) -> bool {
 fn thinking(request: &ChatRequest, model: &str, report: &mut Fidelity) -> Option<Json> {
     let asked = request.reasoning.as_ref()?;
     let rests = asked.enabled == Some(false) || asked.effort == Some(Effort::None);
+    if rests && asked.budget.is_some_and(|budget| budget > 0) {
+        report.dropped("reasoning.budget", "the model is told not to think");
+    }
     if !thinks(model) {
         if !rests {
             report.dropped("reasoning", "this model does not think");
