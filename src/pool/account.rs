@@ -588,7 +588,7 @@ impl Inner {
             if window.refill.is_none() {
                 let slot = ends.iter_mut().find(|(scope, _)| *scope == window.scope);
                 if let Some((_, end)) = slot {
-                    *end = (*end).max(window.spent_until());
+                    *end = (*end).max(window.spent_until(resource));
                 }
             }
         }

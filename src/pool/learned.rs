@@ -1,6 +1,6 @@
 //! What vendors told of their windows, carried on from answer to answer.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -74,14 +74,16 @@ impl Learned {
         let earlier = of(before, resource).saturating_add(of(amounts, resource));
         let later_ones = of(&self.begun, resource).saturating_sub(earlier);
         let key = |w: &RateWindow| (w.per, w.scope, w.family);
-        let is_it = |known: &Known| known.resource == resource && key(&known.window) == key(&window);
+        let is_it =
+            |known: &Known| known.resource == resource && key(&known.window) == key(&window);
         let reset = window.reset.map(|at| at.saturating_duration_since(now));
         let mut length = reset.or(window.per).unwrap_or_default();
         if let Some(index) = self.known.iter().position(is_it) {
             // An older call's figures are older, unless they say that nothing is left.
-            let stale = self.known.get(index).is_some_and(|known| {
-                known.is_open(now) && known.before.requests > before.requests
-            });
+            let stale = self
+                .known
+                .get(index)
+                .is_some_and(|known| known.is_open(now) && known.before.requests > before.requests);
             if stale && window.remaining > 0 {
                 return;
             }
@@ -141,12 +143,19 @@ impl Learned {
     ) -> impl Iterator<Item = (f64, Instant, Duration)> + 'a {
         self.open(model, now).filter_map(move |known| {
             let share = share(known.level(now) as u64, known.window.limit?)?;
-            let reset = known.window.reset.filter(|_| known.window.refill.is_none())?;
-            Some((share, reset, known.length.max(known.window.per.unwrap_or_default())))
+            let reset = known
+                .window
+                .reset
+                .filter(|_| known.window.refill.is_none())?;
+            Some((
+                share,
+                reset,
+                known.length.max(known.window.per.unwrap_or_default()),
+            ))
         })
     }
 
-    pub(super) fn status(&self, model: Option<&std::sync::Arc<str>>, now: Instant) -> Vec<WindowStatus> {
+    pub(super) fn status(&self, model: Option<&Arc<str>>, now: Instant) -> Vec<WindowStatus> {
         let open = self.known.iter().filter(|known| known.is_open(now));
         let status = open.map(|known| {
             let left = known.level(now) as u64;

@@ -124,7 +124,9 @@ impl<'a> Called<'a> {
             }
             Ok(bytes)
         };
-        let body = whole.await.map_err(|error| error.with_windows(windows.clone()))?;
+        let body = whole
+            .await
+            .map_err(|error| error.with_windows(windows.clone()))?;
         Ok(Answer {
             parts,
             windows,
