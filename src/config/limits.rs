@@ -115,7 +115,7 @@ fn money(reader: &mut Reader<'_>, at: &At<'_>) -> Option<u64> {
     let dollars: Option<f64> = text.trim().parse().ok();
     match dollars.map(|dollars| (dollars, (dollars * 1e6).round())) {
         Some((dollars, micros)) if micros >= 1.0 && dollars <= MOST => Some(micros as u64),
-        Some((dollars, _)) if dollars == 0.0 => {
+        Some((0.0, _)) => {
             reader.problem(at, ZERO);
             None
         }

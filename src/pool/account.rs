@@ -390,18 +390,18 @@ impl AccountState {
         self.lock().history.expected(model, Instant::now())
     }
 
-    /// An answer came whole, and had so many tokens.
+    /// An answer came whole.
     pub(super) fn completed(
         &self,
         model: &Arc<str>,
         probe: Option<Probe>,
         forced: bool,
-        output: Option<u64>,
+        usage: Option<&Usage>,
     ) {
         let mut inner = self.lock();
         inner.cooldowns.completed(model, probe, forced);
-        if let Some(output) = output {
-            inner.history.wrote(model, output, Instant::now());
+        if let Some(usage) = usage {
+            inner.history.used(model, usage, Instant::now());
         }
     }
 
@@ -504,17 +504,18 @@ impl Inner {
         }
     }
 
-    /// What a call is taken to need: its answer is as long as those before it.
+    /// What a call is taken to need.
     fn booking(&self, ask: &Ask<'_>) -> Amounts {
-        let output = self.history.output(ask.model);
+        let foreseen = self.history.foreseen(ask.model, ask.tokens);
+        let usage = Usage {
+            input: Some(foreseen.input - foreseen.cached),
+            cache_read: Some(foreseen.cached),
+            output: Some(foreseen.output),
+            ..Usage::default()
+        };
         Amounts {
-            requests: 1,
-            input: ask.tokens,
-            cached: 0,
-            output,
-            money: ask
-                .price
-                .map_or(0, |price| price.estimate(ask.tokens, output)),
+            money: ask.price.map_or(0, |price| price.cost(&usage)),
+            ..foreseen
         }
     }
 

@@ -43,6 +43,7 @@ impl Learned {
 
     /// A call begins. Returns all that was begun before, for [`told`](Self::told).
     pub(super) fn begin(&mut self, amounts: &Amounts, now: Instant) -> Amounts {
+        let amounts = &self.counted(amounts);
         let before = self.begun;
         self.begun.requests = before.requests.saturating_add(amounts.requests);
         self.begun.input = before.input.saturating_add(amounts.input);
@@ -56,6 +57,7 @@ impl Learned {
 
     /// The call was never sent.
     pub(super) fn undo(&mut self, amounts: &Amounts) {
+        let amounts = &self.counted(amounts);
         for known in &mut self.known {
             known.left += of(amounts, known.resource) as f64;
         }
@@ -71,6 +73,7 @@ impl Learned {
         amounts: &Amounts,
         now: Instant,
     ) {
+        let amounts = &self.counted(amounts);
         let earlier = of(before, resource).saturating_add(of(amounts, resource));
         let later_ones = of(&self.begun, resource).saturating_sub(earlier);
         let key = |w: &RateWindow| (w.per, w.scope, w.family);
@@ -114,6 +117,7 @@ impl Learned {
         priority: Priority,
         now: Instant,
     ) -> Option<Instant> {
+        let amounts = &self.counted(amounts);
         let open = self.open(model, now);
         let ends = open.filter_map(|known| {
             let kept = known
@@ -172,6 +176,18 @@ impl Learned {
             }
         });
         status.collect()
+    }
+
+    /// Vendors that limit the input alone do not count what is read from a cache.
+    fn counted(&self, amounts: &Amounts) -> Amounts {
+        let apart = |known: &Known| known.resource == Resource::InputTokens;
+        match self.known.iter().any(apart) {
+            true => Amounts {
+                input: amounts.input.saturating_sub(amounts.cached),
+                ..*amounts
+            },
+            false => *amounts,
+        }
     }
 
     /// Those for a model that are not over.

@@ -69,9 +69,8 @@ impl Lease {
         let usage = outcome.usage();
         match outcome {
             Outcome::Completed { .. } => {
-                let output = usage.and_then(|usage| usage.total_output());
                 self.state
-                    .completed(&self.model, self.probe(), self.forced, output);
+                    .completed(&self.model, self.probe(), self.forced, usage.as_ref());
             }
             Outcome::Broken { error, .. } => {
                 self.state

@@ -177,13 +177,48 @@ async fn answers_are_taken_to_be_as_long_as_those_before() {
     let ask = ask(&model, &limits, 5);
     let now = Instant::now();
     let start = state.start(&ask, false, now).unwrap();
-    state.completed(&model, None, false, Some(400));
+    let usage = Usage {
+        output: Some(400),
+        ..Usage::default()
+    };
+    state.completed(&model, None, false, Some(&usage));
     state.finish(&model, &start, output(400));
     // 400 + 400; another 400 is too much, until it is known that they were less.
     let second = state.start(&ask, false, now).unwrap();
     assert!(state.start(&ask, false, now).is_none());
     state.finish(&model, &second, output(150));
     assert!(state.start(&ask, false, now).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_cache_is_taken_to_hold_is_not_counted_where_vendors_do_not() {
+    let state = AccountState::new("p".into(), "a".into());
+    let model: Arc<str> = "m".into();
+    let hour = Period::Sliding(secs(HOUR));
+    let limits = window(Counted::InputTokens, 1_000, hour).window(LimitWindow::new(
+        Counted::Tokens,
+        10_000,
+        hour,
+    ));
+    let ask = ask(&model, &limits, 900);
+    let now = Instant::now();
+    let first = state.start(&ask, false, now).unwrap();
+    let usage = Usage {
+        input: Some(90),
+        cache_read: Some(810),
+        output: Some(0),
+        ..Usage::default()
+    };
+    let left = RateWindow::new(500, Some(1_000), Some(now + secs(60)));
+    let told = RateWindows::new().with(Resource::InputTokens, left);
+    state.succeeded(&model, &first, &told, false);
+    state.completed(&model, None, false, Some(&usage));
+    state.finish(&model, &first, first.cost(&usage));
+    // 90 of each: the vendor has room for five, and our own window for ten.
+    let starts = (0..20).filter(|_| state.start(&ask, false, now).is_some());
+    assert_eq!(starts.count(), 5);
+    let used: Vec<_> = state.status().windows.iter().map(|w| w.used).collect();
+    assert_eq!(used, [540, 5_400, 950]);
 }
 
 #[tokio::test(start_paused = true)]
