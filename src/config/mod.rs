@@ -42,6 +42,7 @@ mod interpolate;
 mod kinds;
 mod known;
 mod limits;
+mod listed;
 mod loops;
 mod media;
 mod model;

@@ -141,6 +141,7 @@
 
 mod account;
 mod balance;
+mod batch;
 mod breaker;
 mod calendar;
 mod cooldown;

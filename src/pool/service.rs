@@ -12,7 +12,7 @@ use tower::ServiceExt;
 use tower_service::Service;
 
 use super::{
-    Pools,
+    Pools, batch,
     cooldown::later,
     count,
     home::{self, issuer},
@@ -102,7 +102,11 @@ where
             probe = lease.forced || lease.probe().is_some(),
             "account picked"
         );
-        let attempt = Attempt::new(request.clone(), deployment.clone())
+        let mut asked = request.clone();
+        if let Some(payload) = batch::renamed(&shared.table(), &request, &lease.state) {
+            asked.payload = payload;
+        }
+        let attempt = Attempt::new(asked, deployment.clone())
             .with_number(number)
             .with_mixed(walk.is_mixed());
         let error = match inner.call(attempt).await {
