@@ -31,7 +31,10 @@ use crate::{
     ingress::Closing,
     media::MediaFetcher,
     operation::Operation,
-    pool::{Fastest, Headroom, LeastBusy, Pool, Pools, RoundRobin, Sticky, Vendor, Weighted},
+    pool::{
+        Fastest, Headroom, LeastBusy, Pool, Pools, RoundRobin, Sticky, UseBeforeReset, Vendor,
+        Weighted,
+    },
     provider::{Compatible, Provider, preset},
     retry::RetryPolicy,
     upstream::{Account, Deployment, Timeouts},
@@ -227,7 +230,7 @@ impl Parts {
                 }
                 None => Account::new(name, account.api_key.clone()),
             };
-            built = built.with_limits(account.limits);
+            built = built.with_limits(account.limits.clone());
             if let Some(group) = &account.group {
                 built = built.with_group(group.as_str());
             }
@@ -338,6 +341,7 @@ fn build_pool(config: &PoolConfig, providers: &HashMap<&str, Parts>) -> Pool {
         BalanceKind::Fastest => pool.balance(Fastest::new()),
         BalanceKind::Headroom => pool.balance(Headroom::new()),
         BalanceKind::Sticky => pool.balance(Sticky::new()),
+        BalanceKind::UseBeforeReset => pool.balance(UseBeforeReset::new()),
     };
     for deployment in &config.deployments {
         // The configuration was checked: the provider is there.
