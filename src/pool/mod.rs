@@ -123,15 +123,18 @@
 //! All of this lives in one process: two gateways on the same account share its limits without knowing of each other.
 
 mod account;
+mod arrival;
 mod balance;
 mod breaker;
 mod cooldown;
 mod count;
+mod hall;
 mod history;
 mod home;
 mod layer;
 mod lease;
 mod pools;
+mod queue;
 mod service;
 mod session;
 mod table;
