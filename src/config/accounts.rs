@@ -215,13 +215,19 @@ fn group_name(reader: &mut Reader<'_>, at: &At<'_>) -> Option<String> {
 
 fn limits(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Limits> {
     const ZERO: &str = "0 would let nothing through; leave it out for no limit";
-    let fields = reader.fields(at, &["rpm", "tpm", "concurrency", "min_interval"])?;
+    let fields = reader.fields(
+        at,
+        &["rpm", "tpm", "concurrency", "adaptive", "min_interval"],
+    )?;
     Some(Limits {
         rpm: fields.read(reader, "rpm", |reader, at| reader.positive(at, ZERO)),
         tpm: fields.read(reader, "tpm", |reader, at| reader.positive(at, ZERO)),
         concurrency: fields.read(reader, "concurrency", |reader, at| {
             reader.positive(at, ZERO)
         }),
+        adaptive: fields
+            .read(reader, "adaptive", Reader::boolean)
+            .unwrap_or_default(),
         min_interval: fields
             .read(reader, "min_interval", Reader::duration)
             .unwrap_or_default(),

@@ -8,6 +8,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
+    adaptive::Adaptive,
     breaker::{BreakerState, Probe},
     cooldown::{Change, Cooldowns, Rules, later},
     history::{History, share},
@@ -31,6 +32,9 @@ pub struct AccountStatus {
     pub account: Arc<str>,
     /// Calls it serves now, streams to their end.
     pub in_flight: u32,
+    /// How many it may serve at once as things are, if that is found out by trying
+    /// ([`Limits::adaptive`]) and anything was sent to it.
+    pub concurrency: Option<u32>,
     /// Why it is left alone, if it is.
     pub cooldowns: Vec<CooldownStatus>,
     /// The breakers that count failures. One that is not listed is closed, and the last call there went well.
@@ -79,6 +83,8 @@ pub(super) struct AccountState {
 #[derive(Debug, Default)]
 struct Inner {
     in_flight: u32,
+    /// None if it is not wanted.
+    adaptive: Option<(Adaptive, Option<u32>)>,
     last_start: Option<Instant>,
     requests: Window,
     tokens: Window,
@@ -133,6 +139,8 @@ pub(super) struct Start {
     tokens: u64,
     before: Option<Instant>,
     probe: Option<Probe>,
+    /// Is the number of calls at once found out by trying?
+    adaptive: bool,
 }
 
 /// What a call turned out to cost.
@@ -213,6 +221,7 @@ impl AccountState {
             .then(|| inner.cooldowns.begin(ask.model))
             .flatten();
         inner.in_flight = inner.in_flight.saturating_add(1);
+        inner.began(ask.limits, now);
         inner.requests.add(1, now);
         inner.tokens.add(ask.tokens, now);
         Some(Start {
@@ -220,6 +229,7 @@ impl AccountState {
             tokens: ask.tokens,
             before: inner.last_start.replace(now),
             probe,
+            adaptive: ask.limits.adaptive,
         })
     }
 
@@ -263,10 +273,29 @@ impl AccountState {
         let (changes, spent) = {
             let mut inner = self.lock();
             inner.took(model, start, now);
+            if let Some((adaptive, ceiling)) = inner.adaptive.as_mut().filter(|_| start.adaptive) {
+                adaptive.succeeded(*ceiling, start.at, now);
+            }
             let changes = inner.cooldowns.succeeded(model, start.probe, forced);
             (changes, inner.told(model, windows, true, now))
         };
         self.log(changes.into_iter().chain(spent), now);
+    }
+
+    /// The vendor pushed back and named no window for it. True if fewer calls at once are all that it takes.
+    pub(super) fn pushed_back(&self, start: &Start, error: &Error) -> bool {
+        let now = Instant::now();
+        let named = error.retry_after().is_some_and(|after| !after.is_zero())
+            || error.windows().spent_until().is_some();
+        let limited = error.kind() == ErrorKind::RateLimited && !named;
+        if !start.adaptive || !(limited || error.kind() == ErrorKind::Overloaded) {
+            return false;
+        }
+        let mut inner = self.lock();
+        let adaptive = inner.adaptive.as_mut();
+        let dealt = adaptive.is_some_and(|(adaptive, _)| adaptive.pushed_back(start.at, now));
+        // Overloads count to the breaker as well: the vendor may be down.
+        limited && dealt
     }
 
     /// What a failure told of the vendor's limits. Where it is about a limit and says itself when to come back, that counts.
@@ -294,7 +323,7 @@ impl AccountState {
         [
             left(load.requests, limits.rpm),
             left(load.tokens, limits.tpm),
-            left(load.in_flight.into(), limits.concurrency.map(u64::from)),
+            left(load.in_flight.into(), inner.places(limits).map(u64::from)),
         ]
         .into_iter()
         .flatten()
@@ -359,6 +388,10 @@ impl AccountState {
                 provider: self.provider.clone(),
                 account: self.account.clone(),
                 in_flight: load.in_flight,
+                concurrency: inner
+                    .adaptive
+                    .as_ref()
+                    .map(|(a, ceiling)| a.limit(*ceiling)),
                 cooldowns,
                 breakers,
                 requests_last_minute: load.requests,
@@ -416,7 +449,7 @@ impl Inner {
             .flatten()
             .filter(|until| *until > now)
             .max();
-        let busy = limits.concurrency.is_some_and(|max| self.in_flight >= max);
+        let busy = self.places(limits).is_some_and(|max| self.in_flight >= max);
         let cooling = held.firm.is_some() || held.soft.is_some() || held.probed;
         match (until, held.soft) {
             (Some(_), _) => Standing::Out { until, cooling },
@@ -429,6 +462,29 @@ impl Inner {
             (None, None) if held.probed => Standing::Soft { until: now },
             (None, None) => Standing::Free,
         }
+    }
+
+    /// How many calls it may serve at once.
+    fn places(&self, limits: &Limits) -> Option<u32> {
+        if !limits.adaptive {
+            return limits.concurrency;
+        }
+        let fresh = Adaptive::new();
+        let adaptive = self.adaptive.as_ref().map_or(&fresh, |(known, _)| known);
+        Some(adaptive.limit(limits.concurrency))
+    }
+
+    /// A call has just begun.
+    fn began(&mut self, limits: &Limits, now: Instant) {
+        if !limits.adaptive {
+            self.adaptive = None;
+            return;
+        }
+        let (adaptive, ceiling) = self
+            .adaptive
+            .get_or_insert_with(|| (Adaptive::new(), limits.concurrency));
+        *ceiling = limits.concurrency;
+        adaptive.began(self.in_flight, *ceiling, now);
     }
 
     fn took(&mut self, model: &Arc<str>, start: &Start, now: Instant) {

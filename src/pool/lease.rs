@@ -58,8 +58,11 @@ impl Lease {
             self.state.timed_out(&self.model, start);
         }
         self.state.told(&self.model, error);
-        self.state
-            .failed(Some(&self.model), error, &self.rules, &self.rng);
+        let start = self.start.as_ref();
+        if !start.is_some_and(|start| self.state.pushed_back(start, error)) {
+            self.state
+                .failed(Some(&self.model), error, &self.rules, &self.rng);
+        }
         self.give_back(Cost::Tokens(0));
     }
 

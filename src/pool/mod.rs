@@ -123,6 +123,7 @@
 //! All of this lives in one process: two gateways on the same account share its limits without knowing of each other.
 
 mod account;
+mod adaptive;
 mod arrival;
 mod balance;
 mod breaker;
