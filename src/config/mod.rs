@@ -41,6 +41,8 @@ mod health;
 mod interpolate;
 mod kinds;
 mod known;
+mod limits;
+mod listed;
 mod loops;
 mod media;
 mod model;

@@ -264,6 +264,8 @@ pub enum BalanceKind {
     Headroom,
     /// A session stays where it is.
     Sticky,
+    /// Whoever has most to lose at the end of a window.
+    UseBeforeReset,
 }
 
 /// A model at a provider.
@@ -364,6 +366,7 @@ impl BalanceKind {
             Self::Fastest => "fastest",
             Self::Headroom => "headroom",
             Self::Sticky => "sticky",
+            Self::UseBeforeReset => "use-before-reset",
         }
     }
 }

@@ -236,13 +236,14 @@ impl Models<'_, '_> {
 }
 
 fn balance(reader: &mut Reader<'_>, at: &At<'_>) -> Option<BalanceKind> {
-    const KINDS: [BalanceKind; 6] = [
+    const KINDS: [BalanceKind; 7] = [
         BalanceKind::Weighted,
         BalanceKind::RoundRobin,
         BalanceKind::LeastBusy,
         BalanceKind::Fastest,
         BalanceKind::Headroom,
         BalanceKind::Sticky,
+        BalanceKind::UseBeforeReset,
     ];
     let text = reader.text(at)?;
     if let Some(kind) = KINDS.into_iter().find(|kind| kind.as_str() == text) {

@@ -76,13 +76,30 @@
 //! a context window that is not clearly too small. Of those that are free, a [`Balance`] picks one: [`Weighted`] unless the
 //! pool says otherwise.
 //!
+//! # Windows
+//!
+//! An account [declares](crate::upstream::Limits) windows of requests, tokens and money: any time of some length, a time that begins
+//! with a call, or a day or month of the calendar; for all models or for a family. A call reserves what it is taken to need in each
+//! window that counts its model (its input by its bytes, an answer as long as those before it, what both cost), and what it turned out
+//! to need takes that place when it is over.
+//!
+//! Vendors tell of their own windows with every answer and refusal ([`RateWindows`](crate::dialect::RateWindows)). What was begun
+//! since is subtracted, so that what is left is known between answers too. Where the figures say that a window fills little by
+//! little, as OpenAI's and Groq's do, it is used as it fills; any other begins anew at its reset. Nothing is sent into a window that is
+//! known to have no room.
+//!
+//! [`Headroom`] calls who has the largest share left of its scarcest window; [`UseBeforeReset`] who would lose most at the end of one.
+//! [`Limits::reserve`](crate::upstream::Limits::reserve) keeps a share of every window, of the vendor's too, for calls of
+//! [high priority](crate::request::Priority). [`Pools::snapshot`] shows how the windows stand, and [`Pools::reset`] forgets what
+//! vendors told.
+//!
 //! # Who is left alone
 //!
 //! | what happened | who is out | for how long |
 //! | --- | --- | --- |
 //! | rate limit with a reset | the account, or that model there | until the reset: *firm* |
 //! | rate limit without | the same | [`Pool::cooldown`] |
-//! | an answer told that nothing is left | that model there | until the reset: *firm* |
+//! | an answer told that nothing is left | that model there; all of the account if it said so | until the reset: *firm* |
 //! | out of quota | the account | until the reset if named: *firm*; else ten minutes |
 //! | key refused | the account | ten minutes |
 //! | [`Pool::failures`] in a row | that model there | the [breaker](#the-breaker) says |
@@ -145,14 +162,18 @@ mod account;
 mod adaptive;
 mod arrival;
 mod balance;
+mod batch;
 mod breaker;
+mod calendar;
 mod cooldown;
 mod count;
 mod hall;
 mod history;
 mod home;
 mod layer;
+mod learned;
 mod lease;
+mod ledger;
 mod pools;
 mod queue;
 mod service;
@@ -165,9 +186,10 @@ mod walk;
 mod window;
 
 pub use self::{
-    account::{AccountStatus, BreakerStatus, CooldownStatus},
+    account::{AccountStatus, BreakerStatus, CooldownStatus, WindowStatus},
     balance::{
-        Balance, Candidate, Fastest, Headroom, LeastBusy, Rng, RoundRobin, Sticky, Weighted,
+        Balance, Candidate, Fastest, Headroom, LeastBusy, Rng, RoundRobin, Sticky, UseBeforeReset,
+        Weighted,
     },
     breaker::BreakerState,
     layer::PoolLayer,

@@ -19,7 +19,7 @@ use crate::{
     error::{Error, ErrorKind, NextAccount},
     issued::AccountTag,
     origin,
-    request::{Caller, ModelRequest, Payload},
+    request::{Caller, ModelRequest, Payload, Priority},
     tokens,
     upstream::Deployment,
 };
@@ -31,6 +31,7 @@ pub(super) struct Walk<'a> {
     stops: Vec<Stop>,
     /// The call's input, estimated.
     tokens: u64,
+    priority: Priority,
     /// Only deployments with a larger window than this.
     above: Option<u64>,
     /// The call's session, if the balance keeps them.
@@ -97,6 +98,7 @@ impl<'a> Walk<'a> {
             shared,
             stops,
             tokens,
+            priority: request.priority,
             session: keeps_sessions.then(|| session(request)).flatten(),
             found,
             above: None,
@@ -243,6 +245,8 @@ impl<'a> Walk<'a> {
             tokens: line
                 .context_window()
                 .map_or(self.tokens, |window| window.min(self.tokens)),
+            priority: self.priority,
+            price: stop.deployment.price,
         }
     }
 

@@ -13,6 +13,7 @@ mod queue;
 mod selection;
 mod sessions;
 mod waiting;
+mod windows;
 
 use std::{
     collections::VecDeque,
@@ -190,7 +191,7 @@ impl Service<Attempt> for Vendors {
         let act = (self.script)(&attempt);
         Box::pin(async move {
             let windows = match &act {
-                Act::Tell(windows) => *windows,
+                Act::Tell(windows) => windows.clone(),
                 _ => RateWindows::new(),
             };
             let (tokens, breaks) = match act {
