@@ -35,6 +35,7 @@ pub(super) fn limits(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Limits> {
             "rpd",
             "tpd",
             "concurrency",
+            "adaptive",
             "min_interval",
             "windows",
             "reserve",
@@ -52,6 +53,9 @@ pub(super) fn limits(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Limits> {
     if let Some(tokens) = count("tpd") {
         limits = limits.tpd(tokens);
     }
+    limits.adaptive = fields
+        .read(reader, "adaptive", Reader::boolean)
+        .unwrap_or_default();
     limits.concurrency = fields.read(reader, "concurrency", |reader, at| {
         reader.positive(at, ZERO)
     });

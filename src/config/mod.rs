@@ -71,8 +71,8 @@ pub use self::{
     kinds::{AzureConfig, BedrockConfig, CloudConfig, SignIn, VertexConfig},
     model::{
         AccountConfig, BalanceKind, Config, DeploymentConfig, HealthConfig, Kind, ModelConfig,
-        PoolConfig, ProviderConfig, ProxyUrl, RetryConfig, ServerConfig, SplitBy, Target,
-        TimeoutsConfig, TlsConfig,
+        PoolConfig, ProviderConfig, ProxyUrl, QueueConfig, RetryConfig, ServerConfig, SplitBy,
+        Target, TimeoutsConfig, TlsConfig,
     },
     problem::{Problem, Problems},
     stack::{Gateway, GatewayService},

@@ -7,8 +7,8 @@ use std::{
 
 use super::{
     model::{
-        AccountConfig, Config, DeploymentConfig, ModelConfig, PoolConfig, ProviderConfig, SplitBy,
-        Target,
+        AccountConfig, Config, DeploymentConfig, ModelConfig, PoolConfig, ProviderConfig,
+        QueueConfig, SplitBy, Target,
     },
     value::{format_duration, format_share, format_size},
 };
@@ -147,6 +147,9 @@ fn write_account(f: &mut Formatter<'_>, account: &AccountConfig) -> fmt::Result 
     if let Some(concurrency) = limits.concurrency {
         write!(f, ", {concurrency} at a time")?;
     }
+    if limits.adaptive {
+        f.write_str(", as many at once as it bears")?;
+    }
     if !limits.min_interval.is_zero() {
         write!(f, ", {} apart", format_duration(limits.min_interval))?;
     }
@@ -198,6 +201,10 @@ fn write_pool(f: &mut Formatter<'_>, pool: &PoolConfig) -> fmt::Result {
         format_duration(pool.cooldown),
         or_off((!pool.wait.is_zero()).then_some(pool.wait)),
     )?;
+    if pool.queue != QueueConfig::default() {
+        let QueueConfig { size, per_caller } = pool.queue;
+        write!(f, " in a queue of {size}, {per_caller} a caller")?;
+    }
     if pool.fidelity != FidelityMode::default() {
         write!(f, ", {}", pool.fidelity.as_str())?;
     }

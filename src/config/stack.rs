@@ -333,6 +333,7 @@ fn build_pool(config: &PoolConfig, providers: &HashMap<&str, Parts>) -> Pool {
     let mut pool = Pool::new()
         .cooldown(config.cooldown)
         .wait(config.wait)
+        .queue(config.queue.size, config.queue.per_caller)
         .fidelity(config.fidelity);
     pool = match config.balance {
         BalanceKind::Weighted => pool.balance(Weighted::new()),

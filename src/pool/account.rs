@@ -8,6 +8,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
+    adaptive::Adaptive,
     breaker::{BreakerState, Probe},
     cooldown::{Change, Cooldowns, Rules, later},
     history::{Begun, History, share},
@@ -34,6 +35,9 @@ pub struct AccountStatus {
     pub account: Arc<str>,
     /// Calls it serves now, streams to their end.
     pub in_flight: u32,
+    /// How many it may serve at once as things are, if that is found out by trying
+    /// ([`Limits::adaptive`]) and anything was sent to it.
+    pub concurrency: Option<u32>,
     /// Why it is left alone, if it is.
     pub cooldowns: Vec<CooldownStatus>,
     /// The breakers that count failures. One that is not listed is closed, and the last call there went well.
@@ -102,6 +106,8 @@ pub(super) struct AccountState {
 #[derive(Debug)]
 struct Inner {
     in_flight: u32,
+    /// None if it is not wanted.
+    adaptive: Option<(Adaptive, Option<u32>)>,
     last_start: Option<Instant>,
     requests: Window,
     tokens: Window,
@@ -159,6 +165,8 @@ pub(super) struct Start {
     tokens: u64,
     before: Option<Instant>,
     probe: Option<Probe>,
+    /// Is the number of calls at once found out by trying?
+    adaptive: bool,
     /// What it was taken to need.
     booked: Amounts,
     begun: Begun,
@@ -240,6 +248,42 @@ impl AccountState {
         (standing, load)
     }
 
+    /// Not before this can the `nth` call from now begin, as far as is known; no promise that it can then.
+    pub(super) fn turn_at(&self, ask: &Ask<'_>, nth: u64, now: Instant) -> Instant {
+        const MINUTE: Duration = Duration::from_secs(60);
+        let before = nth.saturating_sub(1);
+        let limits = ask.limits;
+        let mut inner = self.lock();
+        let interval = Some(limits.min_interval).filter(|interval| !interval.is_zero());
+        let interval = interval.map(|interval| {
+            let first = inner.last_start.map_or(now, |last| later(last, interval));
+            let further = u32::try_from(before).unwrap_or(u32::MAX);
+            later(first.max(now), interval.saturating_mul(further))
+        });
+        let open = |limit| limits.open(limit, ask.priority);
+        let requests = limits.rpm.map(|rpm| {
+            let rpm = open(rpm).max(1);
+            let room = inner.requests.room_at(before % rpm + 1, rpm, now);
+            let minutes = u32::try_from(before / rpm).unwrap_or(u32::MAX);
+            later(room.unwrap_or(now), MINUTE.saturating_mul(minutes))
+        });
+        let tokens = limits
+            .tpm
+            .and_then(|tpm| inner.tokens.room_at(ask.tokens, open(tpm), now));
+        let booking = inner.booking(ask);
+        let declared = inner
+            .ledger
+            .room_at(limits, ask.model, &booking, ask.priority, now);
+        let told = inner
+            .history
+            .room_at(limits, ask.model, &booking, ask.priority, now);
+        let firm = inner.cooldowns.held(ask.model, now).firm;
+        let all = [interval, requests, tokens, declared, told, firm]
+            .into_iter()
+            .flatten();
+        all.fold(now, Instant::max)
+    }
+
     /// Takes a place for one call, at once or not at all, so that calls at the same time never overshoot a limit together. One that
     /// is `forced` minds no soft cooldown.
     pub(super) fn start(&self, ask: &Ask<'_>, forced: bool, now: Instant) -> Option<Start> {
@@ -253,6 +297,7 @@ impl AccountState {
             .then(|| inner.cooldowns.begin(ask.model))
             .flatten();
         inner.in_flight = inner.in_flight.saturating_add(1);
+        inner.began(ask.limits, now);
         inner.requests.add(1, now);
         inner.tokens.add(ask.tokens, now);
         let booked = inner.booking(ask);
@@ -262,6 +307,7 @@ impl AccountState {
             tokens: ask.tokens,
             before: inner.last_start.replace(now),
             probe,
+            adaptive: ask.limits.adaptive,
             booked,
             begun: inner.history.begin(ask.model, &booked, now),
             price: ask.price,
@@ -309,10 +355,29 @@ impl AccountState {
         let (changes, spent) = {
             let mut inner = self.lock();
             inner.took(model, start, now);
+            if let Some((adaptive, ceiling)) = inner.adaptive.as_mut().filter(|_| start.adaptive) {
+                adaptive.succeeded(*ceiling, start.at, now);
+            }
             let changes = inner.cooldowns.succeeded(model, start.probe, forced);
             (changes, inner.told(model, windows, start, true, now))
         };
         self.log(changes.into_iter().chain(spent), now);
+    }
+
+    /// The vendor pushed back and named no window for it. True if fewer calls at once are all that it takes.
+    pub(super) fn pushed_back(&self, start: &Start, error: &Error) -> bool {
+        let now = Instant::now();
+        let named = error.retry_after().is_some_and(|after| !after.is_zero())
+            || error.windows().spent_until().is_some();
+        let limited = error.kind() == ErrorKind::RateLimited && !named;
+        if !start.adaptive || !(limited || error.kind() == ErrorKind::Overloaded) {
+            return false;
+        }
+        let mut inner = self.lock();
+        let adaptive = inner.adaptive.as_mut();
+        let dealt = adaptive.is_some_and(|(adaptive, _)| adaptive.pushed_back(start.at, now));
+        // Overloads count to the breaker as well: the vendor may be down.
+        limited && dealt
     }
 
     /// What a failure told of the vendor's limits. Where it is about a limit and says itself when to come back, that counts.
@@ -340,7 +405,7 @@ impl AccountState {
         let known = [
             left(load.requests, limits.rpm),
             left(load.tokens, limits.tpm),
-            left(load.in_flight.into(), limits.concurrency.map(u64::from)),
+            left(load.in_flight.into(), inner.places(limits).map(u64::from)),
         ];
         let Inner {
             history, ledger, ..
@@ -452,6 +517,10 @@ impl AccountState {
                 provider: self.provider.clone(),
                 account: self.account.clone(),
                 in_flight: load.in_flight,
+                concurrency: inner
+                    .adaptive
+                    .as_ref()
+                    .map(|(a, ceiling)| a.limit(*ceiling)),
                 cooldowns,
                 breakers,
                 requests_last_minute: load.requests,
@@ -495,6 +564,7 @@ impl Inner {
     fn new(now: Instant) -> Self {
         Self {
             in_flight: 0,
+            adaptive: None,
             last_start: None,
             requests: Window::default(),
             tokens: Window::default(),
@@ -545,8 +615,8 @@ impl Inner {
             .flatten()
             .filter(|until| *until > now)
             .max();
-        let busy = limits
-            .concurrency
+        let busy = self
+            .places(limits)
             .is_some_and(|max| u64::from(self.in_flight) >= open(max.into()));
         let cooling = held.firm.is_some() || held.soft.is_some() || held.probed;
         match (until, held.soft) {
@@ -560,6 +630,29 @@ impl Inner {
             (None, None) if held.probed => Standing::Soft { until: now },
             (None, None) => Standing::Free,
         }
+    }
+
+    /// How many calls it may serve at once.
+    fn places(&self, limits: &Limits) -> Option<u32> {
+        if !limits.adaptive {
+            return limits.concurrency;
+        }
+        let fresh = Adaptive::new();
+        let adaptive = self.adaptive.as_ref().map_or(&fresh, |(known, _)| known);
+        Some(adaptive.limit(limits.concurrency))
+    }
+
+    /// A call has just begun.
+    fn began(&mut self, limits: &Limits, now: Instant) {
+        if !limits.adaptive {
+            self.adaptive = None;
+            return;
+        }
+        let (adaptive, ceiling) = self
+            .adaptive
+            .get_or_insert_with(|| (Adaptive::new(), limits.concurrency));
+        *ceiling = limits.concurrency;
+        adaptive.began(self.in_flight, *ceiling, now);
     }
 
     fn took(&mut self, model: &Arc<str>, start: &Start, now: Instant) {

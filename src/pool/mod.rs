@@ -107,8 +107,27 @@
 //!
 //! Nobody is called before the end of a firm cooldown. The others are guesses: when only such accounts remain, the one that
 //! would be back first is called nevertheless, one of them per call, and a success ends its cooldown. A later end is never
-//! replaced by an earlier one. If nobody can be called, the call waits up to [`Pool::wait`], then fails with
+//! replaced by an earlier one. If nobody can be called, the call [waits](#who-waits) up to [`Pool::wait`], then fails with
 //! [`ErrorKind::Exhausted`](crate::ErrorKind::Exhausted) and the time of the first return.
+//!
+//! # Who waits
+//!
+//! Calls that wait for the same model wait in one queue, of a [bounded size](Pool::queue). More urgent ones
+//! ([`ModelRequest::priority`](crate::ModelRequest::priority)) go first; less urgent ones have a turn after every sixteen others. Among
+//! equals callers go in turn, each by its [weight](Pool::weigh), a thousand tokens counting as much as a call; the calls of one caller
+//! go in the order they came. Whoever is first is not overtaken because others need less: a large call waits until the window has room
+//! for it. Calls that only some of the deployments can hold, and those for one account, have queues of their own.
+//!
+//! Only those who can be served are woken when a place comes back, and nobody who comes then overtakes them. A call that the limits
+//! cannot let through in time, given who waits before it, is refused at once, and so is one for which the queue has no room; both are
+//! told when to come back. One call waits for [`Pool::wait`] once, however often it is tried.
+//!
+//! # How many at once
+//!
+//! With [`Limits::adaptive`](crate::upstream::Limits::adaptive) the number of calls that an account has at the same time is found out
+//! by trying: it grows while answers are good and all places are taken, and shrinks when the vendor is overloaded, answers 429 without
+//! naming a window, or takes many times as long as at best for its first content. Such a 429 is no reason to leave the account alone.
+//! [`AccountStatus::concurrency`] shows the number.
 //!
 //! # The breaker
 //!
@@ -140,12 +159,15 @@
 //! All of this lives in one process: two gateways on the same account share its limits without knowing of each other.
 
 mod account;
+mod adaptive;
+mod arrival;
 mod balance;
 mod batch;
 mod breaker;
 mod calendar;
 mod cooldown;
 mod count;
+mod hall;
 mod history;
 mod home;
 mod layer;
@@ -153,6 +175,7 @@ mod learned;
 mod lease;
 mod ledger;
 mod pools;
+mod queue;
 mod service;
 mod session;
 mod table;

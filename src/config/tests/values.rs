@@ -367,6 +367,18 @@ fn splits_have_shares() {
         "only way is `caller`",
     );
     wrong(
+        &with_models("  a: { deployments: [acme], wait: 1s, queue: { size: 0 } }"),
+        "4: models.a.queue.size: 0 would let nobody wait",
+    );
+    wrong(
+        &with_models("  a: { deployments: [acme], wait: 1s, queue: { size: 5, per_caller: 9 } }"),
+        "more than the whole queue holds, which is 5",
+    );
+    wrong(
+        &with_models("  a: { deployments: [acme], queue: { size: 5 } }"),
+        "4: models.a.queue: nobody waits in it: set `wait` beside it",
+    );
+    wrong(
         &with_models("  a: acme\n  s: { split: { a: 1 }, wait: 1s }"),
         "5: models.s.wait: `wait` belongs to the models",
     );

@@ -1,5 +1,6 @@
 //! Each rule as a short story, with scripted vendors and a stopped clock.
 
+mod adaptive;
 mod breakers;
 mod cooldowns;
 mod fastest;
@@ -8,6 +9,7 @@ mod home;
 mod leases;
 mod limits;
 mod origins;
+mod queue;
 mod selection;
 mod sessions;
 mod waiting;
