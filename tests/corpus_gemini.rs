@@ -88,7 +88,7 @@ fn answer(case: &Case, count: &mut Count) -> Option<String> {
             return whole(body, count).err();
         }
         Form::List => count.lists += 1,
-        Form::Stream => count.streams += 1,
+        Form::Stream | Form::Lines => count.streams += 1,
     }
     stream(&corpus::frames(body), case, count).err()
 }
