@@ -1,6 +1,6 @@
 //! What each vendor dialect can be told of each front dialect.
 //!
-//! Nothing here is written down by hand: each [`Probe`] is a small request with one feature, which is read by the front and written
+//! Nothing here is written down by hand: each probe is a small request with one feature, which is read by the front and written
 //! for the vendor as any caller's would be. The report of that translation says what became of the feature. Every front meets
 //! every vendor; a pair that could not work at all would show as a row of refusals, and the configuration refuses vendors that
 //! offer no conversations when it is loaded.

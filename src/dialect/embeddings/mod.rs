@@ -1,7 +1,7 @@
 //! Texts turned into vectors: how each vendor spells it.
 //!
 //! An [`EmbeddingDialect`] writes a request and reads the answer, as a [`Dialect`](super::Dialect) does for conversations. Callers
-//! ask as at OpenAI or as at Google ([`EmbeddingForm`]); where the vendor is asked in the same words, the caller's bytes pass.
+//! ask as at OpenAI or as at Google ([`EmbeddingForm`](crate::request::EmbeddingForm)); where the vendor is asked in the same words, the caller's bytes pass.
 
 mod cohere;
 mod front;
