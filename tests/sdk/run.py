@@ -433,7 +433,10 @@ def errors():
     check([m.name for m in google.models.list()] == [f"models/{name}" for name in names], "Google's list of models")
 
 
-COUNTING = {"over-openai", "over-responses", "over-anthropic", "over-gemini", "over-old-claude"}
+COUNTING = {
+    f"over-{vendor}"
+    for vendor in ["openai", "responses", "anthropic", "gemini", "old-claude", "bedrock-claude", "converse", "vertex"]
+}
 SDKS = [("openai", openai_sdk), ("responses", responses_sdk), ("anthropic", anthropic_sdk), ("google", google_sdk)]
 ROUNDS = [
     (f"{name} SDK, {model}, {'stream' if stream else 'whole'}", run, (model, stream))
