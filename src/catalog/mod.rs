@@ -9,14 +9,10 @@
 //!
 //! let model = catalog::model("anthropic", "claude-sonnet-4-5").ok_or("unknown")?;
 //! assert_eq!(model.context_window, Some(200_000));
-//! assert_eq!(model.rates.input, Some(3_000_000)); // three dollars for a million tokens
+//! assert_eq!(model.price.map(|price| price.input), Some(3_000_000)); // three dollars for a million tokens
 //! # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
 //! ```
 
-mod rates;
 mod table;
 
-pub use self::{
-    rates::Rates,
-    table::{Model, Task, model, models},
-};
+pub use self::table::{Model, Task, model, models};

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::Rates;
+use crate::upstream::Price;
 
 /// A model at a vendor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,8 +16,8 @@ pub struct Model {
     pub context_window: Option<u64>,
     /// How many tokens it can answer; none if unknown.
     pub max_output: Option<u64>,
-    /// What it costs.
-    pub rates: Rates,
+    /// What it costs; none if unknown.
+    pub price: Option<Price>,
     /// What it is for.
     pub task: Task,
 }
@@ -67,18 +67,16 @@ fn read() -> Vec<Model> {
             let mut columns = line.split('\t');
             let (vendor, name) = (columns.next()?, columns.next()?);
             let mut number = || columns.next().and_then(|text| text.parse().ok());
+            let (context_window, max_output) = (number(), number());
+            let price = price([number(), number(), number(), number()]);
+            // What caches cost that keep for an hour is not made use of yet.
+            let _ = number();
             Some(Model {
                 vendor,
                 name,
-                context_window: number(),
-                max_output: number(),
-                rates: Rates {
-                    input: number(),
-                    output: number(),
-                    cache_read: number(),
-                    cache_write: number(),
-                    cache_write_long: number(),
-                },
+                context_window,
+                max_output,
+                price,
                 task: match columns.next()? {
                     "chat" => Task::Chat,
                     "completion" => Task::Completion,
@@ -90,6 +88,13 @@ fn read() -> Vec<Model> {
         .collect();
     all.sort_by_key(|model| (model.vendor, model.name));
     all
+}
+
+/// Of input, output, cache read and cache write. Vectors have no output to pay for.
+fn price([input, output, read, write]: [Option<u64>; 4]) -> Option<Price> {
+    let mut price = Price::new(input?, output.unwrap_or_default());
+    (price.cache_read, price.cache_write) = (read, write);
+    Some(price)
 }
 
 /// `claude-x-20250929`, `gpt-x-2024-08-06`, `claude-x@20250929` and `claude-x-latest` are versions of the model before the date.
@@ -145,7 +150,7 @@ mod tests {
                 "{model:?}"
             );
             assert!(
-                model.rates.input.is_none_or(|n| n <= 1_000_000_000),
+                model.price.is_none_or(|price| price.input <= 1_000_000_000),
                 "{model:?}"
             );
         }

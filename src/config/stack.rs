@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     Body, BoxError, Error, FailoverLayer, IngressLayer, PoolLayer, RetryBackoffLayer, RetryBudget,
-    SseNormalizeLayer, Upstream,
+    SseNormalizeLayer, Upstream, catalog,
     client::{Client, ClientOptions},
     dialect::Bridge,
     error::ErrorKind,
@@ -187,6 +187,8 @@ struct Parts {
     provider: Arc<dyn Provider>,
     accounts: Vec<Member>,
     timeouts: Timeouts,
+    /// What the catalogue calls the provider.
+    catalogue: Option<&'static str>,
 }
 
 /// Who calls whom: tokens are asked for the same way as models.
@@ -249,6 +251,7 @@ impl Parts {
             timeouts: config
                 .timeouts
                 .unwrap_or(Timeouts::new(all.timeouts.first_token, all.timeouts.idle)),
+            catalogue: listed::vendor(config),
         })
     }
 
@@ -368,6 +371,11 @@ fn build_vendor(config: &DeploymentConfig, parts: &Parts) -> Vendor {
     }
     if let Some(tokens) = config.max_output {
         vendor = vendor.max_output(tokens);
+    }
+    let known = config.model.as_deref().zip(parts.catalogue);
+    let known = known.and_then(|(model, vendor)| catalog::model(vendor, model));
+    if let Some(price) = known.and_then(|model| model.price) {
+        vendor = vendor.price(price);
     }
     for member in &parts.accounts {
         let named = config
