@@ -69,6 +69,7 @@ mod stream;
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
 mod tokens;
+mod trail;
 pub mod upstream;
 pub mod wire;
 
@@ -86,6 +87,7 @@ pub use self::{
     request::ModelRequest,
     response::ModelResponse,
     retry::RetryBackoffLayer,
+    trail::{CallRecord, Calls, Step, Trail},
     upstream::Upstream,
 };
 

@@ -49,6 +49,8 @@
 
 mod body;
 mod closing;
+#[cfg(feature = "config")]
+mod explained;
 mod issued;
 mod layer;
 mod operations;
@@ -58,4 +60,6 @@ mod reply;
 mod route;
 mod service;
 
+#[cfg(feature = "config")]
+pub(crate) use self::explained::explained;
 pub use self::{closing::Closing, layer::IngressLayer, service::Ingress};

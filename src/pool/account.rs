@@ -1,7 +1,7 @@
 //! What is known of an account while the process runs, shared by every pool that uses it.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
@@ -9,8 +9,9 @@ use tokio::time::Instant;
 
 use super::{
     breaker::{BreakerState, Probe},
-    cooldown::{Change, Cooldowns, Rules, later},
+    cooldown::{Change, Cooldowns, Held, Rules, later},
     history::{History, share},
+    roster::Roster,
     window::Window,
 };
 use crate::{
@@ -74,9 +75,11 @@ pub(super) struct AccountState {
     pub(super) account: Arc<str>,
     pub(super) tag: AccountTag,
     inner: Mutex<Inner>,
+    /// A copy for dry runs tells nobody what happens to it.
+    quiet: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Inner {
     in_flight: u32,
     last_start: Option<Instant>,
@@ -84,6 +87,15 @@ struct Inner {
     tokens: Window,
     cooldowns: Cooldowns,
     history: History,
+    /// Where it is to be told of when it may have become free.
+    parked: Vec<Seat>,
+}
+
+/// An account's place in a large pool.
+#[derive(Clone, Debug)]
+pub(super) struct Seat {
+    pub(super) roster: Weak<Roster>,
+    pub(super) line: usize,
 }
 
 /// Can an account take a call for some model now?
@@ -106,6 +118,45 @@ impl Standing {
     /// Is it well, but at a limit?
     pub(super) const fn is_busy(&self) -> bool {
         matches!(self, Self::Out { cooling: false, .. })
+    }
+}
+
+/// All that stands between an account and a call, each until when.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Holds {
+    /// The least time between two calls.
+    pub(super) interval: Option<Instant>,
+    /// Requests in a minute.
+    pub(super) requests: Option<Instant>,
+    /// Tokens in a minute.
+    pub(super) tokens: Option<Instant>,
+    /// As many calls at the same time as there may be.
+    pub(super) full: bool,
+    /// Cooldowns and breakers.
+    pub(super) held: Held,
+}
+
+impl Holds {
+    /// What it comes to.
+    fn standing(&self, now: Instant) -> Standing {
+        let held = &self.held;
+        let until = [self.interval, self.requests, self.tokens, held.firm]
+            .into_iter()
+            .flatten()
+            .filter(|until| *until > now)
+            .max();
+        let cooling = held.firm.is_some() || held.soft.is_some() || held.probed;
+        match (until, held.soft) {
+            (Some(_), _) => Standing::Out { until, cooling },
+            (None, _) if self.full => Standing::Out {
+                until: None,
+                cooling,
+            },
+            (None, Some(until)) => Standing::Soft { until },
+            // Whoever finds out may be back at any moment.
+            (None, None) if held.probed => Standing::Soft { until: now },
+            (None, None) => Standing::Free,
+        }
     }
 }
 
@@ -162,7 +213,27 @@ impl AccountState {
             provider,
             account,
             inner: Mutex::default(),
+            quiet: false,
         }
+    }
+
+    /// The same account for a dry run: what happens to it happens to nobody.
+    pub(super) fn copied(&self) -> Self {
+        Self {
+            provider: self.provider.clone(),
+            account: self.account.clone(),
+            tag: self.tag,
+            inner: Mutex::new(Inner {
+                parked: Vec::new(),
+                ..self.lock().clone()
+            }),
+            quiet: true,
+        }
+    }
+
+    /// All that stands between this account and a call.
+    pub(super) fn holds(&self, ask: &Ask<'_>, now: Instant) -> Holds {
+        self.lock().holds(ask, now)
     }
 
     pub(super) fn standing(&self, ask: &Ask<'_>, now: Instant) -> (Standing, Load) {
@@ -173,6 +244,46 @@ impl AccountState {
         };
         self.log(back, now);
         (standing, load)
+    }
+
+    /// As [`standing`](Self::standing); and the standing towards the `least` that could be asked of it, unless it is free for that: then
+    /// `seat` is told when that may have changed.
+    pub(super) fn judge(
+        &self,
+        ask: &Ask<'_>,
+        least: &Ask<'_>,
+        seat: impl FnOnce() -> Seat,
+        now: Instant,
+    ) -> (Standing, Load, Option<Standing>) {
+        let (standing, load, park, back) = {
+            let mut inner = self.lock();
+            let back = inner.cooldowns.expire(now);
+            let standing = inner.standing(ask, now);
+            let park = (standing != Standing::Free)
+                .then(|| inner.standing(least, now))
+                .filter(|least| *least != Standing::Free);
+            if park.is_some() {
+                inner.park(seat());
+            }
+            (standing, inner.load(now), park, back)
+        };
+        self.log(back, now);
+        (standing, load, park)
+    }
+
+    /// `seat` is to be told when this account may have become free.
+    pub(super) fn park(&self, seat: Seat) {
+        self.lock().park(seat);
+    }
+
+    /// Tells large pools that this account may have become free. Not under the lock: theirs come first.
+    fn wake(&self) {
+        let parked = std::mem::take(&mut self.lock().parked);
+        for seat in parked {
+            if let Some(roster) = seat.roster.upgrade() {
+                roster.lock().unpark(seat.line);
+            }
+        }
     }
 
     /// Takes a place for one call, at once or not at all, so that calls at the same time never overshoot a limit together. One that
@@ -206,11 +317,14 @@ impl AccountState {
             inner.last_start = start.before;
         }
         inner.finish(model, start, Cost::Tokens(0));
+        drop(inner);
+        self.wake();
     }
 
     /// The call is over.
     pub(super) fn finish(&self, model: &str, start: &Start, cost: Cost) {
         self.lock().finish(model, start, cost);
+        self.wake();
     }
 
     /// A call, or a check of the whole account where no model is named, failed.
@@ -242,6 +356,7 @@ impl AccountState {
             (changes, inner.told(model, windows, true, now))
         };
         self.log(changes.into_iter().chain(spent), now);
+        self.wake();
     }
 
     /// What a failure told of the vendor's limits. Where it is about a limit and says itself when to come back, that counts.
@@ -291,16 +406,19 @@ impl AccountState {
 
     pub(super) fn completed(&self, model: &Arc<str>, probe: Option<Probe>, forced: bool) {
         self.lock().cooldowns.completed(model, probe, forced);
+        self.wake();
     }
 
     pub(super) fn healthy(&self) {
         let changes = self.lock().cooldowns.healthy();
         self.log(changes, Instant::now());
+        self.wake();
     }
 
     pub(super) fn reset(&self) {
         let changes = self.lock().cooldowns.reset();
         self.log(changes, Instant::now());
+        self.wake();
     }
 
     pub(super) fn status(&self) -> AccountStatus {
@@ -351,6 +469,9 @@ impl AccountState {
 
     /// Never under the lock: a subscriber may ask for a snapshot.
     fn log(&self, changes: impl IntoIterator<Item = Change>, now: Instant) {
+        if self.quiet {
+            return;
+        }
         let (provider, account) = (&*self.provider, &*self.account);
         for change in changes {
             match change {
@@ -374,35 +495,33 @@ impl AccountState {
 
 impl Inner {
     fn standing(&mut self, ask: &Ask<'_>, now: Instant) -> Standing {
+        self.holds(ask, now).standing(now)
+    }
+
+    fn holds(&mut self, ask: &Ask<'_>, now: Instant) -> Holds {
         let limits = ask.limits;
-        let interval = self
-            .last_start
-            .filter(|_| !limits.min_interval.is_zero())
-            .map(|last| later(last, limits.min_interval));
-        let requests = limits
-            .rpm
-            .and_then(|rpm| self.requests.room_at(1, rpm, now));
-        let tokens = limits
-            .tpm
-            .and_then(|tpm| self.tokens.room_at(ask.tokens, tpm, now));
-        let held = self.cooldowns.held(ask.model, now);
-        let until = [interval, requests, tokens, held.firm]
-            .into_iter()
-            .flatten()
-            .filter(|until| *until > now)
-            .max();
-        let busy = limits.concurrency.is_some_and(|max| self.in_flight >= max);
-        let cooling = held.firm.is_some() || held.soft.is_some() || held.probed;
-        match (until, held.soft) {
-            (Some(_), _) => Standing::Out { until, cooling },
-            (None, _) if busy => Standing::Out {
-                until: None,
-                cooling,
-            },
-            (None, Some(until)) => Standing::Soft { until },
-            // Whoever finds out may be back at any moment.
-            (None, None) if held.probed => Standing::Soft { until: now },
-            (None, None) => Standing::Free,
+        Holds {
+            interval: self
+                .last_start
+                .filter(|_| !limits.min_interval.is_zero())
+                .map(|last| later(last, limits.min_interval)),
+            requests: limits
+                .rpm
+                .and_then(|rpm| self.requests.room_at(1, rpm, now)),
+            tokens: limits
+                .tpm
+                .and_then(|tpm| self.tokens.room_at(ask.tokens, tpm, now)),
+            full: limits.concurrency.is_some_and(|max| self.in_flight >= max),
+            held: self.cooldowns.held(ask.model, now),
+        }
+    }
+
+    fn park(&mut self, seat: Seat) {
+        let same = |other: &Seat| other.line == seat.line && other.roster.ptr_eq(&seat.roster);
+        if !self.parked.iter().any(same) {
+            // Pools that were replaced meanwhile.
+            self.parked.retain(|other| other.roster.strong_count() > 0);
+            self.parked.push(seat);
         }
     }
 

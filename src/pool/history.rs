@@ -8,12 +8,12 @@ use super::cooldown::later;
 use crate::dialect::{RateWindow, RateWindows, Resource};
 
 /// What is known of the models of one account.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct History {
     models: HashMap<Arc<str>, Past>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Past {
     first_content: Option<PeakEwma>,
     /// Windows of the vendor, and when they were told of.
@@ -97,7 +97,7 @@ pub(super) fn share(part: u64, whole: u64) -> Option<f64> {
 }
 
 /// An average that follows a rise at once and a fall slowly.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct PeakEwma {
     seconds: f64,
     at: Instant,

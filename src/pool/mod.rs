@@ -127,13 +127,18 @@ mod balance;
 mod breaker;
 mod cooldown;
 mod count;
+mod explain;
 mod history;
 mod home;
 mod layer;
 mod lease;
 mod pools;
+mod roster;
+mod search;
 mod service;
 mod session;
+mod steps;
+mod sums;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -144,9 +149,11 @@ mod window;
 pub use self::{
     account::{AccountStatus, BreakerStatus, CooldownStatus},
     balance::{
-        Balance, Candidate, Fastest, Headroom, LeastBusy, Rng, RoundRobin, Sticky, Weighted,
+        Balance, Candidate, Fastest, Headroom, LeastBusy, Rng, RoundRobin, Sampling, Sticky,
+        Weighted,
     },
     breaker::BreakerState,
+    explain::{CandidateReport, CandidateState, Explanation, Limit, Refusal},
     layer::PoolLayer,
     pools::Pools,
     service::PoolService,

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     chat::Content,
     error::{Error, ErrorKind, NextAccount},
-    origin,
+    origin::{self, Origin},
     request::{ModelRequest, Payload},
     tokens,
     upstream::Deployment,
@@ -24,30 +24,35 @@ use crate::{
 
 /// One call's way: who is left to try.
 pub(super) struct Walk<'a> {
-    shared: &'a Shared,
-    found: Found<'a>,
-    stops: Vec<Stop>,
+    pub(super) shared: &'a Shared,
+    pub(super) found: Found<'a>,
+    /// Everybody; of a large pool only those that were looked at.
+    pub(super) stops: Vec<Stop>,
+    /// The least window that will do, of those that are known.
+    pub(super) least: u64,
+    pub(super) origin: Option<Origin>,
     /// The call's input, estimated.
     tokens: u64,
     /// Only deployments with a larger window than this.
-    above: Option<u64>,
+    pub(super) above: Option<u64>,
     /// The call's session, if the balance keeps them.
-    session: Option<u64>,
+    pub(super) session: Option<u64>,
     /// An account with a soft cooldown was tried: one is enough.
     forced: bool,
 }
 
 /// A line of the pool that this call may use.
-struct Stop {
+pub(super) struct Stop {
     /// Its place in the route.
-    line: usize,
-    deployment: Arc<Deployment>,
-    tried: bool,
+    pub(super) line: usize,
+    pub(super) deployment: Arc<Deployment>,
+    pub(super) tried: bool,
     /// How near it is to where the conversation comes from.
     nearness: u8,
 }
 
 /// A place at an account.
+#[derive(Debug)]
 pub(super) struct Picked {
     pub(super) lease: Lease,
     pub(super) deployment: Arc<Deployment>,
@@ -67,44 +72,54 @@ impl<'a> Walk<'a> {
     pub(super) fn new(shared: &'a Shared, found: Found<'a>, request: &ModelRequest) -> Self {
         let tokens = estimate(&request.payload);
         let lines = &found.route.lines;
-        let fits = |line: &Line| line.context_window().is_none_or(|window| window >= tokens);
         // If all windows are too small, the largest may still do: it is only an estimate.
-        let any_fits = lines.iter().any(fits);
-        let largest = lines.iter().filter_map(Line::context_window).max();
+        let largest = match &found.route.large {
+            Some(large) => large.largest,
+            None if lines.iter().any(|line| line.context_window().is_none()) => None,
+            None => lines.iter().filter_map(Line::context_window).max(),
+        };
+        let least = largest.map_or(tokens, |largest| largest.min(tokens));
         // Only they can make use of the reasoning in it.
         let origin = origin::latest(request);
-        let stops = lines
-            .iter()
-            .enumerate()
-            .filter(|(_, line)| match any_fits {
-                true => fits(line),
-                false => line.context_window() == largest,
-            })
-            .map(|(index, line)| {
-                let deployment = line.deployment(&found);
-                Stop {
-                    line: index,
-                    nearness: origin.map_or(0, |origin| origin.nearness(&deployment)),
-                    deployment,
-                    tried: false,
-                }
-            })
-            .collect();
         let keeps_sessions = found.route.pool.balance.keeps_sessions();
-        Self {
+        let mut walk = Self {
             shared,
-            stops,
+            stops: Vec::new(),
+            least,
+            origin,
             tokens,
             session: keeps_sessions.then(|| session(request)).flatten(),
             found,
             above: None,
             forced: false,
+        };
+        if walk.found.route.large.is_none() {
+            let lines = 0..walk.found.route.lines.len();
+            walk.stops = lines.filter_map(|line| walk.stop(line)).collect();
         }
+        walk
+    }
+
+    /// The stop at a line, if its window is large enough.
+    pub(super) fn stop(&self, index: usize) -> Option<Stop> {
+        let line = self.found.route.lines.get(index)?;
+        let window = line.context_window();
+        if window.is_some_and(|window| window < self.least) {
+            return None;
+        }
+        let deployment = line.deployment(&self.found);
+        Some(Stop {
+            line: index,
+            nearness: self.origin.map_or(0, |origin| origin.nearness(&deployment)),
+            deployment,
+            tried: false,
+        })
     }
 
     /// Somebody who might be asked, in whatever state.
     pub(super) fn anybody(&self) -> Option<Arc<Deployment>> {
-        self.stops.first().map(|stop| stop.deployment.clone())
+        let first = self.stops.first().map(|stop| stop.deployment.clone());
+        first.or_else(|| self.far().map(|stop| stop.deployment))
     }
 
     /// How long this call may wait for somebody.
@@ -117,23 +132,7 @@ impl<'a> Walk<'a> {
     pub(super) fn next(&mut self, patience: Option<Instant>) -> Result<Picked, Outage> {
         loop {
             let now = Instant::now();
-            let mut survey = Survey::default();
-            for (index, stop) in self.stops.iter().enumerate() {
-                if let Some(line) = self.open(stop) {
-                    let (standing, load) = line.state.standing(&self.ask(line, stop), now);
-                    survey.add(index, standing, load);
-                    if self.session.is_some() && standing.is_busy() {
-                        survey.full.push((index, load));
-                    }
-                } else if self.session.is_some()
-                    && let Some(line) = self.tried(stop)
-                {
-                    let (standing, load) = line.state.standing(&self.ask(line, stop), now);
-                    if standing.is_busy() || standing == Standing::Free {
-                        survey.full.push((index, load));
-                    }
-                }
-            }
+            let survey = self.survey(now);
             let (index, forced) = if let Some(index) = self.choose(&survey) {
                 (index, false)
             } else if !survey.worth_waiting(patience)
@@ -149,6 +148,31 @@ impl<'a> Walk<'a> {
                 return Ok(picked);
             }
         }
+    }
+
+    /// How everybody stands; of a large pool, some of those that are free.
+    fn survey(&mut self, now: Instant) -> Survey {
+        if self.found.route.large.is_some() {
+            return self.search(now);
+        }
+        let mut survey = Survey::default();
+        for (index, stop) in self.stops.iter().enumerate() {
+            if let Some(line) = self.open(stop) {
+                let (standing, load) = line.state.standing(&self.ask(line, stop), now);
+                survey.add(index, standing, load);
+                if self.session.is_some() && standing.is_busy() {
+                    survey.full.push((index, load));
+                }
+            } else if self.session.is_some()
+                && let Some(line) = self.tried(stop)
+            {
+                let (standing, load) = line.state.standing(&self.ask(line, stop), now);
+                if standing.is_busy() || standing == Standing::Free {
+                    survey.full.push((index, load));
+                }
+            }
+        }
+        survey
     }
 
     /// Are there accounts of several groups, so that the conversation may go on at another?
@@ -172,13 +196,31 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// About how many tokens the call's input has.
+    pub(super) const fn tokens(&self) -> u64 {
+        self.tokens
+    }
+
+    /// Does the balance look at the call's session?
+    pub(super) const fn by_session(&self) -> bool {
+        self.session.is_some()
+    }
+
+    /// Where a line of the pool would lead this call, for how many tokens it is asked, and how near it is to where the conversation
+    /// comes from; none if its window is too small.
+    pub(super) fn asked(&self, line: usize) -> Option<(Arc<Deployment>, u64, u8)> {
+        let stop = self.stop(line)?;
+        let tokens = self.ask(self.found.route.lines.get(line)?, &stop).tokens;
+        Some((stop.deployment, tokens, stop.nearness))
+    }
+
     /// Is anybody left who was not tried?
     pub(super) fn goes_on(&self) -> bool {
-        self.stops.iter().any(|stop| self.open(stop).is_some())
+        self.stops.iter().any(|stop| self.open(stop).is_some()) || self.far().is_some()
     }
 
     /// The line of a stop, if this call may still use it.
-    fn open(&self, stop: &Stop) -> Option<&Line> {
+    pub(super) fn open(&self, stop: &Stop) -> Option<&Line> {
         let line = self.found.route.lines.get(stop.line)?;
         let larger = self
             .above
@@ -193,7 +235,7 @@ impl<'a> Walk<'a> {
             .flatten()
     }
 
-    fn ask<'s>(&self, line: &Line, stop: &'s Stop) -> Ask<'s> {
+    pub(super) fn ask<'s>(&self, line: &Line, stop: &'s Stop) -> Ask<'s> {
         Ask {
             model: &stop.deployment.model,
             limits: &stop.deployment.account.limits,
@@ -284,7 +326,7 @@ impl<'a> Walk<'a> {
 
     fn outage(&self, survey: &Survey) -> Outage {
         let soft = survey.soft.iter().map(|(_, until)| *until);
-        let accounts: HashSet<_> = self
+        let known: HashSet<_> = self
             .stops
             .iter()
             .filter_map(|stop| self.open(stop))
@@ -293,12 +335,20 @@ impl<'a> Walk<'a> {
         Outage {
             soonest: survey.out.iter().copied().chain(soft).min(),
             busy: survey.busy,
-            accounts: accounts.len(),
+            accounts: match &self.found.route.large {
+                None => known.len(),
+                Some(large) => large.accounts,
+            },
         }
     }
 }
 
 impl Outage {
+    /// May somebody be back by `end`?
+    pub(super) fn is_worth(&self, end: Instant) -> bool {
+        self.busy || self.soonest.is_some_and(|soonest| soonest <= end)
+    }
+
     /// What the caller is told.
     pub(super) fn into_error(self, model: &str) -> Error {
         let model = shown(model);
@@ -326,17 +376,17 @@ impl Outage {
 
 /// How the stops of a call stand at one moment.
 #[derive(Default)]
-struct Survey {
-    free: Vec<(usize, Load)>,
-    soft: Vec<(usize, Instant)>,
-    out: Vec<Instant>,
-    busy: bool,
+pub(super) struct Survey {
+    pub(super) free: Vec<(usize, Load)>,
+    pub(super) soft: Vec<(usize, Instant)>,
+    pub(super) out: Vec<Instant>,
+    pub(super) busy: bool,
     /// Those that are well but cannot take this call. Only known if the balance keeps sessions.
-    full: Vec<(usize, Load)>,
+    pub(super) full: Vec<(usize, Load)>,
 }
 
 impl Survey {
-    fn add(&mut self, index: usize, standing: Standing, load: Load) {
+    pub(super) fn add(&mut self, index: usize, standing: Standing, load: Load) {
         match standing {
             Standing::Free => self.free.push((index, load)),
             Standing::Soft { until } => self.soft.push((index, until)),

@@ -5,13 +5,13 @@ use std::{collections::VecDeque, time::Duration};
 use tokio::time::Instant;
 
 /// What was begun in the last minute, in buckets so narrow that it is as good as exact, and so few that it stays small.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Window {
     buckets: VecDeque<Bucket>,
     total: u64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Bucket {
     first: Instant,
     last: Instant,

@@ -2,6 +2,7 @@
 
 mod breakers;
 mod cooldowns;
+mod explain;
 mod fastest;
 mod headroom;
 mod home;
