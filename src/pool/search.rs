@@ -52,7 +52,10 @@ impl Walk<'_> {
             return survey;
         }
         if !done {
-            return self.scan(now);
+            let full = std::mem::take(&mut survey.full);
+            survey = self.scan(now);
+            survey.full.extend(full);
+            return survey;
         }
         survey.out.extend(soonest);
         survey.busy |= full;
@@ -95,6 +98,7 @@ impl Walk<'_> {
             let Some(index) = lists.draw(draw, reach, &self.shared.rng) else {
                 return misses == 0 && lists.reaches_all(reach);
             };
+            let before = self.stops.len();
             let Some(stop) = self.meet(index).filter(|stop| self.is_open(*stop)) else {
                 // The same account as one that was tried.
                 lists.hide(index);
@@ -116,7 +120,7 @@ impl Walk<'_> {
                 Some(least) => {
                     lists.park(index, least, now);
                     // Nobody asks for it again soon.
-                    self.stops.truncate(stop);
+                    self.stops.truncate(before);
                 }
                 None => {
                     survey.add(stop, standing, load);

@@ -45,8 +45,8 @@ pub(super) struct Large {
     pub(super) roster: Arc<Roster>,
     /// The largest window that is known, if none is unknown.
     pub(super) largest: Option<u64>,
-    /// How many accounts there are.
-    pub(super) accounts: usize,
+    /// The addresses of its accounts.
+    pub(super) accounts: Arc<HashSet<usize>>,
     /// Lines by identity, where that is known before a call comes.
     pub(super) identities: Arc<HashMap<u64, usize>>,
     /// Lines by the fingerprint of their account's group; made when a call first asks for it.
@@ -177,12 +177,14 @@ impl Table {
         &'a self,
         state: &'a Arc<AccountState>,
     ) -> impl Iterator<Item = &'a Route> {
-        self.routes().map(|route| &**route).filter(move |route| {
-            route
+        let is_in = |route: &&Route| match &route.large {
+            Some(large) => large.accounts.contains(&address(state)),
+            None => route
                 .lines
                 .iter()
-                .any(|line| Arc::ptr_eq(&line.state, state))
-        })
+                .any(|line| Arc::ptr_eq(&line.state, state)),
+        };
+        self.routes().map(|route| &**route).filter(is_in)
     }
 }
 
@@ -263,11 +265,11 @@ impl Large {
         let identities = fixed.map(|(index, line)| (line.entry().identity, index));
         let unbounded = lines.iter().any(|line| line.context_window().is_none());
         let largest = lines.iter().filter_map(Line::context_window).max();
-        let accounts: HashSet<_> = lines.iter().map(|line| Arc::as_ptr(&line.state)).collect();
+        let accounts = lines.iter().map(|line| address(&line.state)).collect();
         Self {
             roster: Arc::new(Roster::new(&entries, keeps_sessions)),
             largest: largest.filter(|_| !unbounded),
-            accounts: accounts.len(),
+            accounts: Arc::new(accounts),
             identities: Arc::new(match keeps_sessions {
                 true => identities.collect(),
                 false => HashMap::new(),
@@ -290,7 +292,7 @@ impl Large {
         Self {
             roster,
             largest: self.largest,
-            accounts: self.accounts,
+            accounts: self.accounts.clone(),
             identities: self.identities.clone(),
             groups: OnceLock::new(),
         }
@@ -320,6 +322,11 @@ impl Pool {
                 .map(move |member| (vendor, member))
         })
     }
+}
+
+/// Tells accounts of one table apart.
+fn address(state: &Arc<AccountState>) -> usize {
+    Arc::as_ptr(state).addr()
 }
 
 impl Member {

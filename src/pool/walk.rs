@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{
     Candidate,
     account::{Ask, Load, Standing},
-    balance::{Past, least},
+    balance::{Past, Sampling, least},
     lease::Lease,
     pools::Shared,
     session::{Session, session},
@@ -270,6 +270,8 @@ impl<'a> Walk<'a> {
         let balance = &self.found.route.pool.balance;
         match indices.as_slice() {
             [] => None,
+            // Of a large pool the draw was its choice.
+            [only] if self.is_drawn() => Some(*only),
             // The balance is asked nevertheless: it may count.
             [first, ..] => {
                 let rng = &self.shared.rng;
@@ -291,6 +293,14 @@ impl<'a> Walk<'a> {
                 Some(*indices.get(picked).unwrap_or(first))
             }
         }
+    }
+
+    /// Was what is to be picked decided by the draw?
+    fn is_drawn(&self) -> bool {
+        let route = &self.found.route;
+        route.large.is_some()
+            && self.session.is_none()
+            && route.pool.balance.sampling() != Sampling::Some
     }
 
     /// The one whose soft cooldown ends first.
@@ -337,7 +347,7 @@ impl<'a> Walk<'a> {
             busy: survey.busy,
             accounts: match &self.found.route.large {
                 None => known.len(),
-                Some(large) => large.accounts,
+                Some(large) => large.accounts.len(),
             },
         }
     }

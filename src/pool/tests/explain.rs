@@ -80,7 +80,7 @@ fn world() -> impl Strategy<Value = World> {
     };
     (
         // Some pools are large.
-        prop_oneof![3 => prop::collection::vec(seat(), 1..9), 1 => prop::collection::vec(seat(), 30..70)],
+        prop_oneof![3 => prop::collection::vec(seat(), 1..9), 1 => prop::collection::vec(seat(), 36..80)],
         [vendor(), vendor(), vendor(), vendor()],
         0..6_usize,
         0..20_u64,
@@ -212,7 +212,7 @@ async fn live(world: World, history: Vec<Past>, session: u32, tokens: usize) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_explained_then_happens(

@@ -6,6 +6,7 @@ mod explain;
 mod fastest;
 mod headroom;
 mod home;
+mod large;
 mod leases;
 mod limits;
 mod origins;
