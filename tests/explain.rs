@@ -80,7 +80,7 @@ async fn a_call_goes_the_way_that_was_explained_and_its_way_is_kept() {
     assert_eq!(status, 200, "{answer}");
     let (_, calls) = admin(&gateway, "GET", "/admin/api/calls", json!(null)).await;
     let call = &calls[0];
-    assert_eq!(call["way"], "acme/b:429 → acme/a:500 → acme/a:ok");
+    assert_eq!(call["way"], "acme/b:429 → acme/a:500 → other/default:ok");
     assert_eq!(
         (&call["model"], &call["ending"]),
         (&json!("m"), &json!("completed"))
