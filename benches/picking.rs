@@ -63,7 +63,7 @@ fn pool(deployments: usize, balance: impl Balance) -> Pools {
     Pools::with_seed(1).pool("m", pool)
 }
 
-/// All but each `keep`th, and as many as `of` says, are out for an hour.
+/// Those are out for ten hours.
 fn take_out(pools: &Pools, deployments: usize, out: impl Fn(usize) -> bool) {
     let limited =
         Error::new(ErrorKind::RateLimited, "slow").with_retry_after(Duration::from_secs(36_000));

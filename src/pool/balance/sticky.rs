@@ -14,7 +14,7 @@ use crate::pool::session::{Hash, Session};
 /// returns. While its account is merely busy, or has failed this one call, the call is served elsewhere and the session stays.
 /// Calls of no session are shared out by weight.
 ///
-/// A session begins at an account that the session's key alone decides (rendezvous hashing), so that several gateways, or one after a
+/// A session begins at an account that the session's key alone decides (rendezvous hashing; in large pools by the digits of its hash), so that several gateways, or one after a
 /// restart, choose the same. The latest 100 000 sessions or so are remembered beyond that.
 #[derive(Debug, Default)]
 pub struct Sticky {
