@@ -44,6 +44,31 @@ fn main() {
         per_event(&|n| support::stack(Speaks::Anthropic, stream(support::anthropic_stream(n))));
     println!("{:<44}{same:>14.2}", "a streamed event, same dialect");
     println!("{:<44}{translated:>14.2}", "a streamed event, translated");
+
+    for from in support::DIALECTS {
+        let each = |work: &dyn Fn(usize) -> usize| {
+            let long = allocations(|| work(LONG)) as f64;
+            (long - allocations(|| work(SHORT)) as f64) / (LONG - SHORT) as f64
+        };
+        let (long, short) = (support::frames(from, LONG), support::frames(from, SHORT));
+        let frames = |n| if n == LONG { &long } else { &short };
+        let plain = each(&|n| support::round_trip(frames(n)));
+        let name = format!("an event of {}, parsed and written", from.name());
+        println!("{name:<52}{plain:>6.2}");
+        for to in support::DIALECTS {
+            let found = each(&|n| support::translate(from, to, frames(n)));
+            let name = format!("an event of {}, for {}", from.name(), to.name());
+            println!("{name:<52}{found:>6.2}");
+        }
+    }
+}
+
+/// The allocations of some work, done once before.
+fn allocations(work: impl Fn() -> usize) -> u64 {
+    work();
+    let before = dhat::HeapStats::get().total_blocks;
+    work();
+    dhat::HeapStats::get().total_blocks - before
 }
 
 /// The allocations of one call, after some that warm things up.

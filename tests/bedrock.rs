@@ -555,3 +555,27 @@ fn corpus() -> Option<PathBuf> {
         .chain([beside])
         .find(|path| path.is_dir())
 }
+
+#[tokio::test]
+async fn claude_is_counted_by_its_own_id_for_callers_of_any_dialect() {
+    let bed = bed().await;
+    bed.vendor.always(Answer::json(200, r#"{"inputTokens":7}"#));
+    let url = bed.gateway.url("/v1/messages/count_tokens");
+    let body = r#"{"model":"claude","messages":[{"role":"user","content":"hi"}]}"#;
+    let (status, headers, text) = post(&url, body.to_owned()).await;
+    assert_eq!(
+        (status, &*text),
+        (200, r#"{"input_tokens":7}"#),
+        "{headers:?}"
+    );
+    let asked = bed.vendor.requests();
+    let path = asked[0].path();
+    assert!(
+        path.ends_with("/model/anthropic.claude-sonnet-4-5-20250929-v1%3A0/count-tokens"),
+        "{path}"
+    );
+    assert_eq!(
+        asked[0].text(),
+        r#"{"input":{"converse":{"messages":[{"role":"user","content":[{"text":"hi"}]}]}}}"#
+    );
+}

@@ -2,18 +2,15 @@
 //!
 //! The recordings are no part of the crate. The test looks for them in `../shared/corpus`, or where `TRUNKLINE_CORPUS` says.
 
+#[path = "support/corpus.rs"]
+mod corpus;
 mod support;
 
-use std::{env, fs, path::Path};
-
-use bytes::Bytes;
-use serde_json::Value;
 use support::{Running, chat, messages, post, served};
 use trunkline::{
     chat::{Collector, EventSink},
     dialect::{Dialect, cohere::Cohere},
     testing::{Answer, Vendor},
-    wire::SseSplitter,
 };
 
 #[tokio::test]
@@ -64,23 +61,13 @@ models:
 
 #[test]
 fn recorded_answers_are_read() {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
-    let corpus = env::var_os("TRUNKLINE_CORPUS").map_or(beside, Into::into);
-    let Ok(text) = fs::read_to_string(corpus.join("cohere/v2-chat.jsonl")) else {
-        println!("no recordings here: skipped");
-        return;
-    };
     let (mut whole, mut streams, mut cut) = (0, 0, 0);
-    for line in text.lines() {
-        let case: Value = serde_json::from_str(line).expect("JSON");
-        let id = case["id"].as_str().expect("an id");
-        let Some(body) = case["response"]["body"].as_str() else {
-            continue;
+    let there = corpus::each("v2-chat", |case| {
+        let id = &case.id;
+        let Some(body) = case.answer() else {
+            return;
         };
-        if case["response"]["status"] != 200 {
-            continue;
-        }
-        if body.starts_with('{') {
+        let Some(frames) = case.frames() else {
             whole += 1;
             let answer = Cohere.decode_response(body.as_bytes());
             let answer = answer.unwrap_or_else(|error| panic!("{id}: {error}"));
@@ -88,15 +75,13 @@ fn recorded_answers_are_read() {
                 !answer.content.is_empty() && answer.usage.is_some(),
                 "{id}: {answer:?}"
             );
-            continue;
-        }
+            return;
+        };
         streams += 1;
-        let mut splitter = SseSplitter::new();
-        splitter.push(Bytes::from(format!("{body}\n\n")));
         let mut decoder = Cohere.decoder();
         let mut sink = EventSink::new();
-        while let Some(frame) = splitter.next_frame().expect("frames") {
-            let read = decoder.decode(&frame, &mut sink);
+        for frame in &frames {
+            let read = decoder.decode(frame, &mut sink);
             assert!(
                 read.is_ok() || !body.contains("message-end"),
                 "{id}: {read:?}"
@@ -111,6 +96,9 @@ fn recorded_answers_are_read() {
         }
         let answer = collector.finish();
         assert!(!answer.content.is_empty(), "{id}: {answer:?}");
+    });
+    if !there {
+        return;
     }
     println!("cohere: {whole} whole, {streams} streams, {cut} of them without [DONE]");
     assert!(whole > 0 && streams > 0);

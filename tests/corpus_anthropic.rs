@@ -1,20 +1,20 @@
 //! Recorded traffic of this dialect is read without error: every answer, whole or streamed, and every request.
 //!
-//! The recordings are no part of the crate. The test looks for them in `../shared/corpus`, or where `TRUNKLINE_CORPUS` says.
+//! The recordings are no part of the crate: see `support/corpus.rs`.
 
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-};
+#[path = "support/corpus.rs"]
+mod corpus;
 
-use bytes::Bytes;
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use trunkline::{
     chat::{ChatEvent, ChatResponse, Collector, EventSink, Fidelity},
     dialect::Quirks,
     dialect::{Asked, Dialect, FrameError, Observed, Target, anthropic::Anthropic},
-    wire::sse::SseSplitter,
 };
+
+use crate::corpus::{Case, Form};
 
 /// Requests that are refused here, and why that is right.
 const REFUSED: &[(&str, &str)] = &[
@@ -51,53 +51,27 @@ struct Count {
 
 #[test]
 fn recorded_traffic_is_read() {
-    let Some(corpus) = corpus() else {
-        println!("no recordings here: skipped");
-        return;
-    };
+    let mut counts: BTreeMap<String, Count> = BTreeMap::new();
     let mut failures = Vec::new();
-    let mut vendors: Vec<PathBuf> = fs::read_dir(&corpus)
-        .unwrap()
-        .map(|entry| entry.unwrap().path().join("messages.jsonl"))
-        .filter(|file| file.exists())
-        .collect();
-    vendors.sort();
-    assert!(!vendors.is_empty(), "no messages.jsonl in {corpus:?}");
-    for file in vendors {
-        let mut count = Count::default();
-        for line in fs::read_to_string(&file).unwrap().lines() {
-            let case: Value = serde_json::from_str(line).unwrap();
-            let id = case["id"].as_str().unwrap().to_owned();
-            for failure in [
-                request(&case, &id, &mut count),
-                answer(&case, &id, &mut count),
-            ]
-            .into_iter()
-            .flatten()
-            {
-                failures.push(format!("{id}: {failure}"));
-            }
+    corpus::each("messages", |case| {
+        let count = counts.entry(case.vendor.clone()).or_default();
+        let found = [request(case, count), answer(case, count)];
+        for failure in found.into_iter().flatten() {
+            failures.push(format!("{}: {failure}", case.id));
         }
-        println!("{}: {count:?}", file.parent().unwrap().display());
+    });
+    for (vendor, count) in &counts {
+        println!("{vendor}: {count:?}");
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
-}
-
-fn corpus() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
-    env::var_os("TRUNKLINE_CORPUS")
-        .map(PathBuf::from)
-        .into_iter()
-        .chain([beside])
-        .find(|path| path.is_dir())
 }
 
 fn listed(list: &[(&str, &str)], id: &str) -> bool {
     list.iter().any(|(known, _)| *known == id)
 }
 
-fn request(case: &Value, id: &str, count: &mut Count) -> Option<String> {
-    let body = case["request"]["body"].as_str()?;
+fn request(case: &Case, count: &mut Count) -> Option<String> {
+    let (body, id) = (case.request.as_deref()?, case.id.as_str());
     count.requests += 1;
     let decoded = Anthropic.front().unwrap().decode_request(body.as_bytes());
     let decoded = match (decoded, listed(REFUSED, id)) {
@@ -107,7 +81,7 @@ fn request(case: &Value, id: &str, count: &mut Count) -> Option<String> {
         (Ok(decoded), false) => decoded,
     };
     // What the vendor took from the caller it must take from us.
-    if case["response"]["status"] != 200 {
+    if case.status != 200 {
         return None;
     }
     let target = Target::new(&decoded.model, &Quirks::NONE);
@@ -126,13 +100,9 @@ fn request(case: &Value, id: &str, count: &mut Count) -> Option<String> {
     (once != twice).then(|| "a second encoding differs from the first".into())
 }
 
-fn answer(case: &Value, id: &str, count: &mut Count) -> Option<String> {
-    let response = &case["response"];
-    let body = response["body"].as_str()?;
-    if response["status"] != 200 {
-        return None;
-    }
-    if body.trim_start().starts_with('{') {
+fn answer(case: &Case, count: &mut Count) -> Option<String> {
+    let body = case.answer()?;
+    if corpus::form(body) == Form::Whole {
         count.whole += 1;
         let decoded = match Anthropic.decode_response(body.as_bytes()) {
             Ok(decoded) => decoded,
@@ -141,7 +111,7 @@ fn answer(case: &Value, id: &str, count: &mut Count) -> Option<String> {
         return stable(&decoded);
     }
     count.streams += 1;
-    match (stream(case, body, count), listed(UNREADABLE, id)) {
+    match (stream(case, body, count), listed(UNREADABLE, &case.id)) {
         (Err(_), true) => None,
         (Ok(()), true) => Some("it can be read now: take it off the list".into()),
         (read, false) => read.err(),
@@ -160,20 +130,13 @@ fn stable(answer: &ChatResponse) -> Option<String> {
     (front.encode_response(&back, &asked) != once).then(|| "the answer drifts".into())
 }
 
-fn stream(case: &Value, body: &str, count: &mut Count) -> Result<(), String> {
-    let mut splitter = SseSplitter::new();
-    splitter.push(Bytes::copy_from_slice(body.as_bytes()));
-    // Some recorders trim the end.
-    splitter.push(Bytes::from_static(b"\n\n"));
+fn stream(case: &Case, body: &str, count: &mut Count) -> Result<(), String> {
     let mut decoder = Anthropic.decoder();
     let mut observer = Anthropic.observer();
     let (mut sink, mut collector, mut seen) =
         (EventSink::new(), Collector::new(), Observed::default());
     let mut texts = String::new();
-    while let Some(frame) = splitter.next_frame().map_err(|e| e.to_string())? {
-        if frame.is_comment() {
-            continue;
-        }
+    for frame in corpus::frames(body) {
         match decoder.decode(&frame, &mut sink) {
             Ok(()) => {}
             Err(FrameError::Unknown) => count.unknown_frames += 1,
@@ -190,9 +153,7 @@ fn stream(case: &Value, body: &str, count: &mut Count) -> Result<(), String> {
             collector.push(event);
         }
     }
-    let truncated = case["tags"]
-        .as_array()
-        .is_some_and(|tags| tags.iter().any(|tag| tag == "truncated"));
+    let truncated = case.tagged("truncated");
     if seen.ended != sink.has_ended() || seen.stopped != sink.has_stopped() {
         return Err(format!("observer and decoder disagree: {seen:?}"));
     }

@@ -3,11 +3,10 @@
 //!
 //! The recordings are no part of the crate. The test looks for them in `../shared/corpus`, or where `TRUNKLINE_CORPUS` says.
 
-use std::{
-    collections::BTreeMap,
-    env, fs,
-    path::{Path, PathBuf},
-};
+#[path = "support/corpus.rs"]
+mod corpus;
+
+use std::collections::BTreeMap;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -25,34 +24,24 @@ use trunkline::{
 
 #[test]
 fn recorded_traffic_is_read() {
-    let Some(corpus) = corpus() else {
-        println!("no recordings here: skipped");
-        return;
-    };
     let mut failures = Vec::new();
     let mut count: BTreeMap<&str, usize> = BTreeMap::new();
     for endpoint in ["converse", "converse-stream"] {
-        let file = corpus.join("bedrock").join(format!("{endpoint}.jsonl"));
-        for line in fs::read_to_string(&file).unwrap().lines() {
-            let case: Value = serde_json::from_str(line).unwrap();
-            let id = case["id"].as_str().unwrap().to_owned();
-            let found = [request(&case, &mut count), answer(&case, &mut count)];
+        let there = corpus::each(endpoint, |case| {
+            let found = [
+                request(&case.json, &mut count),
+                answer(&case.json, &mut count),
+            ];
             for failure in found.into_iter().flatten() {
-                failures.push(format!("{id}: {failure}"));
+                failures.push(format!("{}: {failure}", case.id));
             }
+        });
+        if !there {
+            return;
         }
     }
     println!("{count:?}");
     assert!(failures.is_empty(), "{}", failures.join("\n"));
-}
-
-fn corpus() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
-    env::var_os("TRUNKLINE_CORPUS")
-        .map(PathBuf::from)
-        .into_iter()
-        .chain([beside])
-        .find(|path| path.is_dir())
 }
 
 fn answer(case: &Value, count: &mut BTreeMap<&str, usize>) -> Option<String> {

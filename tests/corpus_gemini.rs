@@ -1,21 +1,21 @@
 //! Recorded traffic of this dialect is read without error: every answer, whole, as a list or streamed, and every request.
 //!
-//! The recordings are no part of the crate. The test looks for them in `../shared/corpus`, or where `TRUNKLINE_CORPUS` says.
+//! The recordings are no part of the crate: see `support/corpus.rs`.
 
-use std::{
-    collections::VecDeque,
-    env, fs,
-    path::{Path, PathBuf},
-};
+#[path = "support/corpus.rs"]
+mod corpus;
 
-use bytes::Bytes;
+use std::collections::{BTreeMap, VecDeque};
+
 use serde_json::Value;
 use trunkline::{
     chat::{ChatResponse, Collector, Content, EventSink, Fidelity},
     dialect::Quirks,
     dialect::{Asked, Dialect, FrameError, Observed, Target, gemini::Gemini},
-    wire::{Frame, sse::SseSplitter},
+    wire::Frame,
 };
+
+use crate::corpus::{Case, Form};
 
 #[derive(Debug, Default)]
 struct Count {
@@ -29,56 +29,37 @@ struct Count {
 
 #[test]
 fn recorded_traffic_is_read() {
-    let Some(corpus) = corpus() else {
-        println!("no recordings here: skipped");
-        return;
-    };
+    let mut counts: BTreeMap<String, Count> = BTreeMap::new();
     let mut failures = Vec::new();
-    for vendor in ["gemini", "vertex"] {
-        for endpoint in ["generateContent", "streamGenerateContent"] {
-            let file = corpus.join(vendor).join(format!("{endpoint}.jsonl"));
-            let mut count = Count::default();
-            for line in fs::read_to_string(&file).unwrap().lines() {
-                let case: Value = serde_json::from_str(line).unwrap();
-                let id = case["id"].as_str().unwrap().to_owned();
-                let found = [request(&case, &mut count), answer(&case, &mut count)];
-                for failure in found.into_iter().flatten() {
-                    failures.push(format!("{id}: {failure}"));
-                }
+    for endpoint in ["generateContent", "streamGenerateContent"] {
+        corpus::each(endpoint, |case| {
+            let name = format!("{}/{endpoint}", case.vendor);
+            let count = counts.entry(name).or_default();
+            let found = [request(case, count), answer(case, count)];
+            for failure in found.into_iter().flatten() {
+                failures.push(format!("{}: {failure}", case.id));
             }
-            println!("{vendor}/{endpoint}: {count:?}");
-        }
+        });
+    }
+    for (name, count) in &counts {
+        println!("{name}: {count:?}");
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-fn corpus() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
-    env::var_os("TRUNKLINE_CORPUS")
-        .map(PathBuf::from)
-        .into_iter()
-        .chain([beside])
-        .find(|path| path.is_dir())
-}
-
-fn request(case: &Value, count: &mut Count) -> Option<String> {
-    let body = case["request"]["body"].as_str()?;
+fn request(case: &Case, count: &mut Count) -> Option<String> {
+    let body = case.request.as_deref()?;
     count.requests += 1;
     let front = Gemini.front().unwrap();
     let decoded = match front.decode_request(body.as_bytes()) {
         Ok(decoded) => decoded,
         Err(error) => return Some(format!("request: {error}")),
     };
-    if case["response"]["status"] != 200 {
+    if case.status != 200 {
         return None;
     }
     // What the vendor took from the caller it must take from us.
-    let path = case["request"]["path"].as_str().unwrap_or_default();
-    let model = path
-        .rsplit('/')
-        .next()
-        .and_then(|last| last.split(':').next());
-    let target = Target::new(model.unwrap_or_default(), &Quirks::NONE);
+    let target = Target::new(case.model_in_path(), &Quirks::NONE);
     let mut report = Fidelity::new();
     let once = match Gemini.encode_request(&decoded, &target, &mut report) {
         Ok(once) => once,
@@ -99,35 +80,17 @@ fn request(case: &Value, count: &mut Count) -> Option<String> {
     })
 }
 
-fn answer(case: &Value, count: &mut Count) -> Option<String> {
-    let response = &case["response"];
-    let body = response["body"].as_str()?;
-    if response["status"] != 200 {
-        return None;
-    }
-    if body.trim_start().starts_with('{') {
-        count.whole += 1;
-        return whole(body, count).err();
-    }
-    let frames = if body.trim_start().starts_with('[') {
-        count.lists += 1;
-        let list: Vec<Box<serde_json::value::RawValue>> = serde_json::from_str(body).unwrap();
-        list.iter()
-            .map(|item| Frame::new(None, item.get().replace(['\n', '\r'], "")))
-            .collect()
-    } else {
-        count.streams += 1;
-        let mut splitter = SseSplitter::new();
-        splitter.push(Bytes::copy_from_slice(body.as_bytes()));
-        // Some recorders trim the end.
-        splitter.push(Bytes::from_static(b"\n\n"));
-        let mut frames = Vec::new();
-        while let Some(frame) = splitter.next_frame().unwrap() {
-            frames.push(frame);
+fn answer(case: &Case, count: &mut Count) -> Option<String> {
+    let body = case.answer()?;
+    match corpus::form(body) {
+        Form::Whole => {
+            count.whole += 1;
+            return whole(body, count).err();
         }
-        frames
-    };
-    stream(&frames, case, count).err()
+        Form::List => count.lists += 1,
+        Form::Stream | Form::Lines => count.streams += 1,
+    }
+    stream(&corpus::frames(body), case, count).err()
 }
 
 /// A model that called nothing that can be called: an error by intent.
@@ -163,7 +126,7 @@ fn whole(body: &str, count: &mut Count) -> Result<(), String> {
     Ok(())
 }
 
-fn stream(frames: &[Frame], case: &Value, count: &mut Count) -> Result<(), String> {
+fn stream(frames: &[Frame], case: &Case, count: &mut Count) -> Result<(), String> {
     let mut decoder = Gemini.decoder();
     let mut observer = Gemini.observer();
     let (mut sink, mut collector) = (EventSink::new(), Collector::new());
@@ -186,7 +149,8 @@ fn stream(frames: &[Frame], case: &Value, count: &mut Count) -> Result<(), Strin
         let data: Value = serde_json::from_slice(frame.data()).unwrap_or_default();
         let parts = data["candidates"][0]["content"]["parts"].as_array();
         for part in parts.into_iter().flatten() {
-            calls += usize::from(part["functionCall"].is_object());
+            // Those without a name are more of the one before.
+            calls += usize::from(part["functionCall"]["name"].is_string());
             if part["thought"] != true {
                 texts.push_str(part["text"].as_str().unwrap_or_default());
             }
@@ -201,8 +165,7 @@ fn stream(frames: &[Frame], case: &Value, count: &mut Count) -> Result<(), Strin
     {
         return Err(format!("observer and decoder disagree: {seen:?}"));
     }
-    let tags = case["tags"].to_string();
-    if !seen.stopped && !tags.contains("truncated") {
+    if !seen.stopped && !case.tagged("truncated") {
         return Err("no ending".into());
     }
     sink.end();

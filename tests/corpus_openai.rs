@@ -1,27 +1,29 @@
 //! Everything vendors of OpenAI's dialect were ever recorded to say is read without an error, and so is everything they were
 //! asked. The recordings are not part of this crate: without them the test says so and passes.
 
-use std::{collections::BTreeMap, env, fs, path::PathBuf};
+#[path = "support/corpus.rs"]
+mod corpus;
+
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 use trunkline::{
     chat::{ChatEvent, ChatResponse, Collector, Content, EventSink, Fidelity},
     dialect::Quirks,
     dialect::{Asked, Dialect, FrameError, Observed, Target, openai_chat::OpenAiChat},
-    wire::Frame,
 };
 
+use crate::corpus::{Case, Form};
+
 /// Recordings that are rightly refused, and why.
-fn excused(case: &Value) -> Option<&'static str> {
-    let tags = case["tags"].as_array().into_iter().flatten();
-    if tags.into_iter().any(|tag| tag == "truncated") {
+fn excused(case: &Case) -> Option<&'static str> {
+    if case.tagged("truncated") {
         return Some("the recording ends in the middle");
     }
-    if case["response"]["status"] == 400 {
+    if case.status == 400 {
         return Some("the vendor refused the request as well");
     }
-    let host = case["request"]["host"].as_str().unwrap_or_default();
-    if host.starts_with("demo-endpoints.") {
+    if case.host.starts_with("demo-endpoints.") {
         return Some("an echo server, no model");
     }
     None
@@ -37,30 +39,14 @@ struct Count {
 
 #[test]
 fn all_recorded_chat_completions_are_read() {
-    let folder = env::var_os("TRUNKLINE_CORPUS").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpus")),
-        PathBuf::from,
-    );
-    let Ok(vendors) = fs::read_dir(&folder) else {
-        println!("no recordings here: nothing to check");
-        return;
-    };
     let mut counts: BTreeMap<String, Count> = BTreeMap::new();
     let mut wrong = Vec::new();
-    for vendor in vendors {
-        let path = vendor.unwrap().path();
-        let Ok(lines) = fs::read_to_string(path.join("chat-completions.jsonl")) else {
-            continue;
-        };
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let count = counts.entry(name.clone()).or_default();
-        for (number, line) in lines.lines().enumerate() {
-            let case: Value = serde_json::from_str(line).unwrap();
-            if let Err(why) = check(&case, count) {
-                wrong.push(format!("{name}:{}: {why}", number + 1));
-            }
+    corpus::each("chat-completions", |case| {
+        let count = counts.entry(case.vendor.clone()).or_default();
+        if let Err(why) = check(case, count) {
+            wrong.push(format!("{}: {why}", case.id));
         }
-    }
+    });
     for (vendor, count) in &counts {
         println!(
             "{vendor}: {} requests, {} answers, {} streams, {} excused",
@@ -70,9 +56,9 @@ fn all_recorded_chat_completions_are_read() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-fn check(case: &Value, count: &mut Count) -> Result<(), String> {
+fn check(case: &Case, count: &mut Count) -> Result<(), String> {
     let front = OpenAiChat.front().unwrap();
-    if let Some(body) = case["request"]["body"].as_str()
+    if let Some(body) = &case.request
         && serde_json::from_str::<Value>(body).is_ok_and(|b| b.get("model").is_some())
     {
         count.requests += 1;
@@ -87,16 +73,10 @@ fn check(case: &Value, count: &mut Count) -> Result<(), String> {
             Err(error) => return Err(format!("request: {error}")),
         }
     }
-    if case["response"]["status"] != 200 {
-        return Ok(());
-    }
-    let Some(body) = case["response"]["body"].as_str() else {
+    let Some(body) = case.answer() else {
         return Ok(());
     };
-    let read = if body
-        .trim_start_matches(['\u{feff}', '\n', '\r', ' '])
-        .starts_with('{')
-    {
+    let read = if corpus::form(body) == Form::Whole {
         count.answers += 1;
         OpenAiChat
             .decode_response(body.as_bytes())
@@ -137,7 +117,7 @@ fn stream(body: &str) -> Result<ChatResponse, String> {
     let mut decoder = OpenAiChat.decoder();
     let mut observer = OpenAiChat.observer();
     let (mut sink, mut seen) = (EventSink::new(), Observed::default());
-    for frame in frames(body) {
+    for frame in corpus::frames(body) {
         for read in [
             decoder.decode(&frame, &mut sink),
             observer.observe(&frame, &mut seen),
@@ -177,21 +157,4 @@ fn stream(body: &str) -> Result<ChatResponse, String> {
         collector.push(event);
     }
     Ok(collector.finish())
-}
-
-fn frames(body: &str) -> Vec<Frame> {
-    let (mut frames, mut name, mut data) = (Vec::new(), None, Vec::new());
-    for line in body.lines().chain([""]) {
-        if line.is_empty() {
-            if !data.is_empty() {
-                frames.push(Frame::new(name, data.join("\n")));
-            }
-            (name, data) = (None, Vec::new());
-        } else if let Some(text) = line.strip_prefix("data:") {
-            data.push(text.trim_start());
-        } else if let Some(text) = line.strip_prefix("event:") {
-            name = Some(text.trim());
-        }
-    }
-    frames
 }

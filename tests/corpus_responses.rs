@@ -1,19 +1,19 @@
 //! Everything vendors of OpenAI's Responses were ever recorded to say is read without an error, and so is everything they were
 //! asked. The recordings are not part of this crate: without them the test says so and passes.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    env, fs,
-    path::PathBuf,
-};
+#[path = "support/corpus.rs"]
+mod corpus;
+
+use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::Value;
 use trunkline::{
     chat::{Block, ChatEvent, ChatResponse, Collector, EventSink, Fidelity},
     dialect::Quirks,
     dialect::{Asked, Dialect, FrameError, Observed, Target, openai_responses::OpenAiResponses},
-    wire::Frame,
 };
+
+use crate::corpus::{Case, Form};
 
 #[derive(Default)]
 struct Count {
@@ -28,30 +28,14 @@ struct Count {
 
 #[test]
 fn all_recorded_responses_are_read() {
-    let folder = env::var_os("TRUNKLINE_CORPUS").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpus")),
-        PathBuf::from,
-    );
-    let Ok(vendors) = fs::read_dir(&folder) else {
-        println!("no recordings here: nothing to check");
-        return;
-    };
     let mut counts: BTreeMap<String, Count> = BTreeMap::new();
     let mut wrong = Vec::new();
-    for vendor in vendors {
-        let path = vendor.unwrap().path();
-        let Ok(lines) = fs::read_to_string(path.join("responses.jsonl")) else {
-            continue;
-        };
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let count = counts.entry(name.clone()).or_default();
-        for (number, line) in lines.lines().enumerate() {
-            let case: Value = serde_json::from_str(line).unwrap();
-            if let Err(why) = check(&case, count) {
-                wrong.push(format!("{name}:{}: {why}", number + 1));
-            }
+    corpus::each("responses", |case| {
+        let count = counts.entry(case.vendor.clone()).or_default();
+        if let Err(why) = check(case, count) {
+            wrong.push(format!("{}: {why}", case.id));
         }
-    }
+    });
     for (vendor, count) in &counts {
         println!(
             "{vendor}: {} requests ({} refer to stored ones), {} answers, {} streams, {} failures, {} excused",
@@ -71,13 +55,9 @@ fn all_recorded_responses_are_read() {
     );
 }
 
-fn check(case: &Value, count: &mut Count) -> Result<(), String> {
+fn check(case: &Case, count: &mut Count) -> Result<(), String> {
     let front = OpenAiResponses.front().unwrap();
-    let excused = |tag: &str| {
-        let tags = case["tags"].as_array().into_iter().flatten();
-        tags.into_iter().any(|found| found == tag)
-    };
-    if let Some(body) = case["request"]["body"].as_str()
+    if let Some(body) = &case.request
         && serde_json::from_str::<Value>(body).is_ok_and(|b| b.get("model").is_some())
     {
         count.requests += 1;
@@ -99,17 +79,14 @@ fn check(case: &Value, count: &mut Count) -> Result<(), String> {
             }
             Err(error) if error.code() == Some("previous_response_not_found") => count.stored += 1,
             Err(error) if error.code() == Some("unsupported_parameter") => count.stored += 1,
-            Err(_) if case["response"]["status"] == 400 => count.excused += 1,
+            Err(_) if case.status == 400 => count.excused += 1,
             Err(error) => return Err(format!("request: {error}")),
         }
     }
-    if case["response"]["status"] != 200 {
-        return Ok(());
-    }
-    let Some(body) = case["response"]["body"].as_str() else {
+    let Some(body) = case.answer() else {
         return Ok(());
     };
-    let whole = body.trim_start().starts_with('{');
+    let whole = corpus::form(body) == Form::Whole;
     if whole {
         let kind: Value = serde_json::from_str(body).unwrap_or_default();
         let unfinished = ["queued", "in_progress", "cancelled"];
@@ -138,7 +115,7 @@ fn check(case: &Value, count: &mut Count) -> Result<(), String> {
             count.failures += 1;
             Ok(())
         }
-        Err(_) if excused("truncated") => {
+        Err(_) if case.tagged("truncated") => {
             count.excused += 1;
             Ok(())
         }
@@ -172,7 +149,7 @@ fn judge(answer: &ChatResponse, recorded: &str) -> Result<(), String> {
 /// All texts and arguments that came in pieces. (Sums in the recordings were edited here and there.)
 fn streamed_text(recorded: &str) -> String {
     let mut text = String::new();
-    for frame in frames(recorded) {
+    for frame in corpus::frames(recorded) {
         let event: Value = serde_json::from_slice(frame.data()).unwrap_or_default();
         match event["type"].as_str().unwrap_or_default() {
             "response.output_text.delta" | "response.function_call_arguments.delta" => {
@@ -211,7 +188,7 @@ fn stream(body: &str) -> Result<ChatResponse, String> {
     let mut decoder = OpenAiResponses.decoder();
     let mut observer = OpenAiResponses.observer();
     let (mut sink, mut seen) = (EventSink::new(), Observed::default());
-    for frame in frames(body) {
+    for frame in corpus::frames(body) {
         for read in [
             decoder.decode(&frame, &mut sink),
             observer.observe(&frame, &mut seen),
@@ -258,21 +235,4 @@ fn stream(body: &str) -> Result<ChatResponse, String> {
         }
     }
     Ok(collector.finish())
-}
-
-fn frames(body: &str) -> Vec<Frame> {
-    let (mut frames, mut name, mut data) = (Vec::new(), None, Vec::new());
-    for line in body.lines().chain([""]) {
-        if line.is_empty() {
-            if !data.is_empty() {
-                frames.push(Frame::new(name, data.join("\n")));
-            }
-            (name, data) = (None, Vec::new());
-        } else if let Some(text) = line.strip_prefix("data:") {
-            data.push(text.trim_start());
-        } else if let Some(text) = line.strip_prefix("event:") {
-            name = Some(text.trim());
-        }
-    }
-    frames
 }

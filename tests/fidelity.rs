@@ -221,7 +221,7 @@ async fn the_capabilities_tell_of_the_models_that_are_served() {
         all["models"]["both"]["dialects"],
         serde_json::json!(["anthropic", "openai-chat"])
     );
-    assert_eq!(all["fronts"].as_array().unwrap().len(), 4);
+    assert_eq!(all["fronts"].as_array().unwrap().len(), 5);
     let refused = support::call(&bed.gateway.url("/v1/capabilities"), "{}");
     assert_eq!(whole(refused).await.0, 405);
 }

@@ -19,20 +19,24 @@ providers:
   r: { kind: responses-compatible, base_url: "${R}", accounts: [k] }
   openrouter: { base_url: "${P}", accounts: [k] }
   g: { kind: gemini-compatible, base_url: "${G}", accounts: [k] }
+  b: { kind: bedrock, region: eu-central-1, api: converse, base_url: "${B}", accounts: [k] }
 models:
   chat: [deepseek/deepseek-reasoner]
   claude: [a/claude-sonnet-4-5]
   native: [r/up]
   google: [g/gemini-3-pro]
+  converse: [b/us.anthropic.claude-sonnet-4-5]
   router: [openrouter/anthropic/claude-sonnet-4.5]
 "#;
 
 /// The models, and what each vendor alone can read.
-const BLOBS: [(&str, &str); 5] = [
+const BLOBS: [(&str, &str); 6] = [
     ("chat", "hm of its own"),
     ("claude", "Q2xhdWRl+/Q="),
     ("native", "gAAAAABnative_-=="),
     ("google", "R29vZ2xl+/8="),
+    // Claude's signatures are the same wherever it runs.
+    ("converse", "Q2xhdWRl+/Q="),
     ("router", "cm91dGVyIHM+/w=="),
 ];
 
@@ -49,7 +53,13 @@ fn script() -> Script {
 /// The turn of a vendor, with its own blob in it.
 fn turn(model: &str, stream: bool) -> Answer {
     let blob = BLOBS.iter().find(|(name, _)| *name == model).unwrap().1;
+    if model == "converse" && stream {
+        let events = script().converse_events().into_iter();
+        let events = events.map(|(name, data)| (name, data.replace(SCRIPTED[0], blob)));
+        return Answer::event_stream(events).chunks_of(11);
+    }
     let answer = match model {
+        "converse" => script().converse(),
         "chat" | "router" => script().openai("up", stream, true),
         "claude" => script().anthropic("up", stream),
         "native" => script().responses("up", stream),
@@ -83,7 +93,9 @@ fn objection(model: &str, request: &Recorded) -> Option<String> {
     let text = request.text();
     // Plain words are for every vendor of the dialect.
     let own = |name: &str| name == model || (name == "chat" && model == "router");
-    let others = BLOBS.iter().filter(|(name, _)| !own(name));
+    let claudes = |name: &str| matches!(name, "claude" | "converse");
+    let shared = |name: &str| own(name) || claudes(name) && claudes(model);
+    let others = BLOBS.iter().filter(|(name, _)| !shared(name));
     let mut foreign: Vec<&str> = others.map(|(_, blob)| *blob).collect();
     foreign.extend(["tlo1.", "\"tl1.", "746c312e"]);
     if let Some(found) = foreign.into_iter().find(|word| text.contains(word)) {
@@ -129,6 +141,12 @@ fn ids(model: &str, body: &Value) -> (Vec<String>, Vec<String>) {
         if let Some(name) = result {
             results.extend(text(name));
         }
+        if let Some(call) = object.get("toolUse") {
+            calls.extend(call["toolUseId"].as_str().map(str::to_owned));
+        }
+        if let Some(result) = object.get("toolResult") {
+            results.extend(result["toolUseId"].as_str().map(str::to_owned));
+        }
         let name_of = |member: &str| object.get(member).map(|call| call["name"].to_string());
         calls.extend(name_of("functionCall"));
         results.extend(name_of("functionResponse"));
@@ -160,7 +178,8 @@ async fn bed() -> Bed {
         let vendor = Vendor::new();
         vendor.on(move |request| {
             let stream = request.text().contains("\"stream\":true")
-                || request.path().contains("streamGenerate");
+                || request.path().contains("streamGenerate")
+                || request.path().contains("converse-stream");
             Some(match objection(model, request) {
                 Some(why) => Answer::openai_error(400, "invalid_request_error", "refused", &why),
                 None => turn(model, stream),
@@ -170,11 +189,12 @@ async fn bed() -> Bed {
         vendors.push((model, vendor));
     }
     let env = [
+        ("B", servers[4].url("")),
         ("O", servers[0].url("/v1")),
         ("A", servers[1].url("/v1")),
         ("R", servers[2].url("/v1")),
         ("G", servers[3].url("/v1beta")),
-        ("P", servers[4].url("/v1")),
+        ("P", servers[5].url("/v1")),
     ];
     let gateway = Running::start(CONFIG, &env).await;
     Bed {
@@ -423,7 +443,7 @@ async fn reasoning_goes_back_to_its_maker_and_to_nobody_else() {
                 let claudes = |other: &str| {
                     [model, other]
                         .iter()
-                        .all(|m| matches!(*m, "router" | "claude"))
+                        .all(|m| matches!(*m, "router" | "claude" | "converse"))
                 };
                 for (other, _) in BLOBS.iter().filter(|(other, _)| *other != model) {
                     let unmarked = match front {

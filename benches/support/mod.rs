@@ -1,7 +1,7 @@
 //! The whole stack over a vendor in memory, as the benches call it.
 #![allow(dead_code, reason = "each bench uses its part")]
 
-use std::{convert::Infallible, fmt::Write, sync::Arc};
+use std::{collections::VecDeque, convert::Infallible, fmt::Write, sync::Arc};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -10,11 +10,17 @@ use tower::{Service, ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
 use trunkline::{
     Body, FailoverLayer, IngressLayer, PoolLayer, RetryBackoffLayer, Secret, SseNormalizeLayer,
     Upstream,
+    chat::EventSink,
+    dialect::{
+        Asked, Dialect, EventEncoder, anthropic::Anthropic, gemini::Gemini,
+        openai_chat::OpenAiChat, openai_responses::OpenAiResponses,
+    },
     failover::Chains,
     pool::{Pool, Pools, Vendor},
     provider::Compatible,
     retry::RetryPolicy,
     upstream::Account,
+    wire::Frame,
 };
 
 /// Any of the services under test.
@@ -145,4 +151,55 @@ pub fn openai_answer() -> Bytes {
     Bytes::from_static(
         br#"{"id":"chatcmpl-1","object":"chat.completion","created":1741569952,"model":"gpt-4.1","choices":[{"index":0,"message":{"role":"assistant","content":"A trunk line is a group of circuits shared by many callers.","refusal":null},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":19,"completion_tokens":13,"total_tokens":32}}"#,
     )
+}
+
+/// The dialects between which is translated.
+pub const DIALECTS: [&dyn Dialect; 4] = [&OpenAiChat, &OpenAiResponses, &Anthropic, &Gemini];
+
+/// An answer of `events` pieces of text, as a vendor of the dialect streams it.
+pub fn frames(dialect: &dyn Dialect, events: usize) -> Vec<Frame> {
+    let mut sink = EventSink::new();
+    sink.start("answer-1", "model");
+    for _ in 0..events {
+        sink.text(" trunk");
+    }
+    sink.end();
+    let mut encoder = encoder(dialect);
+    let mut frames = VecDeque::new();
+    while let Some(event) = sink.next_event() {
+        encoder.encode(event, &mut frames);
+    }
+    frames.into()
+}
+
+/// An encoder for callers of the dialect.
+pub fn encoder(dialect: &dyn Dialect) -> Box<dyn EventEncoder> {
+    let front = dialect.front().expect("a front");
+    front.encoder(&Asked::new("model", true, 1_790_000_000))
+}
+
+/// Translates a whole stream; tells how many frames came out.
+pub fn translate(from: &dyn Dialect, to: &dyn Dialect, frames: &[Frame]) -> usize {
+    let (mut decoder, mut encoder) = (from.decoder(), encoder(to));
+    let (mut sink, mut out) = (EventSink::new(), VecDeque::new());
+    let mut written = 0;
+    for frame in frames {
+        let _ = decoder.decode(frame, &mut sink);
+        while let Some(event) = sink.next_event() {
+            encoder.encode(event, &mut out);
+        }
+        written += out.drain(..).count();
+    }
+    written
+}
+
+/// The plain way to do as little as can be done with JSON: every frame parsed and written again.
+pub fn round_trip(frames: &[Frame]) -> usize {
+    let values = frames
+        .iter()
+        .filter_map(|frame| serde_json::from_slice::<serde_json::Value>(frame.data()).ok());
+    values
+        .filter_map(|value| serde_json::to_vec(&value).ok())
+        .map(|bytes| bytes.len())
+        .sum()
 }

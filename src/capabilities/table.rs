@@ -6,13 +6,14 @@ use bytes::Bytes;
 
 use super::{
     Probe, Probes,
-    probes::{anthropic, gemini, openai_chat, openai_responses},
+    probes::{anthropic, gemini, openai_chat, openai_completions, openai_responses},
 };
 use crate::{
     chat::{Fidelity, Loss},
     dialect::{
         Dialect, Quirks, Target, anthropic::Anthropic, bedrock::Converse, cohere::Cohere,
-        gemini::Gemini, openai_chat::OpenAiChat, openai_responses::OpenAiResponses, translate,
+        gemini::Gemini, openai_chat::OpenAiChat, openai_completions::OpenAiCompletions,
+        openai_responses::OpenAiResponses, translate,
     },
     error::Error,
     provider::preset,
@@ -25,6 +26,7 @@ const FRONTS: &[(&dyn Dialect, Probes)] = &[
     (&OpenAiResponses, openai_responses::PROBES),
     (&Anthropic, anthropic::PROBES),
     (&Gemini, gemini::PROBES),
+    (&OpenAiCompletions, openai_completions::PROBES),
 ];
 
 /// The vendor dialects and the model each is asked for. A new dialect is one line.

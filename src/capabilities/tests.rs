@@ -10,7 +10,7 @@ fn every_probe_is_a_request_of_its_own() {
     for (front, features) in &table().fronts {
         let names: HashSet<&str> = features.iter().map(|c| c.feature).collect();
         assert_eq!(names.len(), features.len(), "{}", front.name());
-        assert!(features.len() > 30);
+        assert!(features.len() > 15);
     }
     assert!(body("{", "").is_err());
 }

@@ -15,6 +15,7 @@ pub mod openai_completions;
 pub mod openai_responses;
 pub mod rerank;
 
+mod adjacent;
 mod alias;
 mod call;
 mod classify;
@@ -24,6 +25,7 @@ mod forget;
 mod labels;
 mod pairs;
 mod quirks;
+mod rate_names;
 mod rate_windows;
 mod retry_after;
 mod rpc_details;
@@ -40,12 +42,15 @@ pub use self::{
     call::Call,
     classify::classify,
     counter::Counter,
-    quirks::{Bridge, Formats, Quirks, ReasoningField, ToolIds},
+    quirks::{Bridge, Formats, Quirks, ReasoningField, Retrieval, ToolIds},
     rate_windows::{RateWindow, RateWindows, Resource},
     retry_after::retry_after,
     translate::{check, translate},
 };
-pub(crate) use self::{classify::has_error, retry_after::rfc3339};
+pub(crate) use self::{
+    classify::has_error,
+    retry_after::{days_from_civil, rfc3339},
+};
 pub(crate) use crate::chat::FOREIGN_SIGNATURE_PREFIX;
 use crate::{
     chat::{ChatEvent, ChatRequest, ChatResponse, EventSink, Fidelity, Note, Usage},

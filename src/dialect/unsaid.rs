@@ -73,7 +73,7 @@ mod tests {
         chat::{Citation, EventSink},
         dialect::{
             Asked, Dialect, anthropic::Anthropic, gemini::Gemini, openai_chat::OpenAiChat,
-            openai_responses::OpenAiResponses,
+            openai_completions::OpenAiCompletions, openai_responses::OpenAiResponses,
         },
         wire::Frame,
     };
@@ -146,6 +146,7 @@ mod tests {
             &OpenAiResponses,
             &Anthropic,
             &Gemini,
+            &OpenAiCompletions,
         ] {
             let front = dialect.front().unwrap();
             for (name, answer) in ANSWERS {

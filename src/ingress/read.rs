@@ -1,11 +1,12 @@
 //! A request's head and body, read into a [`ModelRequest`].
 
-use std::{pin::pin, sync::Arc};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
 use http_body::Body as HttpBody;
 use http_body_util::BodyExt;
+use tokio::time::{Instant, timeout};
 
 use super::{layer::Settings, operations, route::Route};
 use crate::{
@@ -13,8 +14,14 @@ use crate::{
     dialect::{Dialect, gemini::Gemini},
     error::{Error, ErrorKind},
     issued::claim,
-    request::{Caller, ModelRequest, Operation, Payload},
+    request::{Caller, ModelRequest, Operation, Payload, Priority},
 };
+
+/// How long a body may pause on its way in.
+const BODY_PAUSE: Duration = Duration::from_secs(30);
+
+/// How long a body may take on its way in, however large it is.
+const BODY_TIME: Duration = Duration::from_secs(300);
 
 /// The call that a request is; greetings and models are none and have been answered.
 pub(super) async fn read<B>(
@@ -63,6 +70,7 @@ where
     request.caller = caller(parts);
     request.affinity = affinity(&parts.headers);
     request.fidelity = fidelity(&parts.headers)?;
+    request.priority = priority(&parts.headers)?;
     if let Some(timeout) = settings.timeout {
         request = request.with_timeout(timeout);
     }
@@ -143,7 +151,23 @@ where
     let mut body = pin!(body);
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
-    while let Some(frame) = body.frame().await {
+    let begun = Instant::now();
+    loop {
+        let slow = || {
+            let message = format!(
+                "the request body did not arrive: nothing came for {} s, or not all of it within {} s",
+                BODY_PAUSE.as_secs(),
+                BODY_TIME.as_secs()
+            );
+            Error::invalid("", message)
+                .with_status(http::StatusCode::REQUEST_TIMEOUT)
+                .with_code("request_timeout")
+        };
+        // A client that dribbles holds a connection and memory for nothing.
+        let left = BODY_TIME.saturating_sub(begun.elapsed()).min(BODY_PAUSE);
+        let Some(frame) = timeout(left, body.frame()).await.map_err(|_| slow())? else {
+            break;
+        };
         let Ok(frame) = frame else {
             return Err(Error::invalid(
                 "",
@@ -206,6 +230,21 @@ fn fidelity(headers: &HeaderMap) -> Result<Option<FidelityMode>, Error> {
             format!("the header `{NAME}` must be `strict` or `lenient`, not {text:?}"),
         )),
     }
+}
+
+/// How urgent the call is, if the caller says so.
+fn priority(headers: &HeaderMap) -> Result<Priority, Error> {
+    const NAME: &str = "x-trunkline-priority";
+    let Some(value) = headers.get(NAME) else {
+        return Ok(Priority::default());
+    };
+    let text = String::from_utf8_lossy(value.as_bytes());
+    Priority::from_name(&text.trim().to_ascii_lowercase()).ok_or_else(|| {
+        Error::invalid(
+            NAME,
+            format!("the header `{NAME}` must be `low`, `normal` or `high`, not {text:?}"),
+        )
+    })
 }
 
 /// The session, by the first header that names one.
@@ -286,6 +325,24 @@ mod tests {
         );
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_dribbles_is_not_waited_for() {
+        let dribble = |pause: u64| {
+            let bytes = futures_util::stream::unfold((), move |()| async move {
+                tokio::time::sleep(Duration::from_secs(pause)).await;
+                let frame = http_body::Frame::data(Bytes::from_static(b" "));
+                Some((Ok::<_, std::convert::Infallible>(frame), ()))
+            });
+            http_body_util::StreamBody::new(bytes)
+        };
+        for (pause, seconds) in [(1, 300), (31, 30)] {
+            let begun = Instant::now();
+            let error = collect(&parts(&[], "/"), dribble(pause), 1 << 20).await;
+            assert_eq!(error.unwrap_err().status(), 408);
+            assert_eq!(begun.elapsed().as_secs(), seconds);
+        }
+    }
+
     #[test]
     fn a_session_is_named_by_any_of_its_headers() {
         let of = |headers: &[(&str, &str)]| affinity(&parts(headers, "/").headers);
@@ -297,6 +354,19 @@ mod tests {
         assert_eq!(of(&both).as_deref(), Some("mine"));
         assert_eq!(of(&[("x-session-id", " ")]), None);
         assert_eq!(of(&[]), None);
+    }
+
+    #[test]
+    fn a_priority_is_one_of_three() {
+        let of = |value| priority(&parts(&[("x-trunkline-priority", value)], "/").headers);
+        assert_eq!(of(" High ").unwrap(), Priority::High);
+        assert_eq!(of("low").unwrap(), Priority::Low);
+        assert_eq!(priority(&HeaderMap::new()).unwrap(), Priority::Normal);
+        let told = of("urgent").unwrap_err();
+        assert_eq!(
+            told.message(),
+            "the header `x-trunkline-priority` must be `low`, `normal` or `high`, not \"urgent\""
+        );
     }
 
     #[test]

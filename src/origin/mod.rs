@@ -64,13 +64,15 @@ impl Origin {
     /// What comes from this deployment in this dialect.
     pub(crate) fn of(dialect: &str, deployment: &Deployment) -> Self {
         let vendor = deployment.provider.name();
-        // Its signatures hold on every platform that runs it.
+        // Its signatures hold on every platform that runs it, in either of its dialects.
         let maker = match dialect {
-            "anthropic" | "bedrock" if deployment.model.contains("claude") => "claude",
-            _ => vendor,
+            "anthropic" | "bedrock-converse" if deployment.model.contains("claude") => {
+                ["anthropic", "claude"]
+            }
+            _ => [dialect, vendor],
         };
         Self {
-            vendor: fingerprint(&[dialect, maker]),
+            vendor: fingerprint(&maker),
             group: fingerprint(&[vendor, deployment.account.group()]),
             model: fingerprint(&[&deployment.model]),
         }
@@ -134,12 +136,19 @@ impl fmt::Display for Origin {
     }
 }
 
+/// A value's mark, empty if it has none, and its maker's own bytes.
+pub(crate) fn parted(value: &str) -> (&str, &str) {
+    Origin::split(value)
+        .and_then(|(_, own)| value.split_at_checked(value.len() - own.len()))
+        .unwrap_or(("", value))
+}
+
 /// To whom the values of a dialect's vendors are bound.
 fn bond(dialect: &str, model: &str) -> Bond {
     match dialect {
         // Encrypted for the organisation.
         "openai-responses" => Bond::Group,
-        "anthropic" | "bedrock" if is_bound_claude(model) => Bond::Group,
+        "anthropic" | "bedrock-converse" if is_bound_claude(model) => Bond::Group,
         _ => Bond::Vendor,
     }
 }

@@ -12,10 +12,11 @@ use crate::{
 };
 
 /// The members whose values are opaque, in any dialect.
-const MEMBERS: [&[u8]; 5] = [
+const MEMBERS: [&[u8]; 6] = [
     b"\"encrypted_content\"",
     b"\"signature\"",
     b"\"data\"",
+    b"\"redactedContent\"",
     b"\"thoughtSignature\"",
     b"\"thought_signature\"",
 ];

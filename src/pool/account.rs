@@ -8,18 +8,22 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
+    adaptive::Adaptive,
     breaker::{BreakerState, Probe},
     cooldown::{Change, Cooldowns, Held, Rules, later},
-    history::{History, share},
+    history::{Begun, History, share},
+    ledger::{Amounts, Ledger},
     roster::Roster,
     window::Window,
 };
 use crate::{
+    chat::Usage,
     dialect::RateWindows,
-    error::{Blame, Error, ErrorKind},
+    error::{Blame, Error, ErrorKind, Scope},
     issued::AccountTag,
+    request::Priority,
     rng::Rng,
-    upstream::Limits,
+    upstream::{Limits, Price},
 };
 
 /// An account as an operator sees it, see [`Pools::snapshot`](super::Pools::snapshot).
@@ -32,6 +36,9 @@ pub struct AccountStatus {
     pub account: Arc<str>,
     /// Calls it serves now, streams to their end.
     pub in_flight: u32,
+    /// How many it may serve at once as things are, if that is found out by trying
+    /// ([`Limits::adaptive`]) and anything was sent to it.
+    pub concurrency: Option<u32>,
     /// Why it is left alone, if it is.
     pub cooldowns: Vec<CooldownStatus>,
     /// The breakers that count failures. One that is not listed is closed, and the last call there went well.
@@ -40,6 +47,26 @@ pub struct AccountStatus {
     pub requests_last_minute: u64,
     /// Tokens of the last minute, running calls by estimate.
     pub tokens_last_minute: u64,
+    /// Its windows, those that its [limits](Limits::windows) declare and those that the vendor told of.
+    pub windows: Vec<WindowStatus>,
+}
+
+/// How a window of an account stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WindowStatus {
+    /// What it counts: `requests`, `tokens`, `input tokens`, `output tokens`, `micro-usd`, or ten-thousandths of a `subscription`.
+    pub what: &'static str,
+    /// The model's name at the vendor, or the pattern of several; none if it is for all.
+    pub model: Option<Arc<str>>,
+    /// How much of it is used, running calls by estimate.
+    pub used: u64,
+    /// How much there is; none if the vendor did not tell.
+    pub limit: Option<u64>,
+    /// When all of it is there again; where it slides, when some of it returns. None if nobody knows, or nothing is used.
+    pub resets_in: Option<Duration>,
+    /// Did the vendor tell of it?
+    pub told: bool,
 }
 
 /// A time during which an account, or one model of it, is left alone.
@@ -79,12 +106,15 @@ pub(super) struct AccountState {
     quiet: bool,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Inner {
     in_flight: u32,
+    /// None if it is not wanted.
+    adaptive: Option<(Adaptive, Option<u32>)>,
     last_start: Option<Instant>,
     requests: Window,
     tokens: Window,
+    ledger: Ledger,
     cooldowns: Cooldowns,
     history: History,
     /// Where it is to be told of when it may have become free.
@@ -130,6 +160,10 @@ pub(super) struct Holds {
     pub(super) requests: Option<Instant>,
     /// Tokens in a minute.
     pub(super) tokens: Option<Instant>,
+    /// The windows that its limits declare.
+    pub(super) declared: Option<Instant>,
+    /// The windows that the vendor told of.
+    pub(super) told: Option<Instant>,
     /// As many calls at the same time as there may be.
     pub(super) full: bool,
     /// Cooldowns and breakers.
@@ -140,8 +174,10 @@ impl Holds {
     /// What it comes to.
     fn standing(&self, now: Instant) -> Standing {
         let held = &self.held;
-        let until = [self.interval, self.requests, self.tokens, held.firm]
+        let limits = [self.interval, self.requests, self.tokens];
+        let until = limits
             .into_iter()
+            .chain([self.declared, self.told, held.firm])
             .flatten()
             .filter(|until| *until > now)
             .max();
@@ -163,10 +199,12 @@ impl Holds {
 /// What an account is asked for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ask<'a> {
-    pub(super) model: &'a str,
+    pub(super) model: &'a Arc<str>,
     pub(super) limits: &'a Limits,
-    /// An estimate.
+    /// An estimate of the input.
     pub(super) tokens: u64,
+    pub(super) priority: Priority,
+    pub(super) price: Option<Price>,
 }
 
 /// How much it has on its hands.
@@ -184,6 +222,12 @@ pub(super) struct Start {
     tokens: u64,
     before: Option<Instant>,
     probe: Option<Probe>,
+    /// Is the number of calls at once found out by trying?
+    adaptive: bool,
+    /// What it was taken to need.
+    booked: Amounts,
+    begun: Begun,
+    price: Option<Price>,
 }
 
 /// What a call turned out to cost.
@@ -191,13 +235,48 @@ pub(super) struct Start {
 pub(super) enum Cost {
     /// Nobody knows: the estimate stands.
     Unknown,
-    /// So many tokens.
-    Tokens(u64),
+    /// The vendor told.
+    Known(Amounts),
 }
 
 impl Start {
-    pub(super) const fn tokens(&self) -> u64 {
-        self.tokens
+    /// What it cost by what the vendor told.
+    pub(super) fn cost(&self, usage: &Usage) -> Cost {
+        if usage.total().is_none() {
+            return Cost::Unknown;
+        }
+        Cost::Known(Amounts {
+            requests: self.booked.requests,
+            input: usage.total_input().unwrap_or(0),
+            cached: usage.cache_read.unwrap_or(0),
+            output: usage.total_output().unwrap_or(0),
+            money: self.price.map_or(0, |price| price.cost(usage)),
+        })
+    }
+
+    /// The same, where what was told is a lower bound.
+    pub(super) fn cost_at_least(&self, usage: &Usage) -> Cost {
+        let Cost::Known(told) = self.cost(usage) else {
+            return Cost::Unknown;
+        };
+        let booked = &self.booked;
+        // What is foreseen in all counts, not part by part: the input may have been overrated.
+        let input = told.input.max(self.tokens.saturating_sub(told.output));
+        Cost::Known(Amounts {
+            requests: booked.requests,
+            input,
+            cached: told.cached,
+            output: told.output.max(booked.output),
+            money: told.money.max(booked.money),
+        })
+    }
+
+    /// It failed before anything was read or written.
+    pub(super) fn no_cost(&self) -> Cost {
+        Cost::Known(Amounts {
+            requests: self.booked.requests,
+            ..Amounts::default()
+        })
     }
 
     /// Is this the call by which a half-open breaker finds out?
@@ -212,7 +291,7 @@ impl AccountState {
             tag: AccountTag::of(&provider, &account),
             provider,
             account,
-            inner: Mutex::default(),
+            inner: Mutex::new(Inner::new(Instant::now())),
             quiet: false,
         }
     }
@@ -286,6 +365,42 @@ impl AccountState {
         }
     }
 
+    /// Not before this can the `nth` call from now begin, as far as is known; no promise that it can then.
+    pub(super) fn turn_at(&self, ask: &Ask<'_>, nth: u64, now: Instant) -> Instant {
+        const MINUTE: Duration = Duration::from_secs(60);
+        let before = nth.saturating_sub(1);
+        let limits = ask.limits;
+        let mut inner = self.lock();
+        let interval = Some(limits.min_interval).filter(|interval| !interval.is_zero());
+        let interval = interval.map(|interval| {
+            let first = inner.last_start.map_or(now, |last| later(last, interval));
+            let further = u32::try_from(before).unwrap_or(u32::MAX);
+            later(first.max(now), interval.saturating_mul(further))
+        });
+        let open = |limit| limits.open(limit, ask.priority);
+        let requests = limits.rpm.map(|rpm| {
+            let rpm = open(rpm).max(1);
+            let room = inner.requests.room_at(before % rpm + 1, rpm, now);
+            let minutes = u32::try_from(before / rpm).unwrap_or(u32::MAX);
+            later(room.unwrap_or(now), MINUTE.saturating_mul(minutes))
+        });
+        let tokens = limits
+            .tpm
+            .and_then(|tpm| inner.tokens.room_at(ask.tokens, open(tpm), now));
+        let booking = inner.booking(ask);
+        let declared = inner
+            .ledger
+            .room_at(limits, ask.model, &booking, ask.priority, now);
+        let told = inner
+            .history
+            .room_at(limits, ask.model, &booking, ask.priority, now);
+        let firm = inner.cooldowns.held(ask.model, now).firm;
+        let all = [interval, requests, tokens, declared, told, firm]
+            .into_iter()
+            .flatten();
+        all.fold(now, Instant::max)
+    }
+
     /// Takes a place for one call, at once or not at all, so that calls at the same time never overshoot a limit together. One that
     /// is `forced` minds no soft cooldown.
     pub(super) fn start(&self, ask: &Ask<'_>, forced: bool, now: Instant) -> Option<Start> {
@@ -299,13 +414,20 @@ impl AccountState {
             .then(|| inner.cooldowns.begin(ask.model))
             .flatten();
         inner.in_flight = inner.in_flight.saturating_add(1);
+        inner.began(ask.limits, now);
         inner.requests.add(1, now);
         inner.tokens.add(ask.tokens, now);
+        let booked = inner.booking(ask);
+        inner.ledger.add(ask.model, &booked, now);
         Some(Start {
             at: now,
             tokens: ask.tokens,
             before: inner.last_start.replace(now),
             probe,
+            adaptive: ask.limits.adaptive,
+            booked,
+            begun: inner.history.begin(ask.model, &booked, now),
+            price: ask.price,
         })
     }
 
@@ -316,7 +438,8 @@ impl AccountState {
         if inner.last_start == Some(start.at) {
             inner.last_start = start.before;
         }
-        inner.finish(model, start, Cost::Tokens(0));
+        inner.history.undo(model, &start.booked);
+        inner.finish(model, start, Cost::Known(Amounts::default()));
         drop(inner);
         self.wake();
     }
@@ -352,15 +475,34 @@ impl AccountState {
         let (changes, spent) = {
             let mut inner = self.lock();
             inner.took(model, start, now);
+            if let Some((adaptive, ceiling)) = inner.adaptive.as_mut().filter(|_| start.adaptive) {
+                adaptive.succeeded(*ceiling, start.at, now);
+            }
             let changes = inner.cooldowns.succeeded(model, start.probe, forced);
-            (changes, inner.told(model, windows, true, now))
+            (changes, inner.told(model, windows, start, true, now))
         };
         self.log(changes.into_iter().chain(spent), now);
         self.wake();
     }
 
+    /// The vendor pushed back and named no window for it. True if fewer calls at once are all that it takes.
+    pub(super) fn pushed_back(&self, start: &Start, error: &Error) -> bool {
+        let now = Instant::now();
+        let named = error.retry_after().is_some_and(|after| !after.is_zero())
+            || error.windows().spent_until().is_some();
+        let limited = error.kind() == ErrorKind::RateLimited && !named;
+        if !start.adaptive || !(limited || error.kind() == ErrorKind::Overloaded) {
+            return false;
+        }
+        let mut inner = self.lock();
+        let adaptive = inner.adaptive.as_mut();
+        let dealt = adaptive.is_some_and(|(adaptive, _)| adaptive.pushed_back(start.at, now));
+        // Overloads count to the breaker as well: the vendor may be down.
+        limited && dealt
+    }
+
     /// What a failure told of the vendor's limits. Where it is about a limit and says itself when to come back, that counts.
-    pub(super) fn told(&self, model: &Arc<str>, error: &Error) {
+    pub(super) fn told(&self, model: &Arc<str>, start: &Start, error: &Error) {
         let now = Instant::now();
         let about_limits = matches!(
             error.policy().blame,
@@ -368,8 +510,10 @@ impl AccountState {
         );
         let named = error.retry_after().is_some_and(|after| !after.is_zero());
         let firm = !(about_limits && named);
-        let spent = self.lock().told(model, error.windows(), firm, now);
+        let spent = self.lock().told(model, error.windows(), start, firm, now);
         self.log(spent, now);
+        // There may be more left than was thought.
+        self.wake();
     }
 
     /// The share left of the scarcest limit, the vendor's and our own.
@@ -381,17 +525,47 @@ impl AccountState {
             let limit = limit?;
             share(limit.saturating_sub(used), limit)
         };
-        [
+        let known = [
             left(load.requests, limits.rpm),
             left(load.tokens, limits.tpm),
-            left(load.in_flight.into(), limits.concurrency.map(u64::from)),
-        ]
-        .into_iter()
-        .flatten()
-        .fold(
-            inner.history.share_left(model, load.in_flight, now),
-            f64::min,
-        )
+            left(load.in_flight.into(), inner.places(limits).map(u64::from)),
+        ];
+        let Inner {
+            history, ledger, ..
+        } = &mut *inner;
+        let declared = ledger
+            .levels(limits, model, now)
+            .map(|level| left(level.used, Some(level.limit)));
+        known
+            .into_iter()
+            .chain(declared)
+            .flatten()
+            .fold(history.share_left(model, now), f64::min)
+    }
+
+    /// The share of a window that is lost in an hour if nobody calls; the largest, of the windows that begin anew at once.
+    pub(super) fn waste(&self, model: &str, limits: &Limits) -> f64 {
+        /// Shorter ones limit the pace, and are none to be used up.
+        const SHORT: Duration = Duration::from_secs(300);
+        const HOUR: f64 = 3_600.0;
+        let now = Instant::now();
+        let mut inner = self.lock();
+        let Inner {
+            history, ledger, ..
+        } = &mut *inner;
+        let declared = ledger.levels(limits, model, now).filter_map(|level| {
+            let share = share(level.limit.saturating_sub(level.used), level.limit)?;
+            Some((share, level.ends?, level.length))
+        });
+        history
+            .perishable(model, now)
+            .chain(declared)
+            .filter(|(_, _, length)| *length >= SHORT)
+            .map(|(share, ends, _)| {
+                let left = ends.saturating_duration_since(now).as_secs_f64();
+                share * HOUR / left.max(1.0)
+            })
+            .fold(0.0, f64::max)
     }
 
     /// The first content was not there even now.
@@ -404,8 +578,21 @@ impl AccountState {
         self.lock().history.expected(model, Instant::now())
     }
 
-    pub(super) fn completed(&self, model: &Arc<str>, probe: Option<Probe>, forced: bool) {
-        self.lock().cooldowns.completed(model, probe, forced);
+    /// An answer came whole.
+    pub(super) fn completed(
+        &self,
+        model: &Arc<str>,
+        probe: Option<Probe>,
+        forced: bool,
+        usage: Option<&Usage>,
+    ) {
+        {
+            let mut inner = self.lock();
+            inner.cooldowns.completed(model, probe, forced);
+            if let Some(usage) = usage {
+                inner.history.used(model, usage, Instant::now());
+            }
+        }
         self.wake();
     }
 
@@ -416,7 +603,11 @@ impl AccountState {
     }
 
     pub(super) fn reset(&self) {
-        let changes = self.lock().cooldowns.reset();
+        let changes = {
+            let mut inner = self.lock();
+            inner.history.forget_windows();
+            inner.cooldowns.reset()
+        };
         self.log(changes, Instant::now());
         self.wake();
     }
@@ -448,14 +639,21 @@ impl AccountState {
                 })
                 .collect();
             breakers.sort_by(|a, b| a.model.cmp(&b.model));
+            let mut windows = inner.ledger.status(now);
+            windows.extend(inner.history.status(now));
             let status = AccountStatus {
                 provider: self.provider.clone(),
                 account: self.account.clone(),
                 in_flight: load.in_flight,
+                concurrency: inner
+                    .adaptive
+                    .as_ref()
+                    .map(|(a, ceiling)| a.limit(*ceiling)),
                 cooldowns,
                 breakers,
                 requests_last_minute: load.requests,
                 tokens_last_minute: load.tokens,
+                windows,
             };
             (status, back)
         };
@@ -494,12 +692,43 @@ impl AccountState {
 }
 
 impl Inner {
+    fn new(now: Instant) -> Self {
+        Self {
+            in_flight: 0,
+            adaptive: None,
+            last_start: None,
+            requests: Window::default(),
+            tokens: Window::default(),
+            ledger: Ledger::new(now),
+            cooldowns: Cooldowns::default(),
+            history: History::default(),
+            parked: Vec::new(),
+        }
+    }
+
+    /// What a call is taken to need.
+    fn booking(&self, ask: &Ask<'_>) -> Amounts {
+        let foreseen = self.history.foreseen(ask.model, ask.tokens);
+        let usage = Usage {
+            input: Some(foreseen.input - foreseen.cached),
+            cache_read: Some(foreseen.cached),
+            output: Some(foreseen.output),
+            ..Usage::default()
+        };
+        Amounts {
+            money: ask.price.map_or(0, |price| price.cost(&usage)),
+            ..foreseen
+        }
+    }
+
     fn standing(&mut self, ask: &Ask<'_>, now: Instant) -> Standing {
         self.holds(ask, now).standing(now)
     }
 
     fn holds(&mut self, ask: &Ask<'_>, now: Instant) -> Holds {
         let limits = ask.limits;
+        let open = |limit| limits.open(limit, ask.priority);
+        let booking = self.booking(ask);
         Holds {
             interval: self
                 .last_start
@@ -507,11 +736,19 @@ impl Inner {
                 .map(|last| later(last, limits.min_interval)),
             requests: limits
                 .rpm
-                .and_then(|rpm| self.requests.room_at(1, rpm, now)),
+                .and_then(|rpm| self.requests.room_at(1, open(rpm), now)),
             tokens: limits
                 .tpm
-                .and_then(|tpm| self.tokens.room_at(ask.tokens, tpm, now)),
-            full: limits.concurrency.is_some_and(|max| self.in_flight >= max),
+                .and_then(|tpm| self.tokens.room_at(ask.tokens, open(tpm), now)),
+            declared: self
+                .ledger
+                .room_at(limits, ask.model, &booking, ask.priority, now),
+            told: self
+                .history
+                .room_at(limits, ask.model, &booking, ask.priority, now),
+            full: self
+                .places(limits)
+                .is_some_and(|max| u64::from(self.in_flight) >= open(max.into())),
             held: self.cooldowns.held(ask.model, now),
         }
     }
@@ -525,25 +762,67 @@ impl Inner {
         }
     }
 
+    /// How many calls it may serve at once.
+    fn places(&self, limits: &Limits) -> Option<u32> {
+        if !limits.adaptive {
+            return limits.concurrency;
+        }
+        let fresh = Adaptive::new();
+        let adaptive = self.adaptive.as_ref().map_or(&fresh, |(known, _)| known);
+        Some(adaptive.limit(limits.concurrency))
+    }
+
+    /// A call has just begun.
+    fn began(&mut self, limits: &Limits, now: Instant) {
+        if !limits.adaptive {
+            self.adaptive = None;
+            return;
+        }
+        let (adaptive, ceiling) = self
+            .adaptive
+            .get_or_insert_with(|| (Adaptive::new(), limits.concurrency));
+        *ceiling = limits.concurrency;
+        adaptive.began(self.in_flight, *ceiling, now);
+    }
+
     fn took(&mut self, model: &Arc<str>, start: &Start, now: Instant) {
         let after = now.saturating_duration_since(start.at);
         self.history.first_content(model, after, now);
     }
 
-    /// A window that has nothing left is not sent into before its reset, if `firm`.
+    /// A window that has nothing left is not sent into before its reset, if `firm`; else the vendor named another end.
     fn told(
         &mut self,
         model: &Arc<str>,
         windows: &RateWindows,
+        start: &Start,
         firm: bool,
         now: Instant,
-    ) -> Option<Change> {
-        if windows.is_empty() {
-            return None;
+    ) -> Vec<Change> {
+        let mut changes = Vec::new();
+        let mut ends = [(Scope::Account, None), (Scope::Model, None)];
+        for (resource, window) in windows.iter().filter(|(_, window)| window.is_for(model)) {
+            if window.remaining == 0 && !firm {
+                continue;
+            }
+            let (begun, booked) = (&start.begun, &start.booked);
+            self.history
+                .told(model, resource, window, begun, booked, now);
+            // What comes back little by little is not out: it is known at each moment how much there is.
+            if window.refill.is_none() {
+                let slot = ends.iter_mut().find(|(scope, _)| *scope == window.scope);
+                if let Some((_, end)) = slot {
+                    *end = (*end).max(window.spent_until(resource));
+                }
+            }
         }
-        self.history.told(model, windows, now);
-        let until = windows.spent_until().filter(|until| firm && *until > now)?;
-        self.cooldowns.spent(model, until, now)
+        for (scope, end) in ends {
+            let model = (scope == Scope::Model).then_some(model);
+            if let Some(until) = end.filter(|until| *until > now) {
+                changes.extend(self.cooldowns.spent(model, until, now));
+            }
+        }
+        changes
     }
 
     fn load(&mut self, now: Instant) -> Load {
@@ -559,12 +838,16 @@ impl Inner {
             self.cooldowns.release(model, probe);
         }
         self.in_flight = self.in_flight.saturating_sub(1);
-        let Cost::Tokens(real) = cost else {
+        let Cost::Known(real) = cost else {
             return;
         };
+        let now = Instant::now();
+        self.ledger
+            .settle(model, &start.booked, &real, start.at, now);
+        let real = real.tokens();
         if let Some(more) = real.checked_sub(start.tokens) {
             // What nobody foresaw was mostly written since: it counts from now.
-            self.tokens.add(more, Instant::now());
+            self.tokens.add(more, now);
         } else {
             self.tokens.take_back(start.tokens - real, start.at);
         }

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind},
-    request::ModelRequest,
+    request::{ModelRequest, Priority},
     upstream::Deployment,
 };
 
@@ -122,6 +122,10 @@ pub enum Limit {
     Concurrency,
     /// The least time between the starts of two calls.
     MinInterval,
+    /// A window that its limits [declare](crate::upstream::Limits::windows).
+    Window,
+    /// A window that the vendor told of.
+    VendorWindow,
 }
 
 /// What the caller would be told.
@@ -174,7 +178,7 @@ impl Pools {
         // First how they stand, then the walk: it changes the copies.
         let mut open: Vec<Open> = Vec::new();
         for (index, line) in route.lines.iter().enumerate() {
-            open.push(Open::new(line, walk.asked(index), now));
+            open.push(Open::new(line, walk.asked(index), request.priority, now));
         }
         let turns = turns(&mut walk, request, &mut explanation);
         for (turn, (state, model, forced)) in turns.iter().enumerate() {
@@ -237,7 +241,7 @@ type Turn = (Arc<AccountState>, Arc<str>, bool);
 /// Walks the walk of a call whose every attempt fails.
 fn turns(walk: &mut Walk<'_>, request: &ModelRequest, explanation: &mut Explanation) -> Vec<Turn> {
     let mut turns = Vec::new();
-    let wait = walk.wait();
+    let wait = walk.wait().saturating_sub(request.budget.waited());
     let left = request
         .budget
         .remaining()
@@ -281,7 +285,12 @@ struct Open {
 }
 
 impl Open {
-    fn new(line: &Line, asked: Option<(Arc<Deployment>, u64, u8)>, now: Instant) -> Self {
+    fn new(
+        line: &Line,
+        asked: Option<(Arc<Deployment>, u64, u8)>,
+        priority: Priority,
+        now: Instant,
+    ) -> Self {
         let status = line.state.status();
         let mut report = report(line, &status);
         let mut nearness = 0;
@@ -292,9 +301,11 @@ impl Open {
                     model: &deployment.model,
                     limits: &deployment.account.limits,
                     tokens,
+                    priority,
+                    price: deployment.price,
                 };
                 nearness = near;
-                report.model = ask.model.into();
+                report.model = ask.model.to_string();
                 state(&line.state, &status, &ask, now)
             }
         };
@@ -388,7 +399,7 @@ fn state(
     let holds = account.holds(ask, now);
     let cooldown = |firm: bool| {
         let mine = status.cooldowns.iter().filter(|cooldown| {
-            cooldown.firm == firm && cooldown.model.as_deref().is_none_or(|m| m == ask.model)
+            cooldown.firm == firm && cooldown.model.as_deref().is_none_or(|m| *m == **ask.model)
         });
         let longest = mine.max_by_key(|cooldown| cooldown.remaining)?;
         let breaker = status.breakers.iter().any(|breaker| {
@@ -406,6 +417,8 @@ fn state(
         (holds.interval, Limit::MinInterval),
         (holds.requests, Limit::Rpm),
         (holds.tokens, Limit::Tpm),
+        (holds.declared, Limit::Window),
+        (holds.told, Limit::VendorWindow),
     ];
     let limit = limits
         .into_iter()

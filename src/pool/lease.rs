@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Notify;
-
 use super::{
     account::{AccountState, Cost, Start},
     breaker::Probe,
     cooldown::Rules,
+    hall::Hall,
 };
 use crate::{
     dialect::RateWindows,
@@ -28,8 +27,8 @@ pub(super) struct Lease {
     /// Was it taken in spite of a soft cooldown?
     pub(super) forced: bool,
     pub(super) rng: Arc<Rng>,
-    /// Who waits for a place.
-    pub(super) freed: Arc<Notify>,
+    /// Where others wait for a place.
+    pub(super) hall: Arc<Hall>,
 }
 
 impl Lease {
@@ -37,7 +36,7 @@ impl Lease {
     pub(super) fn unused(mut self) {
         if let Some(start) = self.start.take() {
             self.state.undo(&self.model, &start);
-            self.freed.notify_waiters();
+            self.hall.freed(self.state.tag);
         }
     }
 
@@ -46,6 +45,8 @@ impl Lease {
         if let Some(start) = &self.start {
             self.state
                 .succeeded(&self.model, start, windows, self.forced);
+            // It may have found out that all is well, or earned a place more.
+            self.hall.freed(self.state.tag);
         }
     }
 
@@ -56,17 +57,24 @@ impl Lease {
         {
             self.state.timed_out(&self.model, start);
         }
-        self.state.told(&self.model, error);
-        self.state
-            .failed(Some(&self.model), error, &self.rules, &self.rng);
-        self.give_back(Cost::Tokens(0));
+        if let Some(start) = &self.start {
+            self.state.told(&self.model, start, error);
+        }
+        let start = self.start.as_ref();
+        if !start.is_some_and(|start| self.state.pushed_back(start, error)) {
+            self.state
+                .failed(Some(&self.model), error, &self.rules, &self.rng);
+        }
+        self.give_back(self.start.map_or(Cost::Unknown, |start| start.no_cost()));
     }
 
     /// The answer is over.
     pub(super) fn ended(mut self, outcome: &Outcome) {
+        let usage = outcome.usage();
         match outcome {
             Outcome::Completed { .. } => {
-                self.state.completed(&self.model, self.probe(), self.forced);
+                self.state
+                    .completed(&self.model, self.probe(), self.forced, usage.as_ref());
             }
             Outcome::Broken { error, .. } => {
                 self.state
@@ -74,12 +82,11 @@ impl Lease {
             }
             Outcome::Cancelled { .. } => {}
         }
-        let tokens = outcome.usage().and_then(|usage| usage.total());
-        let cost = match (outcome, tokens) {
-            (_, None) => Cost::Unknown,
-            (Outcome::Completed { .. }, Some(tokens)) => Cost::Tokens(tokens),
+        let cost = match (self.start, usage, outcome) {
+            (None, _, _) | (_, None, _) => Cost::Unknown,
+            (Some(start), Some(usage), Outcome::Completed { .. }) => start.cost(&usage),
             // What was told by the break is a lower bound.
-            (_, Some(tokens)) => Cost::Tokens(tokens.max(self.estimate())),
+            (Some(start), Some(usage), _) => start.cost_at_least(&usage),
         };
         self.give_back(cost);
     }
@@ -89,14 +96,10 @@ impl Lease {
         self.start.as_ref().and_then(Start::probe)
     }
 
-    fn estimate(&self) -> u64 {
-        self.start.as_ref().map_or(0, Start::tokens)
-    }
-
     fn give_back(&mut self, cost: Cost) {
         if let Some(start) = self.start.take() {
             self.state.finish(&self.model, &start, cost);
-            self.freed.notify_waiters();
+            self.hall.freed(self.state.tag);
         }
     }
 }

@@ -10,6 +10,7 @@ use super::{
     roster::{Draw, Lists, Reach, Roster},
     walk::{Stop, Survey, Walk},
 };
+use crate::request::Priority;
 
 /// So many draws may come to nothing, because the account is free for a smaller call only, before everybody is looked at.
 const MISSES: usize = 32;
@@ -198,10 +199,13 @@ impl Walk<'_> {
         let stop = self.stops.get(stop)?;
         let line = self.found.route.lines.get(stop.line)?;
         let ask = self.ask(line, stop);
+        // What is said of one model says nothing of another.
+        let any = (!line.is_fixed()).then(|| Arc::from(""));
         let least = Ask {
-            // What is said of one model says nothing of another.
-            model: if line.is_fixed() { ask.model } else { "" },
+            model: any.as_ref().unwrap_or(ask.model),
             tokens: ask.tokens.min(1),
+            // Nothing is kept from the urgent.
+            priority: Priority::High,
             ..ask
         };
         Some(line.state.judge(&ask, &least, seat, now))

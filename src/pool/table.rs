@@ -45,6 +45,8 @@ pub(super) struct Large {
     pub(super) roster: Arc<Roster>,
     /// The largest window that is known, if none is unknown.
     pub(super) largest: Option<u64>,
+    /// The windows of its lines, ascending; unknown is the largest.
+    windows: Arc<[u64]>,
     /// The addresses of its accounts.
     pub(super) accounts: Arc<HashSet<usize>>,
     /// Lines by identity, where that is known before a call comes.
@@ -265,10 +267,14 @@ impl Large {
         let identities = fixed.map(|(index, line)| (line.entry().identity, index));
         let unbounded = lines.iter().any(|line| line.context_window().is_none());
         let largest = lines.iter().filter_map(Line::context_window).max();
+        let windows = lines.iter().map(|l| l.context_window().unwrap_or(u64::MAX));
+        let mut windows: Vec<u64> = windows.collect();
+        windows.sort_unstable();
         let accounts = lines.iter().map(|line| address(&line.state)).collect();
         Self {
             roster: Arc::new(Roster::new(&entries, keeps_sessions)),
             largest: largest.filter(|_| !unbounded),
+            windows: windows.into(),
             accounts: Arc::new(accounts),
             identities: Arc::new(match keeps_sessions {
                 true => identities.collect(),
@@ -292,10 +298,17 @@ impl Large {
         Self {
             roster,
             largest: self.largest,
+            windows: self.windows.clone(),
             accounts: self.accounts.clone(),
             identities: self.identities.clone(),
             groups: OnceLock::new(),
         }
+    }
+
+    /// How many of its lines have a window of at least so many tokens, or an unknown one.
+    pub(super) fn holding(&self, tokens: u64) -> usize {
+        let small = self.windows.partition_point(|window| *window < tokens);
+        self.windows.len() - small
     }
 
     /// The lines of the group that a conversation comes from.
@@ -331,13 +344,17 @@ fn address(state: &Arc<AccountState>) -> usize {
 
 impl Member {
     fn is_open(&self, vendor: &Vendor) -> bool {
-        vendor.enabled && self.enabled && !self.is_closed()
+        vendor.enabled && self.enabled && !self.is_closed(&vendor.model)
     }
 
     /// A limit of nothing means: do not call.
-    fn is_closed(&self) -> bool {
+    fn is_closed(&self, model: &str) -> bool {
         let limits = &self.account.limits;
-        limits.rpm == Some(0) || limits.tpm == Some(0) || limits.concurrency == Some(0)
+        let windows = &limits.windows;
+        limits.rpm == Some(0)
+            || limits.tpm == Some(0)
+            || limits.concurrency == Some(0)
+            || windows.iter().any(|w| w.amount == 0 && w.counts(model))
     }
 }
 
@@ -358,6 +375,7 @@ impl Line {
         .with_timeouts(vendor.timeouts);
         deployment.context_window = vendor.context_window;
         deployment.max_output = vendor.max_output;
+        deployment.price = vendor.price;
         deployment.fidelity = fidelity;
         Self {
             vendor: index,

@@ -8,6 +8,7 @@ use super::{
     Candidate,
     account::{Ask, Load, Standing},
     balance::{Past, Sampling, least},
+    hall::Room,
     lease::Lease,
     pools::Shared,
     session::{Session, session},
@@ -16,8 +17,9 @@ use super::{
 use crate::{
     chat::Content,
     error::{Error, ErrorKind, NextAccount},
+    issued::AccountTag,
     origin::{self, Origin},
-    request::{ModelRequest, Payload},
+    request::{Caller, ModelRequest, Payload, Priority},
     tokens,
     upstream::Deployment,
 };
@@ -33,6 +35,7 @@ pub(super) struct Walk<'a> {
     pub(super) origin: Option<Origin>,
     /// The call's input, estimated.
     tokens: u64,
+    priority: Priority,
     /// Only deployments with a larger window than this.
     pub(super) above: Option<u64>,
     /// The call's session, if the balance keeps them.
@@ -88,6 +91,7 @@ impl<'a> Walk<'a> {
             least,
             origin,
             tokens,
+            priority: request.priority,
             session: keeps_sessions.then(|| session(request)).flatten(),
             found,
             above: None,
@@ -125,6 +129,62 @@ impl<'a> Walk<'a> {
     /// How long this call may wait for somebody.
     pub(super) fn wait(&self) -> Duration {
         self.found.route.pool.wait
+    }
+
+    /// How many may wait with it.
+    pub(super) fn room(&self) -> Room {
+        self.found.route.pool.room
+    }
+
+    /// The caller's share of the places among those who wait.
+    pub(super) fn weigh(&self, caller: &Caller) -> u32 {
+        let weigh = self.found.route.pool.weigh.as_ref();
+        weigh.map_or(1, |weigh| weigh(caller)).max(1)
+    }
+
+    /// How many deployments it may use. The larger it is, the fewer are left, so it tells which.
+    pub(super) fn deployments(&self) -> usize {
+        match &self.found.route.large {
+            None => self.stops.len(),
+            // The stops are those that were looked at.
+            Some(large) => large.holding(self.least),
+        }
+    }
+
+    /// About how many tokens the call's input has.
+    pub(super) const fn tokens(&self) -> u64 {
+        self.tokens
+    }
+
+    /// Whose places it may use.
+    pub(super) fn accounts(&self) -> impl Iterator<Item = AccountTag> {
+        let is_large = self.found.route.large.is_some();
+        let all = is_large.then_some(&self.found.route.lines);
+        let large_enough = |line: &&Line| {
+            let window = line.context_window();
+            window.is_none_or(|window| window >= self.least)
+        };
+        let all = all.into_iter().flatten().filter(large_enough);
+        let few = self.stops.iter().filter(move |_| !is_large);
+        let few = few.filter_map(|stop| self.open(stop));
+        few.chain(all).map(|line| line.state.tag)
+    }
+
+    /// Not before this can it be served if `ahead` others are before. How long calls take is not considered: nobody knows.
+    pub(super) fn earliest(&self, ahead: u64) -> Instant {
+        let now = Instant::now();
+        // It would take too long to ask everybody, and somebody who was not asked may always be back.
+        if self.found.route.large.is_some() {
+            return now;
+        }
+        let open = || {
+            let stops = self.stops.iter();
+            stops.filter_map(|stop| Some((self.open(stop)?, stop)))
+        };
+        // However they share them out: somebody has at least so many to serve until then.
+        let nth = ahead / (open().count() as u64).max(1) + 1;
+        let turns = open().map(|(line, stop)| line.state.turn_at(&self.ask(line, stop), nth, now));
+        turns.min().unwrap_or(now)
     }
 
     /// Takes a place at the next account. As long as waiting until `patience` may bring a healthy one, those with a soft cooldown
@@ -196,11 +256,6 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// About how many tokens the call's input has.
-    pub(super) const fn tokens(&self) -> u64 {
-        self.tokens
-    }
-
     /// Does the balance look at the call's session?
     pub(super) const fn by_session(&self) -> bool {
         self.session.is_some()
@@ -243,6 +298,8 @@ impl<'a> Walk<'a> {
             tokens: line
                 .context_window()
                 .map_or(self.tokens, |window| window.min(self.tokens)),
+            priority: self.priority,
+            price: stop.deployment.price,
         }
     }
 
@@ -322,7 +379,7 @@ impl<'a> Walk<'a> {
             start: Some(start),
             forced,
             rng: self.shared.rng.clone(),
-            freed: self.shared.freed.clone(),
+            hall: self.shared.hall.clone(),
         };
         self.forced |= forced;
         for stop in &mut self.stops {

@@ -48,9 +48,11 @@
 mod answer;
 mod anthropic;
 mod bedrock;
+mod cohere;
 mod converse;
 mod demo;
 mod gemini;
+pub mod grammar;
 mod openai;
 mod playback;
 mod recorded;

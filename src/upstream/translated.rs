@@ -124,7 +124,9 @@ impl<'a> Called<'a> {
             }
             Ok(bytes)
         };
-        let body = whole.await.map_err(|error| error.with_windows(windows))?;
+        let body = whole
+            .await
+            .map_err(|error| error.with_windows(windows.clone()))?;
         Ok(Answer {
             parts,
             windows,
@@ -147,7 +149,7 @@ impl<'a> Called<'a> {
         let complete = Complete::json(&OpenAiChat, body).with_usage(usage);
         let mut response = ModelResponse::new(self.served.clone(), Reply::Complete(complete));
         response.status = answer.parts.status;
-        response.windows = answer.windows;
+        response.windows = answer.windows.clone();
         response.fidelity = report;
         response
     }
@@ -282,7 +284,8 @@ where
     }
     let asked = RerankRequest::decode(payload.bytes(), &mut report)?;
     let body = vendor.encode(&asked, &deployment.model, &mut report);
-    let answer = called.send(client, ready, vendor.path(), body).await?;
+    let path = vendor.path(&deployment.model);
+    let answer = called.send(client, ready, &path, body).await?;
     let ranked = vendor.decode(&answer.body)?;
     let body = ranked.encode(&asked, &called.asked());
     Ok(called.answered(&answer, body, ranked.tokens, report))

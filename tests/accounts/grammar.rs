@@ -1731,3 +1731,65 @@ pub const GEMINI: &str = r##"{
   ]
  }
 }"##;
+
+pub const OPENAI_COMPLETIONS: &str = r##"{
+ "model": "m",
+ "prompt": {
+  "|": [
+   "$s",
+   [
+    "$s"
+   ]
+  ]
+ },
+ "max_tokens?": {
+  "#": 20000
+ },
+ "temperature?": {
+  "#": 0.1
+ },
+ "top_p?": {
+  "#": 0.1
+ },
+ "frequency_penalty?": {
+  "#": 0.1
+ },
+ "presence_penalty?": {
+  "#": 0.1
+ },
+ "seed?": {
+  "#": 700000
+ },
+ "stop?": {
+  "|": [
+   "$s",
+   [
+    "$s"
+   ],
+   [
+    "$s",
+    "$s",
+    "$s",
+    "$s",
+    "$s",
+    "$s"
+   ]
+  ]
+ },
+ "logprobs?": {
+  "#": 5000
+ },
+ "logit_bias?": {
+  "$s": 1
+ },
+ "user?": "$s",
+ "stream_options?": {
+  "include_usage": true,
+  "other?": "$s"
+ },
+ "whatever?": {
+  "a": [
+   "$s"
+  ]
+ }
+}"##;

@@ -10,6 +10,7 @@ use trunkline::{
     dialect::{Asked, Dialect, Front, Target, anthropic::Anthropic, openai_chat::OpenAiChat},
     provider::preset,
     response::EventStream,
+    testing::grammar,
     wire::{Frame, SseSplitter},
 };
 
@@ -82,6 +83,10 @@ pub fn request(test: &str, from: &dyn Dialect, to: &To) {
             assert_eq!(bytes, again, "the same request gives the same bytes");
             golden.check(file(to.dialect), Some(&bytes));
             golden.check("error.txt", None);
+            let mut found = grammar::check_request(to.dialect.name(), &bytes).unwrap();
+            // Some vendors add a member to OpenAI's dialect, and want it back.
+            found.retain(|fault| fault.message != "unknown member `reasoning_content`");
+            sound(Some(found));
         }
         Err(error) => {
             let status = front.error_status(&error).as_u16();
@@ -104,7 +109,11 @@ pub fn response(test: &str, from: &dyn Dialect, to: &dyn Dialect) {
     let body = golden.read("in.json").expect("an answer");
     let front = front(to);
     let bytes = match from.decode_response(&body) {
-        Ok(chat) => front.encode_response(&chat, &Asked::new(MODEL, false, NOW)),
+        Ok(chat) => {
+            let bytes = front.encode_response(&chat, &Asked::new(MODEL, false, NOW));
+            sound(grammar::check_reply(to.name(), &bytes));
+            bytes
+        }
         Err(error) => front.encode_error(&error),
     };
     golden.check(file(to), Some(&bytes));
@@ -116,6 +125,7 @@ pub fn stream(test: &str, from: &'static dyn Dialect, to: &dyn Dialect, include_
     let bytes = golden.read("in.sse").expect("a stream");
     let out = translated(from, to, include_usage, split([&bytes[..]]));
     golden.check("out.sse", Some(out.as_bytes()));
+    sound(grammar::check_stream(to.name(), out.as_bytes()));
     let dripped = translated(from, to, include_usage, split(bytes.chunks(1)));
     assert_eq!(dripped, out, "byte by byte");
 }
@@ -154,6 +164,12 @@ fn translated(
     out.iter()
         .map(|frame| String::from_utf8(frame.raw().to_vec()).expect("text"))
         .collect()
+}
+
+/// What is written is what vendors and clients insist on.
+fn sound(found: Option<Vec<grammar::Violation>>) {
+    let found: Vec<String> = found.unwrap().iter().map(ToString::to_string).collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
 fn front(dialect: &dyn Dialect) -> &'static dyn Front {

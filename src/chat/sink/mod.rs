@@ -233,7 +233,11 @@ impl EventSink {
         let mut stop = self.stop.clone().unwrap_or_default();
         let called = self.calls.iter().any(|call| call.state == State::Closed);
         stop.reason = match stop.reason {
-            StopReason::EndTurn if called => StopReason::ToolUse,
+            // Callers who are told of anything else leave the call alone.
+            StopReason::EndTurn | StopReason::StopSequence | StopReason::Pause if called => {
+                stop.sequence = None;
+                StopReason::ToolUse
+            }
             StopReason::ToolUse if !called => StopReason::EndTurn,
             reason => reason,
         };

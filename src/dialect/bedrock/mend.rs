@@ -1,14 +1,16 @@
 //! A conversation whose reasoning the vendor no longer accepts, without it: as at Anthropic, whose models made it.
 
 use bytes::Bytes;
-use serde_json::value::RawValue;
 
 use crate::{
-    Extra, Json,
+    Json,
     chat::Fidelity,
+    dialect::forget::{items, members, object, text},
     error::Error,
-    json::{self, Value},
 };
+
+/// Where Claude is told how to think.
+const FIELDS: &str = "additionalModelRequestFields";
 
 /// What the models' own server says of reasoning that is not its own, stands in another conversation, or was edited.
 const REFUSALS: &[&str] = &[
@@ -24,64 +26,84 @@ pub(super) fn mend(body: &[u8], error: &Error, report: &mut Fidelity) -> Option<
     if error.vendor_status().map(|s| s.as_u16()) != Some(400) || !is_refusal {
         return None;
     }
-    let mut members = object(body)?;
+    let why =
+        "the vendor refused the reasoning in it, which it says belongs to another conversation";
+    without(body, &|_| true, why, report)
+}
+
+/// The body without the reasoning blocks that are `foreign`.
+pub(super) fn forget(
+    body: &[u8],
+    foreign: &dyn Fn(&str) -> bool,
+    report: &mut Fidelity,
+) -> Option<Bytes> {
+    let why = "only its maker can make use of the reasoning in it";
+    without(body, foreign, why, report)
+}
+
+fn without(
+    body: &[u8],
+    gone: &dyn Fn(&str) -> bool,
+    why: &'static str,
+    report: &mut Fidelity,
+) -> Option<Bytes> {
+    let mut root = members(&Json::parse(str::from_utf8(body).ok()?).ok()?)?;
     let mut kept = Vec::new();
     let mut mended = false;
-    for (i, message) in list(members.get("messages")?)?.into_iter().enumerate() {
-        let mut turn = object(message.as_str().as_bytes())?;
-        let blocks = list(turn.get("content")?)?;
+    // The last call was thought about, and the thought is lost.
+    let mut thoughtless = false;
+    for (i, message) in items(root.get("messages")?)?.into_iter().enumerate() {
+        let mut turn = members(&message)?;
+        let blocks = items(turn.get("content")?)?;
         let all = blocks.len();
-        let rest: Vec<Json> = blocks.into_iter().filter(|block| !thinks(block)).collect();
+        let rest: Vec<Json> = blocks.into_iter().filter(|b| !is_gone(b, gone)).collect();
         if rest.len() == all {
+            thoughtless &= text(turn.get("role")) != "assistant";
             kept.push(message);
             continue;
         }
         mended = true;
-        report.dropped(
-            format_args!("messages[{i}]"),
-            "the vendor refused the reasoning in it, which it says belongs to another conversation",
-        );
+        report.dropped(format_args!("messages[{i}]"), why);
+        let has = |name: &str| {
+            let mut blocks = rest.iter().filter_map(members);
+            blocks.any(|block| block.get(name).is_some())
+        };
+        thoughtless = has("toolUse") && !has("reasoningContent");
         if !rest.is_empty() {
             turn.insert("content", Json::from_serialize(&rest).ok()?);
-            kept.push(written(&turn));
+            kept.push(object(&turn));
         }
     }
     if !mended {
         return None;
     }
-    // A model that thinks wants its thoughts back before a call that is being answered: they are gone.
-    let answers = |turn: &Json| turn.as_str().contains("\"toolResult\"");
-    if kept.last().is_some_and(answers)
-        && let Some(fields) = members.get("additionalModelRequestFields")
-    {
-        let mut fields = object(fields.as_str().as_bytes())?;
-        if fields.remove("thinking").is_some() {
+    // A model that thinks by a budget wants its thoughts back before a call that is being answered.
+    if thoughtless && let Some(fields) = root.get(FIELDS).and_then(members) {
+        let mut fields = fields;
+        if fields.get("thinking").is_some_and(is_manual) {
+            fields.remove("thinking");
             report.dropped("reasoning", "the model cannot go on thinking without it");
         }
-        members.insert("additionalModelRequestFields", written(&fields));
+        root.insert(FIELDS, object(&fields));
     }
-    members.insert("messages", Json::from_serialize(&kept).ok()?);
-    Some(written(&members).to_string().into())
+    root.insert("messages", Json::from_serialize(&kept).ok()?);
+    Some(object(&root).to_string().into())
 }
 
-fn thinks(block: &Json) -> bool {
-    object(block.as_str().as_bytes()).is_some_and(|it| it.get("reasoningContent").is_some())
+/// Is it reasoning whose proof is gone?
+fn is_gone(block: &Json, gone: &dyn Fn(&str) -> bool) -> bool {
+    let inner = members(block).and_then(|block| members(block.get("reasoningContent")?));
+    let Some(inner) = inner else {
+        return false;
+    };
+    let signed = inner.get("reasoningText").and_then(members);
+    let signature = signed.as_ref().and_then(|it| it.get("signature"));
+    gone(&text(signature.or(inner.get("redactedContent"))))
 }
 
-fn object(text: &[u8]) -> Option<Extra> {
-    let root = Value::root(text).ok()?;
-    Some(root.object().ok()?.into_extra())
-}
-
-fn list(json: &Json) -> Option<Vec<Json>> {
-    let items: Vec<&RawValue> = serde_json::from_str(json.as_str()).ok()?;
-    Some(items.into_iter().map(Json::from).collect())
-}
-
-fn written(members: &Extra) -> Json {
-    json::object(|o| {
-        o.extra(members);
-    })
+/// Is it the kind of thinking that insists on thoughts before calls?
+fn is_manual(thinking: &Json) -> bool {
+    members(thinking).is_some_and(|thinking| text(thinking.get("type")) == "enabled")
 }
 
 #[cfg(test)]
@@ -117,5 +139,18 @@ mod tests {
         ] {
             assert!(mend(body, &error, &mut report).is_none());
         }
+    }
+
+    #[test]
+    fn only_what_is_foreign_is_forgotten() {
+        let body = r#"{"messages":[{"role":"assistant","content":[{"reasoningContent":{"reasoningText":{"text":"a","signature":"own"}}},{"toolUse":{"toolUseId":"t","name":"f","input":{"signature":"X"}}}]},{"role":"assistant","content":[{"reasoningContent":{"redactedContent":"X"}},{ "text":"b"}]}],"additionalModelRequestFields":{"thinking":{"type":"enabled"}}}"#;
+        let mut report = Fidelity::new();
+        let rest = forget(body.as_bytes(), &|v| v == "X", &mut report).unwrap();
+        assert_eq!(
+            rest,
+            body.replace(r#"{"reasoningContent":{"redactedContent":"X"}},"#, "")
+        );
+        assert_eq!(report.notes().len(), 1);
+        assert!(forget(&rest, &|v| v == "X", &mut report).is_none());
     }
 }

@@ -13,10 +13,12 @@
 
 mod answer;
 mod citations;
+mod count;
 mod error;
 mod event;
 mod mend;
 mod models;
+mod opaque;
 mod reasoning;
 mod request;
 mod stop;
@@ -32,10 +34,12 @@ use bytes::Bytes;
 use http::response;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{Call, Dialect, EventDecoder, Target, alias::alias};
+use super::{Call, Counter, Dialect, EventDecoder, Quirks, Target, alias::alias};
 use crate::{
     chat::{ChatRequest, ChatResponse, Fidelity, Usage},
     error::Error,
+    media::MediaKind,
+    operation::Operation,
 };
 
 /// The dialect's name.
@@ -61,10 +65,10 @@ impl Dialect for Converse {
     }
 
     fn path(&self, call: &Call<'_>) -> Cow<'static, str> {
-        let verb = if call.stream {
-            "converse-stream"
-        } else {
-            "converse"
+        let verb = match call.operation {
+            Operation::CountTokens => "count-tokens",
+            _ if call.stream => "converse-stream",
+            _ => "converse",
         };
         let model = utf8_percent_encode(call.model, PLAIN);
         format!("/model/{model}/{verb}").into()
@@ -97,6 +101,29 @@ impl Dialect for Converse {
 
     fn mend(&self, body: &[u8], error: &Error, report: &mut Fidelity) -> Option<Bytes> {
         mend::mend(body, error, report)
+    }
+
+    fn opaque_values(&self, json: &[u8]) -> Vec<usize> {
+        opaque::values(json)
+    }
+
+    fn forget(
+        &self,
+        body: &[u8],
+        _model: &str,
+        foreign: &dyn Fn(&str) -> bool,
+        report: &mut Fidelity,
+    ) -> Option<Bytes> {
+        mend::forget(body, foreign, report)
+    }
+
+    /// None is fetched but from the vendor's own buckets, and these are no addresses on the web.
+    fn needs_bytes(&self, _kind: MediaKind, _url: &str, _quirks: &Quirks) -> bool {
+        true
+    }
+
+    fn counter(&self) -> Option<&'static dyn Counter> {
+        Some(&Self)
     }
 
     fn tool_name<'n>(&self, name: &'n str) -> Cow<'n, str> {

@@ -10,6 +10,7 @@ use crate::{
     Json,
     chat::{FOREIGN_SIGNATURE_PREFIX, Thinking},
     json,
+    origin::parted,
 };
 
 /// The dialect whose models sign.
@@ -51,8 +52,10 @@ pub(super) fn block(thinking: &Thinking) -> Option<Json> {
 }
 
 /// Reads encrypted reasoning: Anthropic's own text in the vendor's base64. If it is not there, the text stays as it came.
+/// A mark in front of it stays there.
 pub(super) fn redacted(data: &str) -> Thinking {
-    let own = base64_within(data);
+    let (mark, there) = parted(data);
+    let own = base64_within(there).map(|own| format!("{mark}{own}"));
     Thinking {
         origin: Some(if own.is_some() { MAKER } else { NAME }),
         redacted: Some(own.unwrap_or_else(|| data.to_owned())),
@@ -73,9 +76,10 @@ pub(super) fn plain(text: &str, signature: Option<&str>) -> Thinking {
 
 /// Wraps once, and not again what an old conversation kept in its wrapping.
 fn wrapped(data: &str) -> String {
-    match base64_within(data) {
+    let (mark, own) = parted(data);
+    match base64_within(own) {
         Some(_) => data.to_owned(),
-        None => BASE64.encode(data),
+        None => format!("{mark}{}", BASE64.encode(own)),
     }
 }
 
@@ -108,6 +112,13 @@ mod tests {
         let expected = format!(r#"{{"reasoningContent":{{"redactedContent":"{there}"}}}}"#);
         assert_eq!(block(own).unwrap().as_str(), expected);
         assert_eq!(block(&there).unwrap().as_str(), expected);
+        let mark = format!("tlo1.{}.", "A".repeat(16));
+        let marked = redacted(&format!("{mark}{there}"));
+        assert_eq!(marked.redacted, Some(format!("{mark}{own}")));
+        assert_eq!(
+            super::block(&marked).unwrap().as_str(),
+            expected.replace(&there, &format!("{mark}{there}"))
+        );
         let odd = redacted("not base64!");
         assert_eq!(
             super::block(&odd).unwrap().as_str(),

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use super::{
     NAME, error,
     finish::{self, Finish},
+    partial::Partial,
     signature,
     wire::{Candidate, Chunk, FunctionCall, Grounding, Part},
 };
@@ -34,6 +35,8 @@ pub(super) struct Reader {
     thought: bool,
     /// A text goes on.
     text: bool,
+    /// A call whose arguments come in pieces.
+    partial: Option<Partial>,
     /// Sources told so far: vendors repeat them.
     cited: HashSet<(String, String)>,
 }
@@ -88,6 +91,7 @@ impl Reader {
         let Some(reason) = candidate.finish_reason.filter(|raw| raw.get() != "null") else {
             return Ok(());
         };
+        self.finish_partial(out);
         self.settle("", out);
         let words = candidate.finish_message.as_deref().unwrap_or_default();
         match finish::read(reason.get()) {
@@ -200,6 +204,47 @@ impl Reader {
     }
 
     fn call(&mut self, call: &FunctionCall<'_>, out: &mut EventSink) {
+        let begun = call.name.as_deref().is_some_and(|name| !name.is_empty());
+        if begun {
+            self.finish_partial(out);
+        }
+        let goes_on = call.will_continue == Some(true);
+        if goes_on || self.partial.is_some() {
+            let partial = self.partial.get_or_insert_with(|| Partial::begin(call));
+            partial.feed(call);
+            if !goes_on {
+                self.finish_partial(out);
+            }
+            return;
+        }
+        if !begun {
+            // It cannot be called.
+            return;
+        }
+        self.whole_call(call, out);
+    }
+
+    /// The call that came in pieces is whole.
+    fn finish_partial(&mut self, out: &mut EventSink) {
+        let Some(partial) = self.partial.take() else {
+            return;
+        };
+        let Ok(arguments) = partial.arguments() else {
+            return;
+        };
+        let call = FunctionCall {
+            id: Some(partial.id.as_str().into()),
+            name: Some(partial.name.as_str().into()),
+            args: Some(&arguments),
+            partial_args: None,
+            will_continue: None,
+        };
+        if !partial.name.is_empty() {
+            self.whole_call(&call, out);
+        }
+    }
+
+    fn whole_call(&mut self, call: &FunctionCall<'_>, out: &mut EventSink) {
         let key = self.calls;
         self.calls += 1;
         let id = match call.id.as_deref().unwrap_or_default() {

@@ -12,6 +12,7 @@ mod finish;
 mod mend;
 mod models;
 mod opaque;
+mod partial;
 mod parts;
 mod request;
 mod response;

@@ -147,7 +147,11 @@ impl Head {
         usage: Option<&Usage>,
     ) -> Json {
         let content = json::object(|o| {
-            o.array("parts", parts).field("role", "model");
+            // The vendor leaves an empty list out, too.
+            if !parts.is_empty() {
+                o.array("parts", parts);
+            }
+            o.field("role", "model");
         });
         let candidate = json::object(|o| {
             o.field("content", &content);

@@ -79,6 +79,7 @@ pub(super) struct Part<'a> {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct FunctionCall<'a> {
     #[serde(borrow, default)]
     pub(super) id: Option<Cow<'a, str>>,
@@ -86,6 +87,25 @@ pub(super) struct FunctionCall<'a> {
     pub(super) name: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     pub(super) args: Option<&'a RawValue>,
+    /// Arguments in pieces.
+    #[serde(borrow, default)]
+    pub(super) partial_args: Option<Vec<PartialArg<'a>>>,
+    #[serde(default)]
+    pub(super) will_continue: Option<bool>,
+}
+
+/// A piece of arguments.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PartialArg<'a> {
+    #[serde(borrow, default)]
+    pub(super) json_path: Cow<'a, str>,
+    #[serde(borrow, default)]
+    pub(super) string_value: Option<Cow<'a, str>>,
+    #[serde(default)]
+    pub(super) number_value: Option<serde_json::Number>,
+    #[serde(default)]
+    pub(super) bool_value: Option<bool>,
 }
 
 #[derive(Deserialize)]

@@ -23,9 +23,10 @@ use bytes::Bytes;
 use super::{
     Asked, Call, Conversation, Dialect, EventDecoder, EventEncoder, Front, Target,
     openai_chat::{self, OpenAiChat},
+    unsaid,
 };
 use crate::{
-    chat::{ChatRequest, ChatResponse, Fidelity, Usage},
+    chat::{Block, ChatEvent, ChatRequest, ChatResponse, Delta, Fidelity, Loss, Note, Usage},
     error::Error,
     wire::Frame,
 };
@@ -85,6 +86,28 @@ impl Front for OpenAiCompletions {
 
     fn encoder(&self, asked: &Asked<'_>) -> Box<dyn EventEncoder> {
         Box::new(stream::Encoder::new(asked))
+    }
+
+    fn unsaid(&self, event: &ChatEvent) -> Option<Note> {
+        let (path, why) = match event {
+            ChatEvent::BlockStart { block, .. } => match block {
+                Block::Text | Block::Refusal => return None,
+                Block::Thinking | Block::RedactedThinking { .. } => {
+                    ("response.thinking", "completions tell no reasoning")
+                }
+                Block::ToolCall { .. } => ("response.tool_calls", "completions call no tools"),
+                _ => ("response.content", "completions are text"),
+            },
+            ChatEvent::Delta {
+                delta: Delta::Citation(_),
+                ..
+            } => ("response.citations", "completions name no sources"),
+            ChatEvent::Logprobs(chat) if response::logprobs(chat, 0).is_none() => {
+                ("response.logprobs", "they cannot be told in this shape")
+            }
+            _ => return None,
+        };
+        Some(unsaid::note(path, Loss::Dropped, why))
     }
 
     fn encode_error(&self, error: &Error) -> Bytes {

@@ -1,5 +1,7 @@
 //! Requests: a prompt as a user's turn, and back.
 
+use std::cell::RefCell;
+
 use bytes::Bytes;
 
 use super::NAME;
@@ -25,7 +27,13 @@ const NATIVE_ONLY: [(&str, &str); 3] = [
 /// # Errors
 /// If a member has the wrong type, or asks for what only a native endpoint has.
 pub(super) fn decode(body: &[u8]) -> Result<ChatRequest, Error> {
-    let root = Value::root(body)?;
+    let unread = RefCell::default();
+    let mut request = conversation(&Value::accounted(body, &unread)?)?;
+    request.unread = Fidelity::of_unread(unread.into_inner());
+    Ok(request)
+}
+
+fn conversation(root: &Value<'_, '_>) -> Result<ChatRequest, Error> {
     if !root.is_object() {
         return Err(root.error("must be a JSON object"));
     }
@@ -58,12 +66,11 @@ pub(super) fn decode(body: &[u8]) -> Result<ChatRequest, Error> {
     request.logprobs = request.top_logprobs.map(|_| true);
     request.user = read(o.take("user"), |v| v.string())?;
     request.stream = read(o.take("stream"), |v| v.bool())?.unwrap_or_default();
-    request.include_usage = match o.take("stream_options") {
-        Some(options) => {
-            read(options.object()?.take("include_usage"), |v| v.bool())?.unwrap_or_default()
-        }
-        None => false,
-    };
+    request.include_usage = read(o.take("stream_options"), |v| {
+        read(v.object()?.take("include_usage"), |v| v.bool())
+    })?
+    .flatten()
+    .unwrap_or_default();
     request.extra = o.into_extra();
     Ok(request)
 }
@@ -122,11 +129,18 @@ pub(super) fn encode(
     if !request.tools.is_empty() {
         return Err(no_prompt("tools", "cannot be called"));
     }
-    if request.response_format.is_some() {
-        report.dropped("response_format", "completions have no format");
-    }
-    if request.reasoning.is_some() {
-        report.dropped("reasoning", "completions do not reason");
+    for (path, said) in [
+        ("messages[0].name", only.name.is_some()),
+        ("response_format", request.response_format.is_some()),
+        ("reasoning", request.reasoning.is_some()),
+        ("tool_choice", request.tool_choice.is_some()),
+        ("top_k", request.top_k.is_some()),
+        ("service_tier", request.service_tier.is_some()),
+        ("prompt_cache_key", request.cache_key.is_some()),
+    ] {
+        if said {
+            report.dropped(path, "completions have no such member");
+        }
     }
     let mut o = ObjectWriter::new();
     o.field("model", target.model)

@@ -129,7 +129,7 @@ const NAMES: &[(&str, &[&str])] = &[
     ),
     (
         "top_logprobs",
-        &["top_logprobs", "generationConfig.logprobs"],
+        &["top_logprobs", "generationConfig.logprobs", "logprobs"],
     ),
     ("service_tier", &["service_tier", "serviceTier"]),
     ("top_p", &["top_p", "generationConfig.topP"]),
@@ -190,6 +190,7 @@ impl<'c> Places<'c> {
                 is_response,
             ),
             "openai-responses" => responses(&body, chat),
+            "openai-completions" => vec![whole("prompt", "prompt", &Value::Null)],
             _ => Vec::new(),
         };
         Self {

@@ -3,7 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::upstream::Limits;
+use crate::{
+    request::Priority,
+    upstream::{Counted, LimitWindow, Limits, Period},
+};
 
 /// One account of a random pool.
 #[derive(Clone, Debug)]
@@ -30,13 +33,34 @@ enum Past {
 fn limits() -> impl Strategy<Value = Limits> {
     let some =
         |range: std::ops::Range<u64>| prop_oneof![3 => Just(None), 1 => range.prop_map(Some)];
-    (some(0..6), some(50..4_000), some(0..4), some(0..9)).prop_map(|(rpm, tpm, calls, interval)| {
+    let plain = (some(0..6), some(50..4_000), some(0..4), some(0..9));
+    let plain = plain.prop_map(|(rpm, tpm, calls, interval)| {
         let mut limits = Limits::none().min_interval(secs(interval.unwrap_or(0)));
         limits.rpm = rpm;
         limits.tpm = tpm;
         limits.concurrency = calls.map(|n| n as u32);
         limits
+    });
+    let more = (prop::option::of(window()), some(1..900), 0..4_u32);
+    (plain, more).prop_map(|(mut limits, (window, reserve, adaptive))| {
+        limits.windows.extend(window);
+        limits.reserve = reserve.unwrap_or(0) as u16;
+        limits.adaptive = adaptive == 0;
+        limits
     })
+}
+
+fn window() -> impl Strategy<Value = LimitWindow> {
+    let what = prop_oneof![
+        (0..6_u64).prop_map(|n| (Counted::Requests, n)),
+        (50..4_000_u64).prop_map(|n| (Counted::Tokens, n)),
+        (50..4_000_u64).prop_map(|n| (Counted::OutputTokens, n)),
+    ];
+    let per = prop_oneof![
+        (10..400_u64).prop_map(|n| Period::Sliding(secs(n))),
+        (10..400_u64).prop_map(|n| Period::Fixed(secs(n))),
+    ];
+    (what, per).prop_map(|((what, amount), per)| LimitWindow::new(what, amount, per))
 }
 
 fn seat() -> impl Strategy<Value = Seat> {
@@ -82,7 +106,7 @@ fn world() -> impl Strategy<Value = World> {
         // Some pools are large.
         prop_oneof![3 => prop::collection::vec(seat(), 1..9), 1 => prop::collection::vec(seat(), 36..80)],
         [vendor(), vendor(), vendor(), vendor()],
-        0..6_usize,
+        0..7_usize,
         0..20_u64,
         any::<u64>(),
     )
@@ -96,6 +120,7 @@ fn build((seats, vendors, balance, wait, seed): &World) -> Pools {
         2 => pool.balance(LeastBusy::new()),
         3 => pool.balance(Fastest::new()),
         4 => pool.balance(Headroom::new()),
+        5 => pool.balance(UseBeforeReset::new()),
         _ => pool.balance(Sticky::new()),
     };
     for (index, (weight, window)) in vendors.iter().enumerate() {
@@ -111,7 +136,7 @@ fn build((seats, vendors, balance, wait, seed): &World) -> Pools {
             } else {
                 seat.account
             };
-            let account = limited(&format!("a{number}"), seat.limits);
+            let account = limited(&format!("a{number}"), seat.limits.clone());
             vendor = match seat.enabled {
                 true => vendor.account(account, seat.weight),
                 false => vendor.disabled_account(account),
@@ -125,7 +150,11 @@ fn build((seats, vendors, balance, wait, seed): &World) -> Pools {
 fn asked(session: u32, tokens: usize) -> ModelRequest {
     let mut request = sized(tokens);
     request.affinity = Some(session.to_string().into());
-    request
+    request.with_priority(match session % 3 {
+        0 => Priority::High,
+        1 => Priority::Normal,
+        _ => Priority::Low,
+    })
 }
 
 async fn live(world: World, history: Vec<Past>, session: u32, tokens: usize) {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::*;
+use crate::request::Priority;
 
 /// Two vendors of weights 1 and 3, with so many accounts each, `a…` and `b…`; every third account has weight 2.
 fn two(accounts: usize, limits: Limits, balance: impl Balance) -> Pools {
@@ -11,7 +12,7 @@ fn two(accounts: usize, limits: Limits, balance: impl Balance) -> Pools {
             Vendor::new(provider(name), "large").weight(weight),
             |vendor, n| {
                 let weight = if n % 3 == 0 { 2 } else { 1 };
-                vendor.account(limited(&format!("{prefix}{n}"), limits), weight)
+                vendor.account(limited(&format!("{prefix}{n}"), limits.clone()), weight)
             },
         )
     };
@@ -119,6 +120,53 @@ async fn a_full_pool_takes_a_call_as_soon_as_one_has_ended() {
         assert_eq!(call(&pools, &serving()).await.unwrap(), account);
         open.insert(0, begin(&pools, &serving(), request()).await.unwrap());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_wait_for_a_place_in_a_large_pool() {
+    let account = |n| limited(&format!("a{n}"), Limits::none().concurrency(1));
+    let vendor = Vendor::new(provider("acme"), "large");
+    let vendor = (0..40).fold(vendor, |vendor, n| vendor.account(account(n), 1));
+    let pools = pools(Pool::new().vendor(vendor).wait(secs(30)));
+    let mut open = Vec::new();
+    for _ in 0..40 {
+        open.push(begin(&pools, &serving(), request()).await.unwrap());
+    }
+    let waiting: Vec<_> = (0..60)
+        .map(|_| {
+            let pools = pools.clone();
+            tokio::spawn(async move { call(&pools, &serving()).await })
+        })
+        .collect();
+    tokio::time::advance(secs(1)).await;
+    tokio::task::yield_now().await;
+    assert_eq!(pools.waiting(), 60);
+    let before = Instant::now();
+    for ended in open {
+        finish(ended).await;
+    }
+    for call in waiting {
+        call.await.unwrap().unwrap();
+    }
+    assert_eq!(before.elapsed(), Duration::ZERO, "nobody watched the clock");
+    assert_eq!(pools.waiting(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_for_the_urgent_does_not_park_an_account() {
+    let limits = Limits::none().rpd(2).reserve(0.5);
+    let pools = two(20, limits, UseBeforeReset::new());
+    for _ in 0..40 {
+        call(&pools, &serving()).await.unwrap();
+    }
+    let told = call(&pools, &serving()).await.unwrap_err();
+    assert_eq!(told.kind(), ErrorKind::Exhausted);
+    for _ in 0..40 {
+        let urgent = request().with_priority(Priority::High);
+        call_with(&pools, &serving(), urgent).await.unwrap();
+    }
+    let urgent = request().with_priority(Priority::High);
+    call_with(&pools, &serving(), urgent).await.unwrap_err();
 }
 
 #[tokio::test(start_paused = true)]

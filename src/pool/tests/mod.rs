@@ -1,5 +1,6 @@
 //! Each rule as a short story, with scripted vendors and a stopped clock.
 
+mod adaptive;
 mod breakers;
 mod cooldowns;
 mod explain;
@@ -10,9 +11,11 @@ mod large;
 mod leases;
 mod limits;
 mod origins;
+mod queue;
 mod selection;
 mod sessions;
 mod waiting;
+mod windows;
 
 use std::{
     collections::VecDeque,
@@ -190,7 +193,7 @@ impl Service<Attempt> for Vendors {
         let act = (self.script)(&attempt);
         Box::pin(async move {
             let windows = match &act {
-                Act::Tell(windows) => *windows,
+                Act::Tell(windows) => windows.clone(),
                 _ => RateWindows::new(),
             };
             let (tokens, breaks) = match act {

@@ -136,7 +136,13 @@ fn read_turn(turn: &Value<'_, '_>, out: &mut Vec<Message>) -> Result<(), Error> 
     };
     let content = blocks::content(&members.require("content")?)?;
     if role != Role::User {
-        out.push(Message::new(role, content));
+        match out.last_mut() {
+            // The vendor makes one turn of such messages, too.
+            Some(last) if role == Role::Assistant && last.role == role => {
+                last.content.extend(content);
+            }
+            _ => out.push(Message::new(role, content)),
+        }
         return Ok(());
     }
     let (results, rest): (Vec<_>, Vec<_>) = content

@@ -155,7 +155,8 @@ pub(super) fn extras(
         if taken && (is_own(request) || name == "thinking") {
             continue;
         }
-        if !taken && (is_own(request) || EXTENSIONS.contains(&name)) {
+        let extension = EXTENSIONS.contains(&name) && has_shape(name, value);
+        if !taken && (is_own(request) || extension) {
             out.field(name, value);
         } else if name != "web_search_options" {
             report.dropped(name, "the vendor has no such member");
@@ -199,6 +200,11 @@ pub(super) fn nested(request: &ChatRequest, name: &str) -> Vec<(String, Json)> {
             )
         })
         .unwrap_or_default()
+}
+
+/// OpenAI's Responses has a member of the same name, which is a list.
+fn has_shape(name: &str, value: &Json) -> bool {
+    name != "context_management" || value.is_object()
 }
 
 /// Does `extra` mean something here? What is built in process is meant for whoever gets it.

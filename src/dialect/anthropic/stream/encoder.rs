@@ -39,6 +39,8 @@ enum Open {
     /// Nothing, or a block that is whole from its start.
     None,
     Text,
+    /// Text of which nothing was said yet, with its sources: clients send blocks back, and the vendor refuses empty ones.
+    Unsaid(Vec<Json>),
     /// A block that is not written as one.
     Unwritten,
     Thinking {
@@ -111,12 +113,10 @@ impl Encoder {
     fn begin(&mut self, block: Block, out: &mut VecDeque<Frame>) {
         self.start(out);
         let (open, json) = match block {
-            Block::Text => (
-                Open::Text,
-                json::object(|o| {
-                    o.field("type", "text").field("text", "");
-                }),
-            ),
+            Block::Text => {
+                self.open = Open::Unsaid(Vec::new());
+                return;
+            }
             Block::Refusal => {
                 self.open = Open::Unwritten;
                 return;
@@ -154,17 +154,38 @@ impl Encoder {
                 return;
             }
         };
-        out.push_back(frame("content_block_start", |o| {
-            o.field("index", &self.next_index)
-                .field("content_block", &json);
-        }));
+        self.begun(&json, out);
         self.open = open;
         if matches!(self.open, Open::Custom) {
             self.arguments("{\"content\":\"", out);
         }
     }
 
+    fn begun(&self, block: &Json, out: &mut VecDeque<Frame>) {
+        out.push_back(frame("content_block_start", |o| {
+            o.field("index", &self.next_index)
+                .field("content_block", block);
+        }));
+    }
+
+    /// The first words of a text are here.
+    fn begin_text(&mut self, out: &mut VecDeque<Frame>) {
+        let Open::Unsaid(sources) = std::mem::replace(&mut self.open, Open::Text) else {
+            return;
+        };
+        let block = json::object(|o| {
+            o.field("type", "text").field("text", "");
+        });
+        self.begun(&block, out);
+        for source in &sources {
+            self.block_delta("citations_delta", "citation", source, out);
+        }
+    }
+
     fn delta(&mut self, delta: Delta, out: &mut VecDeque<Frame>) {
+        if matches!((&delta, &self.open), (Delta::Text(_), Open::Unsaid(_))) {
+            self.begin_text(out);
+        }
         match (delta, &mut self.open) {
             (Delta::Text(text), Open::Text) => {
                 self.block_delta("text_delta", "text", &text, out);
@@ -183,6 +204,9 @@ impl Encoder {
                 self.arguments(inner, out);
             }
             (Delta::Signature(new), Open::Thinking { signature }) => *signature = Some(new),
+            (Delta::Citation(cited), Open::Unsaid(sources)) => {
+                sources.extend(citation(&cited).map(|json| json.into_owned()));
+            }
             (Delta::Citation(cited), Open::Text) => {
                 if let Some(json) = citation(&cited) {
                     self.block_delta("citations_delta", "citation", &*json, out);
@@ -214,7 +238,7 @@ impl Encoder {
 
     fn finish(&mut self, out: &mut VecDeque<Frame>) {
         match std::mem::replace(&mut self.open, Open::None) {
-            Open::Unwritten => return,
+            Open::Unwritten | Open::Unsaid(_) => return,
             Open::Thinking { signature } => {
                 // Clients send the block back: it must say whose it is.
                 let signature = thinking::signature(signature.as_deref(), None);

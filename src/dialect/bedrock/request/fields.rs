@@ -58,6 +58,14 @@ pub(super) fn plan(
     let Some(level) = request.reasoning.as_ref().and_then(level) else {
         return Plan::default();
     };
+    let asked = request.reasoning.as_ref();
+    let budget = asked.and_then(|asked| asked.budget).unwrap_or_default();
+    // One that is all that was asked for is told of below, where no level takes its place.
+    let alone = asked.is_some_and(|asked| asked.effort.is_none()) && level != Effort::None;
+    let takes_levels = model.is(&[Family::GptOss, Family::Qwen, Family::Nova2]);
+    if budget > 0 && (takes_levels || !alone) {
+        report.changed("reasoning.budget", "this model takes no budget");
+    }
     let mut plan = Plan::default();
     match model.family {
         Family::GptOss => {

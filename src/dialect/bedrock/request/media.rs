@@ -14,6 +14,7 @@ use super::{
 use crate::{
     Json,
     chat::{Content, Fidelity, Media, Source},
+    dialect::labels,
     error::{Error, ErrorKind},
     json,
 };
@@ -98,6 +99,7 @@ pub(super) fn file(
     let (what, format, source) = place(media, usual, path, model)?;
     match what {
         What::Image => {}
+        // Its labels have a place.
         What::Document => {
             return document(media, format, &source, path, model, names, report).map(Some);
         }
@@ -110,6 +112,7 @@ pub(super) fn file(
         }
         What::Audio => {}
     }
+    labels::medium(report, path, content, media);
     let inner = json::object(|o| {
         o.field("format", &*format).field("source", &source);
     });

@@ -13,7 +13,12 @@ mod turns;
 
 use bytes::Bytes;
 
-use super::{NAME, models::Model, wire::Block};
+use self::turns::Conversation;
+use super::{
+    NAME,
+    models::{Family, Model},
+    wire::{Block, Speaker},
+};
 use crate::{
     Json,
     chat::{ChatRequest, Fidelity, ResponseFormat},
@@ -21,6 +26,7 @@ use crate::{
         Target,
         alias::alias,
         anthropic::shared::{normalise, note_schema},
+        structured,
     },
     error::{Error, ErrorKind},
     json::{self, ObjectWriter},
@@ -47,6 +53,8 @@ pub(super) fn encode(
         return Err(Error::invalid("messages", "`messages` must not be empty"));
     }
     let model = Model::of(target.model);
+    let by_tool = by_tool(request, &model, target, report);
+    let request = by_tool.as_ref().unwrap_or(request);
     let mut said = turns::conversation(request, &model, report)?;
     let mut plan = fields::plan(request, &model, target, report);
     if plan.claude.manual && finish::breaks_off(&said.turns) {
@@ -54,10 +62,18 @@ pub(super) fn encode(
             "reasoning",
             "the vendor wants its own thinking back before a tool call that it answers; it is not in the conversation",
         );
+        if request
+            .reasoning
+            .as_ref()
+            .is_none_or(|asked| asked.effort.is_some())
+        {
+            // The other half of the wish.
+            report.dropped("reasoning.budget", "the model does not think in this turn");
+        }
         plan.drop_thinking();
     }
     let mut tools = tools::tools(request, &model, plan.on, report);
-    let format = format(request, &model, &mut said.system, report);
+    let format = format(request, &model, &mut said, report);
     points::limit(
         &mut tools.entries,
         &mut said.system,
@@ -82,47 +98,55 @@ pub(super) fn encode(
     Ok(out.finish().into())
 }
 
+/// The request with a tool that stands for the answer's schema, where the model enforces none and can be made to call one. Claude
+/// cannot while it thinks.
+fn by_tool(
+    request: &ChatRequest,
+    model: &Model,
+    target: &Target<'_>,
+    report: &mut Fidelity,
+) -> Option<ChatRequest> {
+    let thinks = || fields::plan(request, model, target, &mut Fidelity::new()).on;
+    let claude = model.family == Family::Claude;
+    if model.formats || !model.can_be_forced() || (claude && thinks()) {
+        return None;
+    }
+    structured::as_tool(request, report)
+}
+
 /// The answer's shape: the vendor's own way, or words at the end of the system prompt.
 fn format(
     request: &ChatRequest,
     model: &Model,
-    system: &mut Vec<Block<'_>>,
+    said: &mut Conversation<'_>,
     report: &mut Fidelity,
 ) -> Option<Json> {
-    let (name, description, schema) = match request.response_format.as_ref()? {
+    let asked = request.response_format.as_ref()?;
+    let (name, description, schema) = match asked {
         ResponseFormat::Text => return None,
-        ResponseFormat::JsonObject => {
-            report.changed(
-                "response_format",
-                "the vendor has no such mode: the system prompt asks for a JSON object",
-            );
-            system.push(Block::text(
-                "Answer with one JSON object and nothing else: no prose, no code fence.",
-            ));
-            return None;
-        }
         ResponseFormat::JsonSchema {
             name,
             description,
             schema,
             ..
-        } => (name, description, schema),
+        } if model.formats => (name, description, schema),
+        ResponseFormat::JsonSchema { .. } | ResponseFormat::JsonObject => {
+            report.changed(
+                "response_format",
+                "it is not enforced here: the prompt asks for it",
+            );
+            ask(asked, model, said);
+            return None;
+        }
     };
-    if !model.formats {
-        report.changed(
-            "response_format",
-            "this model enforces no schema: the system prompt asks for it",
-        );
-        system.push(Block::text(format!(
-            "Answer with one JSON value that obeys this JSON schema, and nothing else: no prose, no code fence.\n{schema}"
-        )));
-        return None;
-    }
     let (schema, changes) = normalise(schema);
     note_schema("response_format.schema", &changes, report);
     let inner = json::object(|o| {
         o.optional("name", name.as_deref().map(|name| alias(name, MAX_NAME)))
-            .optional("description", description.as_deref())
+            .optional(
+                "description",
+                description.as_deref().filter(|words| !words.is_empty()),
+            )
             // As a text, not as JSON.
             .field("schema", schema.as_str());
     });
@@ -132,6 +156,17 @@ fn format(
             .field("structure", &structure);
     });
     Some(super::wire::member("textFormat", &format))
+}
+
+/// Asks for the shape in words.
+fn ask(asked: &ResponseFormat, model: &Model, said: &mut Conversation<'_>) {
+    let words = structured::words(asked).map(Block::text);
+    if model.system {
+        said.system.extend(words);
+    } else if let Some(turn) = said.turns.iter_mut().find(|t| t.role == Speaker::User) {
+        // This model has no system prompt.
+        turn.content.extend(words);
+    }
 }
 
 /// Does `extra` mean something here? What is built in process is meant for whoever gets it.

@@ -21,16 +21,15 @@ const EXTENSIONS: &[&str] = &[
     "serviceTier",
 ];
 
-/// Members that are written from fields, or elsewhere.
-const WRITTEN: &[&str] = &[
+/// Members whose parts were written, or told of, one by one.
+const READ: &[&str] = &[
     "additionalModelRequestFields",
-    "inferenceConfig",
-    "messages",
     "metadata",
     "requestMetadata",
-    "system",
-    "toolConfig",
 ];
+
+/// Members of this dialect that are written from fields.
+const WRITTEN: &[&str] = &["inferenceConfig", "messages", "system", "toolConfig"];
 
 /// Where Claude tells which stop text was hit, if it is asked.
 const STOP_SEQUENCE: &str = "/stop_sequence";
@@ -144,7 +143,7 @@ pub(super) fn rest(
             "serviceTier" => tier.is_some(),
             // Told in words of the wire: the path says it.
             "stream_options" => true,
-            _ => WRITTEN.contains(&name),
+            _ => READ.contains(&name) || (is_own(request) && WRITTEN.contains(&name)),
         };
         if taken {
             continue;

@@ -74,15 +74,10 @@ pub(super) fn tools<'a>(
         .iter()
         .any(|message| message.content.iter().any(answers));
     if request.tools.is_empty() {
-        let mut tools = Tools::default();
-        if !used.is_empty() {
-            report.defaulted(
-                "tools",
-                "the conversation calls tools that the request does not describe",
-            );
-            let bare = |name| spec(name, None, &object_schema(None), false, None);
-            tools.entries = used.into_iter().map(bare).collect();
-        }
+        let tools = Tools {
+            entries: undescribed(&used, report),
+            choice: None,
+        };
         if !matches!(
             request.tool_choice,
             None | Some(ToolChoice::None | ToolChoice::Auto)
@@ -96,6 +91,9 @@ pub(super) fn tools<'a>(
             "tool_choice",
             "the vendor cannot be told to call none: the tools are left out",
         );
+        for i in 0..request.tools.len() {
+            left_out(i, report);
+        }
         return Tools::default();
     }
     let mut choice = choice(request, model, thinking, report);
@@ -114,13 +112,36 @@ pub(super) fn tools<'a>(
         }
         if wanted {
             entry(tool, i, request, model, &mut entries, report);
+        } else {
+            left_out(i, report);
         }
     }
     if !entries.iter().any(|entry| !entry.is_point()) {
-        entries.clear();
+        // Those that another vendor runs are left out, but their calls are still there.
+        entries = undescribed(&used, report);
         choice = None;
     }
     Tools { entries, choice }
+}
+
+/// The tools of the conversation, by their names alone: without any the vendor refuses its calls.
+fn undescribed<'a>(used: &[&'a str], report: &mut Fidelity) -> Vec<Block<'a>> {
+    if !used.is_empty() {
+        report.defaulted(
+            "tools",
+            "the conversation calls tools that the request does not describe",
+        );
+    }
+    used.iter()
+        .map(|name| spec(name, None, &object_schema(None), false, None))
+        .collect()
+}
+
+fn left_out(i: usize, report: &mut Fidelity) {
+    report.mapped(
+        format_args!("tools[{i}]"),
+        "a tool that may not be called is not told",
+    );
 }
 
 fn choice<'a>(

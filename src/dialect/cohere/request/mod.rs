@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::{
     chat::{ChatRequest, Effort, Fidelity, ResponseFormat},
-    dialect::Target,
+    dialect::{Target, labels},
     error::{Error, ErrorKind},
     json::{self, Json, ObjectWriter},
 };
@@ -33,7 +33,10 @@ pub(super) fn encode(
     }
     let mut o = ObjectWriter::new();
     o.field("model", target.model)
-        .array("messages", turns::turns(request, report)?)
+        .array(
+            "messages",
+            turns::turns(request, thinks(target.model), report)?,
+        )
         .field("stream", &request.stream);
     let has_tools = tools::tools(request, &mut o, report);
     o.optional("response_format", format(request, has_tools, report))
@@ -86,7 +89,8 @@ fn stops(request: &ChatRequest, o: &mut ObjectWriter, report: &mut Fidelity) {
 }
 
 fn format(request: &ChatRequest, has_tools: bool, report: &mut Fidelity) -> Option<Json> {
-    let schema = match request.response_format.as_ref()? {
+    let asked = request.response_format.as_ref()?;
+    let schema = match asked {
         ResponseFormat::Text => return None,
         ResponseFormat::JsonObject => None,
         ResponseFormat::JsonSchema { schema, .. } => Some(schema),
@@ -98,17 +102,30 @@ fn format(request: &ChatRequest, has_tools: bool, report: &mut Fidelity) -> Opti
         );
         return None;
     }
+    if let ResponseFormat::JsonSchema {
+        name, description, ..
+    } = asked
+    {
+        labels::schema(name.as_deref(), description.as_deref(), report);
+    }
     Some(json::object(|o| {
         o.field("type", "json_object")
             .optional("json_schema", schema);
     }))
 }
 
+/// Does it think? The others refuse the member.
+fn thinks(model: &str) -> bool {
+    model.contains("reasoning")
+}
+
 fn thinking(request: &ChatRequest, model: &str, report: &mut Fidelity) -> Option<Json> {
     let asked = request.reasoning.as_ref()?;
     let rests = asked.enabled == Some(false) || asked.effort == Some(Effort::None);
-    // Only these models think; the others refuse the member.
-    if !model.contains("reasoning") {
+    if rests && asked.budget.is_some_and(|budget| budget > 0) {
+        report.dropped("reasoning.budget", "the model is told not to think");
+    }
+    if !thinks(model) {
         if !rests {
             report.dropped("reasoning", "this model does not think");
         }

@@ -3,7 +3,7 @@
 use super::super::MAX_TOOL_NAME;
 use crate::{
     chat::{ChatRequest, Fidelity, Tool, ToolChoice, ToolKind},
-    dialect::alias::alias,
+    dialect::{alias::alias, anthropic::shared::object_schema},
     json::{self, Json, ObjectWriter},
 };
 
@@ -11,19 +11,26 @@ use crate::{
 const FREE_TEXT: &str =
     r#"{"type":"object","properties":{"content":{"type":"string"}},"required":["content"]}"#;
 
+/// A tool that the vendor is told.
+struct Kept<'a> {
+    i: usize,
+    tool: &'a Tool,
+    json: Json,
+}
+
 /// Writes `tools`, `strict_tools` and `tool_choice`. Tells whether there is any tool.
 pub(super) fn tools(request: &ChatRequest, o: &mut ObjectWriter, report: &mut Fidelity) -> bool {
-    let mut kept: Vec<(&Tool, Json)> = Vec::new();
-    for (i, each) in request.tools.iter().enumerate() {
-        if let Some(json) = tool(i, each, report) {
-            kept.push((each, json));
+    let mut kept: Vec<Kept<'_>> = Vec::new();
+    for (i, tool) in request.tools.iter().enumerate() {
+        if let Some(json) = written(i, tool, report) {
+            kept.push(Kept { i, tool, json });
         }
     }
     let choice = choice(request, &mut kept, report);
     if kept.is_empty() {
         return false;
     }
-    o.array("tools", kept.iter().map(|(_, json)| json));
+    o.array("tools", kept.iter().map(|kept| &kept.json));
     let strict = |tool: &Tool| {
         matches!(
             tool.kind,
@@ -33,8 +40,8 @@ pub(super) fn tools(request: &ChatRequest, o: &mut ObjectWriter, report: &mut Fi
             }
         )
     };
-    if kept.iter().any(|(tool, _)| strict(tool)) {
-        if !kept.iter().all(|(tool, _)| strict(tool)) {
+    if kept.iter().any(|kept| strict(kept.tool)) {
+        if !kept.iter().all(|kept| strict(kept.tool)) {
             report.changed("tools", "the vendor is strict with all tools or with none");
         }
         o.field("strict_tools", &true);
@@ -52,7 +59,7 @@ pub(super) fn tools(request: &ChatRequest, o: &mut ObjectWriter, report: &mut Fi
 /// The vendor knows "one of these" and "none". A single tool is forced by leaving the others out.
 fn choice(
     request: &ChatRequest,
-    kept: &mut Vec<(&Tool, Json)>,
+    kept: &mut Vec<Kept<'_>>,
     report: &mut Fidelity,
 ) -> Option<&'static str> {
     let (names, word): (Vec<&str>, Option<&'static str>) = match request.tool_choice.as_ref()? {
@@ -65,22 +72,29 @@ fn choice(
             required.then_some("REQUIRED"),
         ),
     };
-    if !kept.iter().any(|(tool, _)| names.contains(&&*tool.name)) {
+    let is_named = |kept: &Kept<'_>| names.contains(&&*kept.tool.name);
+    if !kept.iter().any(is_named) {
         report.dropped("tool_choice", "there is no such tool");
         return None;
     }
     let all = kept.len();
-    kept.retain(|(tool, _)| names.contains(&&*tool.name));
+    for out in kept.iter().filter(|kept| !is_named(kept)) {
+        report.mapped(
+            format_args!("tools[{}]", out.i),
+            "a tool that may not be called is not told",
+        );
+    }
+    kept.retain(is_named);
     if kept.len() < all {
         report.changed("tool_choice", "the other tools are left out instead");
     }
     word
 }
 
-fn tool(i: usize, tool: &Tool, report: &mut Fidelity) -> Option<Json> {
+fn written(i: usize, tool: &Tool, report: &mut Fidelity) -> Option<Json> {
     let free = Json::parse(FREE_TEXT).unwrap_or_else(|_| Json::empty_object());
     let schema = match &tool.kind {
-        ToolKind::Function { schema, .. } => schema.clone().unwrap_or_else(no_arguments),
+        ToolKind::Function { schema, .. } => object_schema(schema.as_ref()),
         ToolKind::Custom { format } => {
             if format.is_some() {
                 report.dropped(
@@ -115,11 +129,4 @@ fn tool(i: usize, tool: &Tool, report: &mut Fidelity) -> Option<Json> {
     Some(json::object(|o| {
         o.field("type", "function").field("function", &function);
     }))
-}
-
-fn no_arguments() -> Json {
-    json::object(|o| {
-        o.field("type", "object")
-            .field("properties", &Json::empty_object());
-    })
 }

@@ -5,16 +5,20 @@ use std::collections::HashMap;
 use super::super::{MAX_TOOL_NAME, NAME};
 use crate::{
     chat::{
-        CallKind, ChatRequest, Content, Fidelity, Media, Message, Role, Source, ToolCall,
+        CallKind, ChatRequest, Content, Fidelity, Media, Message, Role, Source, Thinking, ToolCall,
         ToolResult,
     },
-    dialect::{alias::alias, pairs::Pairs},
+    dialect::{alias::alias, labels, pairs::Pairs},
     error::{Error, ErrorKind},
     json::{self, Json},
 };
 
-/// Writes the messages.
-pub(super) fn turns(request: &ChatRequest, report: &mut Fidelity) -> Result<Vec<Json>, Error> {
+/// Writes the messages. Does the model think?
+pub(super) fn turns(
+    request: &ChatRequest,
+    thinks: bool,
+    report: &mut Fidelity,
+) -> Result<Vec<Json>, Error> {
     let messages = &request.messages;
     let pairs = Pairs::find(messages, report);
     let results: HashMap<(usize, usize), String> = pairs
@@ -23,6 +27,8 @@ pub(super) fn turns(request: &ChatRequest, report: &mut Fidelity) -> Result<Vec<
         .filter_map(|call| Some((call.result?, call.wire.clone().into_owned())))
         .collect();
     let mut out = Vec::with_capacity(messages.len());
+    // Results stand directly behind their calls: pictures out of them wait for the last.
+    let mut pictures = Vec::new();
     for (i, message) in messages.iter().enumerate() {
         if message.name.is_some() {
             report.dropped(
@@ -30,20 +36,35 @@ pub(super) fn turns(request: &ChatRequest, report: &mut Fidelity) -> Result<Vec<
                 "the vendor has no names of speakers",
             );
         }
+        if message.role != Role::Tool {
+            out.extend(shown(&mut pictures));
+        }
         match message.role {
             Role::System => out.push(spoken("system", i, message, report)?),
             Role::User => out.push(spoken("user", i, message, report)?),
-            Role::Assistant => out.extend(assistant(i, message, &pairs, report)),
-            Role::Tool => tool(i, message, &results, &mut out, report)?,
+            Role::Assistant => out.extend(assistant(i, message, thinks, &pairs, report)),
+            Role::Tool => tool(i, message, &results, &mut out, &mut pictures, report)?,
         }
     }
+    out.extend(shown(&mut pictures));
     Ok(out)
+}
+
+/// The pictures of results, in the user's name.
+fn shown(pictures: &mut Vec<Json>) -> Option<Json> {
+    if pictures.is_empty() {
+        return None;
+    }
+    let parts = std::mem::take(pictures);
+    Some(json::object(|o| {
+        o.field("role", "user").array("content", parts);
+    }))
 }
 
 /// A message of words and pictures. One text is a string.
 fn spoken(role: &str, i: usize, message: &Message, report: &mut Fidelity) -> Result<Json, Error> {
-    if let [Content::Text { text, cache, .. }] = message.content.as_slice() {
-        marker(cache.is_some(), i, 0, report);
+    if let [only @ Content::Text { text, .. }] = message.content.as_slice() {
+        beside(only, i, 0, report);
         return Ok(json::object(|o| {
             o.field("role", role).field("content", text);
         }));
@@ -62,10 +83,48 @@ fn spoken(role: &str, i: usize, message: &Message, report: &mut Fidelity) -> Res
     }))
 }
 
-fn marker(there: bool, i: usize, n: usize, report: &mut Fidelity) {
-    if there {
+/// Notes what is said beside a part's content.
+fn beside(content: &Content, i: usize, n: usize, report: &mut Fidelity) {
+    let path = format!("messages[{i}].content[{n}]");
+    let cache = match content {
+        Content::Text {
+            cache, citations, ..
+        } => {
+            if !citations.is_empty() {
+                report.dropped(
+                    format_args!("{path}.citations"),
+                    "the vendor takes no citations back",
+                );
+            }
+            cache
+        }
+        Content::Image(media) => {
+            labels::medium(report, &path, content, media);
+            &media.cache
+        }
+        // Its title and context are words of the message.
+        Content::Document(media) => {
+            if media.citations {
+                report.dropped(
+                    format_args!("{path}.citations"),
+                    "the vendor cites none but its own documents",
+                );
+            }
+            &media.cache
+        }
+        Content::ToolResult(result) => {
+            result
+                .content
+                .iter()
+                .for_each(|part| beside(part, i, n, report));
+            &result.cache
+        }
+        Content::ToolCall(call) => &call.cache,
+        _ => return,
+    };
+    if cache.is_some() {
         report.dropped(
-            format_args!("messages[{i}].content[{n}].cache_control"),
+            format_args!("{path}.cache_control"),
             "the vendor places its own cache markers",
         );
     }
@@ -78,20 +137,12 @@ fn part(
     report: &mut Fidelity,
 ) -> Result<Option<Json>, Error> {
     let path = format!("messages[{i}].content[{n}]");
+    beside(content, i, n, report);
     Ok(match content {
-        Content::Text { text, cache, .. } => {
-            marker(cache.is_some(), i, n, report);
-            (!text.is_empty()).then(|| self::text(text))
-        }
+        Content::Text { text, .. } => (!text.is_empty()).then(|| self::text(text)),
         Content::Refusal(text) => Some(self::text(text)),
-        Content::Image(media) => {
-            marker(media.cache.is_some(), i, n, report);
-            Some(image(media, &path)?)
-        }
-        Content::Document(media) => {
-            marker(media.cache.is_some(), i, n, report);
-            Some(document(media, &path, report)?)
-        }
+        Content::Image(media) => Some(image(media, &path)?),
+        Content::Document(media) => Some(document(media, &path, report)?),
         Content::Audio(_) => return Err(unsupported(&path, "takes no sound")),
         _ => {
             report.dropped(path, "the vendor has no such part");
@@ -148,6 +199,7 @@ fn unsupported(path: &str, why: &str) -> Error {
 fn assistant(
     i: usize,
     message: &Message,
+    thinks: bool,
     pairs: &Pairs<'_>,
     report: &mut Fidelity,
 ) -> Option<Json> {
@@ -164,17 +216,16 @@ fn assistant(
     let mut plan = String::new();
     for (n, content) in message.content.iter().enumerate() {
         let path = format!("messages[{i}].content[{n}]");
+        beside(content, i, n, report);
         match content {
-            Content::Text { text, cache, .. } => {
-                marker(cache.is_some(), i, n, report);
+            Content::Text { text, .. } | Content::Refusal(text) => {
                 if !calls.is_empty() {
                     plan.push_str(text);
                 } else if !text.is_empty() {
                     parts.push(self::text(text));
                 }
             }
-            Content::Refusal(words) => parts.push(self::text(words)),
-            Content::Thinking(thinking) if thinking.origin == Some(NAME) => {
+            Content::Thinking(thinking) if is_ours(thinking, thinks) => {
                 parts.push(json::object(|o| {
                     o.field("type", "thinking")
                         .field("thinking", &thinking.text);
@@ -209,6 +260,15 @@ fn assistant(
     }))
 }
 
+/// Can the vendor make use of it? Callers of OpenAI's Chat cannot say whose a thought in plain words is: it may be the vendor's own.
+fn is_ours(thinking: &Thinking, thinks: bool) -> bool {
+    match thinking.origin {
+        Some(NAME) => !thinking.text.is_empty(),
+        Some("openai-chat") => thinks && thinking.signature.is_none() && !thinking.text.is_empty(),
+        _ => false,
+    }
+}
+
 fn tool_call(call: &ToolCall, id: &str) -> Json {
     let arguments = match call.kind {
         CallKind::Function if call.arguments.is_empty() => "{}".to_owned(),
@@ -229,27 +289,27 @@ fn tool_call(call: &ToolCall, id: &str) -> Json {
     })
 }
 
-/// A message for each result; pictures in them follow in the user's name, as a result is text.
+/// A message for each result; pictures in them are put aside, as a result is text.
 fn tool(
     i: usize,
     message: &Message,
     results: &HashMap<(usize, usize), String>,
     out: &mut Vec<Json>,
+    pictures: &mut Vec<Json>,
     report: &mut Fidelity,
 ) -> Result<(), Error> {
-    let mut pictures = Vec::new();
     for (n, content) in message.content.iter().enumerate() {
         let path = format!("messages[{i}].content[{n}]");
         let Content::ToolResult(result) = content else {
             report.dropped(path, "a tool's message holds results only");
             continue;
         };
-        marker(result.cache.is_some(), i, n, report);
+        beside(content, i, n, report);
         let Some(id) = results.get(&(i, n)) else {
             // One that another result of the same call has replaced is told about already.
             continue;
         };
-        let words = said(result, &path, &mut pictures, report)?;
+        let words = said(result, &path, pictures, report)?;
         out.push(json::object(|o| {
             o.field("role", "tool")
                 .field("tool_call_id", id)
@@ -268,11 +328,6 @@ fn tool(
             );
             return Err(Error::invalid(path, message));
         }
-    }
-    if !pictures.is_empty() {
-        out.push(json::object(|o| {
-            o.field("role", "user").array("content", pictures);
-        }));
     }
     Ok(())
 }

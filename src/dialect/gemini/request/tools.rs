@@ -199,7 +199,8 @@ fn config(request: &ChatRequest, strict: bool, mixed: bool, tools: &Tools) -> Op
 }
 
 fn calling(choice: Option<&ToolChoice>, strict: bool, tools: &Tools) -> Option<Json> {
-    if tools.entries.is_empty() && !matches!(choice, Some(ToolChoice::None)) {
+    // The vendor refuses a choice where there is no function.
+    if !tools.functions && !matches!(choice, Some(ToolChoice::None)) {
         return None;
     }
     let auto = if strict { "VALIDATED" } else { "AUTO" };

@@ -65,7 +65,7 @@ impl Encoder {
             && !parts.is_empty()
         {
             let chunk = head.chunk(parts, None, None);
-            out.push_back(Frame::new(None, chunk.to_string()));
+            out.push_back(one_line(&chunk));
         }
     }
 
@@ -185,7 +185,7 @@ impl Encoder {
         self.start("", "");
         if let Some(head) = &self.head {
             let chunk = head.chunk(parts, Some((stop, &self.sources)), self.usage.as_ref());
-            out.push_back(Frame::new(None, chunk.to_string()));
+            out.push_back(one_line(&chunk));
         }
     }
 }
@@ -202,4 +202,14 @@ impl EventEncoder for Encoder {
             ChatEvent::Logprobs(_) | ChatEvent::End => {}
         }
     }
+}
+
+/// Clients of this dialect read an event of one line only, and the arguments of calls may have been written in several.
+fn one_line(chunk: &Json) -> Frame {
+    let mut text = chunk.to_string();
+    if text.contains(['\n', '\r']) {
+        // Inside of JSON's texts there are none.
+        text = text.replace(['\n', '\r'], " ");
+    }
+    Frame::new(None, text)
 }

@@ -11,6 +11,7 @@ use crate::{
     dialect::{Quirks, ReasoningField},
     dialect::{
         Target,
+        adjacent::adjacent,
         alias::alias,
         distinct::distinct,
         openai_chat::{NAME, model::Model},
@@ -44,6 +45,7 @@ pub(in super::super) fn encode(
     let restated = structured::restated(request, quirks, forced, report);
     let request = restated.as_ref().unwrap_or(request);
     let request = distinct(request, NAME, report);
+    let request = adjacent(&request, NAME, report);
     let mut writer = Writer {
         request: &request,
         quirks,

@@ -1,5 +1,7 @@
 //! Tools and the choice among them, written.
 
+use std::borrow::Cow;
+
 use super::encode::Writer;
 use crate::{
     chat::{Tool, ToolChoice, ToolKind},
@@ -7,7 +9,7 @@ use crate::{
         alias::alias,
         openai_chat::{MAX_TOOL_NAME, NAME},
     },
-    json::{self, Json, ObjectWriter},
+    json::{self, Json, ObjectWriter, Value},
 };
 
 /// Writes `tools`, `tool_choice` and `parallel_tool_calls`. Tells whether there are functions among them.
@@ -100,7 +102,7 @@ fn tool(w: &mut Writer<'_>, at: usize, tool: &Tool) -> Option<Json> {
             let function = json::object(|o| {
                 o.field("name", &*name)
                     .optional("description", tool.description.as_deref())
-                    .optional("parameters", schema.as_ref())
+                    .optional("parameters", schema.as_ref().map(|s| of_object(s, ours)))
                     .optional("strict", strict);
                 if ours {
                     o.extra(&tool.extra);
@@ -190,6 +192,19 @@ fn named(name: &str, kept: &[(&Tool, Json)]) -> Option<Json> {
     Some(json::object(|o| {
         o.field("type", kind).field(kind, &inner);
     }))
+}
+
+/// The schema, with the type that OpenAI insists on and others do not.
+pub(in crate::dialect) fn of_object(schema: &Json, ours: bool) -> Cow<'_, Json> {
+    let root = Value::root(schema.as_str().as_bytes());
+    match root.as_ref().map(Value::object) {
+        Ok(Ok(members)) if !ours && members.peek("type").is_none() => {
+            Cow::Owned(json::object(|o| {
+                o.field("type", "object").extra(&members.into_extra());
+            }))
+        }
+        _ => Cow::Borrowed(schema),
+    }
 }
 
 /// Would OpenAI take the schema as strict: is every property required, and none beside them allowed?

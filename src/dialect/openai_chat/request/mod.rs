@@ -20,5 +20,5 @@ pub(in crate::dialect) use self::{
     encode::{fingerprint, level, session},
     encode_messages::ATTRIBUTION,
     encode_parts::{data_uri, document_text},
-    encode_tools::can_be_strict,
+    encode_tools::{can_be_strict, of_object},
 };

@@ -88,6 +88,8 @@ pub(in super::super) struct Reader {
     think: ThinkTag,
     /// The thinking block is signed: more reasoning is another block.
     signed: bool,
+    /// The text of the thinking block that is not signed yet.
+    thinking: String,
     refused: bool,
     content: bool,
     usage: Usage,
@@ -175,8 +177,14 @@ impl Reader {
     }
 
     fn message(&mut self, message: &Message<'_>, out: &mut EventSink) {
-        for thought in reasoning::read(message) {
-            self.thought(thought, out);
+        let mut thoughts = reasoning::read(message).into_iter().peekable();
+        while let Some(thought) = thoughts.next() {
+            // A gateway that learns the signature last says again what it is about.
+            let again = matches!(&thought, Thought::Text(text) if !text.is_empty() && self.thinking.ends_with(&**text))
+                && matches!(thoughts.peek(), Some(Thought::Signature(_)));
+            if !again {
+                self.thought(thought, out);
+            }
         }
         match &message.content {
             Content::None => {}
@@ -220,9 +228,13 @@ impl Reader {
             out.close_block();
         }
         match thought {
-            Thought::Text(text) => out.thinking(&text),
+            Thought::Text(text) => {
+                self.thinking.push_str(&text);
+                out.thinking(&text);
+            }
             Thought::Signature(signature) => {
                 self.signed = true;
+                self.thinking.clear();
                 out.signature(&signature);
             }
             Thought::Redacted(data) => out.redacted_thinking(&data),

@@ -9,7 +9,7 @@ use super::{
     decode_tools,
 };
 use crate::{
-    chat::{CallKind, ChatRequest, Content, Message, Role, ToolCall, ToolResult},
+    chat::{CallKind, ChatRequest, Content, Message, Role, ToolCall, ToolKind, ToolResult},
     dialect::{
         openai_chat::request::read,
         openai_responses::{NAME, NAMESPACE, reasoning},
@@ -61,7 +61,13 @@ fn item(value: &Value<'_, '_>, request: &mut ChatRequest) -> Result<(), Error> {
         }
         // Some clients tell their tools here.
         "additional_tools" => {
-            request.tools.extend(decode_tools::tools(o.take("tools"))?);
+            for tool in decode_tools::tools(o.take("tools"))? {
+                let hosted = matches!(tool.kind, ToolKind::Hosted { .. });
+                // They may be those that were deferred.
+                if hosted || !request.tools.iter().any(|known| known.name == tool.name) {
+                    request.tools.push(tool);
+                }
+            }
             return Ok(());
         }
         "reasoning" => thinking(&mut o)?,

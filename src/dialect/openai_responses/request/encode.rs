@@ -11,6 +11,7 @@ use crate::{
     dialect::Quirks,
     dialect::{
         Target,
+        adjacent::adjacent,
         alias::alias,
         distinct::distinct,
         openai_chat::{
@@ -47,6 +48,7 @@ pub(in super::super) fn encode(
         return Err(Error::new(ErrorKind::Unsupported, text).with_param("n"));
     }
     let request = distinct(request, NAME, report);
+    let request = adjacent(&request, NAME, report);
     let mut writer = Writer {
         request: &request,
         quirks: target.quirks,

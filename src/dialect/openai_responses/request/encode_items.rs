@@ -70,6 +70,12 @@ pub(super) fn input(w: &mut Writer<'_>) -> Result<Input, Error> {
             Role::User | Role::Tool => items.extend(spoken(w, at, message, "user")?),
         }
     }
+    if items.is_empty() {
+        // Somebody who says nothing. The vendor wants to see it.
+        items.push(json::object(|o| {
+            o.field("role", "user").field("content", "");
+        }));
+    }
     Ok(Input {
         instructions,
         items,

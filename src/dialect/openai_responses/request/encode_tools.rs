@@ -5,7 +5,7 @@ use crate::{
     chat::{Tool, ToolChoice, ToolKind},
     dialect::{
         alias::alias,
-        openai_chat::request::can_be_strict,
+        openai_chat::request::{can_be_strict, of_object},
         openai_responses::{MAX_TOOL_NAME, NAME},
     },
     json::{self, Json, ObjectWriter, Value},
@@ -68,7 +68,7 @@ fn tool(w: &mut Writer<'_>, at: usize, tool: &Tool) -> Option<Json> {
                     .field("name", &*name)
                     .optional("description", tool.description.as_deref());
                 match schema {
-                    Some(schema) => o.field("parameters", schema),
+                    Some(schema) => o.field("parameters", &*of_object(schema, ours)),
                     None => o.field("parameters", &no_arguments()),
                 };
                 o.field("strict", &strict);
