@@ -70,6 +70,7 @@ mod stream;
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
 mod tokens;
+mod trail;
 pub mod upstream;
 pub mod wire;
 
@@ -87,6 +88,7 @@ pub use self::{
     request::ModelRequest,
     response::ModelResponse,
     retry::RetryBackoffLayer,
+    trail::{CallRecord, Calls, Step, Trail},
     upstream::Upstream,
 };
 

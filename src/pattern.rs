@@ -25,6 +25,7 @@ impl Pattern {
     }
 
     /// The name in which the `*` is this.
+    #[cfg(feature = "config")]
     pub(crate) fn filled(&self, star: &str) -> String {
         format!("{}{star}{}", self.head, self.tail)
     }

@@ -14,6 +14,7 @@ use crate::{
     dialect::{Dialect, RateWindows},
     error::{Error, ErrorKind},
     issued::AccountTag,
+    trail::Trail,
 };
 pub use crate::{
     served::Served,
@@ -35,6 +36,8 @@ pub struct ModelResponse {
     /// The account whose ids the answer may hold, if they have to carry it on their way to the caller: see [`issued`](crate::issued).
     /// None where no id leads back to one of several accounts.
     pub issuer: Option<AccountTag>,
+    /// Everybody the call has asked, whoever answered here included.
+    pub trail: Trail,
     /// What the translation of the request could not carry. Exact where nothing was translated.
     pub fidelity: Fidelity,
     /// The request was written anew though the vendor speaks the caller's dialect: the answer has to be, too.
@@ -52,6 +55,7 @@ impl ModelResponse {
             headers: HeaderMap::new(),
             windows: RateWindows::default(),
             issuer: None,
+            trail: Trail::new(),
             fidelity: Fidelity::new(),
             rewritten: false,
             reply,

@@ -23,6 +23,11 @@ impl Rng {
         Self::seeded(RandomState::new().hash_one(0_u8))
     }
 
+    /// Another that will draw what this one would have drawn next.
+    pub(crate) fn fork(&self) -> Self {
+        Self::seeded(self.0.load(Ordering::Relaxed))
+    }
+
     pub(crate) fn next(&self) -> u64 {
         const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
         let mut z = self.0.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP);

@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     future::Future,
+    net::IpAddr,
     pin::Pin,
     sync::{
         Arc,
@@ -29,6 +30,8 @@ pub struct Door {
     service: GatewayService,
     draining: Arc<AtomicBool>,
     metrics: Arc<Metrics>,
+    /// Is the client on this machine?
+    local: bool,
 }
 
 impl Door {
@@ -38,6 +41,15 @@ impl Door {
             gateway,
             draining: Arc::default(),
             metrics,
+            local: false,
+        }
+    }
+
+    /// The door as this client finds it.
+    pub fn for_client(&self, client: IpAddr) -> Self {
+        Self {
+            local: client.to_canonical().is_loopback(),
+            ..self.clone()
         }
     }
 
@@ -88,10 +100,46 @@ impl Service<Request<Incoming>> for Door {
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
+        if request.uri().path().starts_with("/admin/") {
+            if !self.local || !is_direct(&request) {
+                return Box::pin(async { Ok(forbidden()) });
+            }
+            let gateway = self.gateway.clone();
+            return Box::pin(async move { Ok(gateway.admin(request).await) });
+        }
         match self.own(request.method(), request.uri().path()) {
             Some(response) => Box::pin(async { Ok(response) }),
             // The gateway is always ready: it finds out what it needs when it is known to be needed.
             None => self.service.clone().call(request),
         }
     }
+}
+
+/// Does it come from this machine and nowhere else? A proxy on this machine says for whom it asks, and a page in a browser by which
+/// name it got here.
+fn is_direct<B>(request: &Request<B>) -> bool {
+    let headers = request.headers();
+    let forwarded = ["forwarded", "x-forwarded-for", "x-real-ip", "via", "origin"];
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    let host = host.or_else(|| Some(request.uri().authority()?.as_str()));
+    let is_local = |host: &str| {
+        let name = host.rsplit_once(':').map_or(host, |(name, port)| {
+            match port.bytes().all(|digit| digit.is_ascii_digit()) {
+                true => name,
+                false => host,
+            }
+        });
+        let ip = name.trim_start_matches('[').trim_end_matches(']');
+        name.eq_ignore_ascii_case("localhost") || ip.parse::<IpAddr>().is_ok()
+    };
+    !forwarded.iter().any(|name| headers.contains_key(*name)) && host.is_none_or(is_local)
+}
+
+fn forbidden() -> Response<Body> {
+    let text = "this is for clients on the gateway's own machine\n";
+    let mut response = Response::new(Body::new(Full::new(Bytes::from(text))));
+    *response.status_mut() = StatusCode::FORBIDDEN;
+    response
 }

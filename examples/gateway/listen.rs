@@ -38,8 +38,8 @@ pub async fn accept(
     graceful: &GracefulShutdown,
 ) {
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, client) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 // What a client did to its own connection is no trouble of ours.
                 if !matches!(
@@ -56,7 +56,7 @@ pub async fn accept(
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
-        let (door, watcher) = (door.clone(), graceful.watcher());
+        let (door, watcher) = (door.for_client(client.ip()), graceful.watcher());
         let open = Open::new(metrics.clone());
         match certificate.clone() {
             None => {

@@ -35,6 +35,7 @@
 //! `Debug` nor in a plan or a problem.
 
 mod accounts;
+mod admin;
 mod deployments;
 mod environment;
 mod health;
@@ -75,7 +76,7 @@ pub use self::{
         Target, TimeoutsConfig, TlsConfig,
     },
     problem::{Problem, Problems},
-    stack::{Gateway, GatewayService},
+    stack::{CallExplanation, Gateway, GatewayService},
 };
 
 impl Config {

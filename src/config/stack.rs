@@ -13,6 +13,7 @@ use std::{
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{Request, Response};
+use serde::Serialize;
 use tokio::sync::Notify;
 use tower::{ServiceBuilder, util::BoxCloneSyncService};
 use tower_service::Service;
@@ -22,8 +23,8 @@ use super::{
     Target, health::Check, listed,
 };
 use crate::{
-    Body, BoxError, Error, FailoverLayer, IngressLayer, PoolLayer, RetryBackoffLayer, RetryBudget,
-    SseNormalizeLayer, Upstream, catalog,
+    Body, BoxError, Calls, Error, FailoverLayer, IngressLayer, ModelRequest, PoolLayer,
+    RetryBackoffLayer, RetryBudget, SseNormalizeLayer, Upstream, catalog,
     client::{Client, ClientOptions},
     dialect::Bridge,
     error::ErrorKind,
@@ -32,8 +33,8 @@ use crate::{
     media::MediaFetcher,
     operation::Operation,
     pool::{
-        Fastest, Headroom, LeastBusy, Pool, Pools, RoundRobin, Sticky, UseBeforeReset, Vendor,
-        Weighted,
+        Explanation, Fastest, Headroom, LeastBusy, Pool, Pools, RoundRobin, Sticky, UseBeforeReset,
+        Vendor, Weighted,
     },
     provider::{Compatible, Provider, preset},
     retry::RetryPolicy,
@@ -44,14 +45,29 @@ use crate::{
 pub struct Gateway {
     pools: Pools,
     closing: Closing,
+    calls: Calls,
     graph: Arc<ArcSwap<Graph>>,
     /// Told when the graph is replaced.
     replaced: Notify,
 }
 
+/// What would become of a call.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct CallExplanation {
+    /// The model asked for. It may stand for others.
+    pub asked: String,
+    /// The most attempts one call makes, over all its models.
+    pub max_attempts: u32,
+    /// The models it would ask for, in this order.
+    pub models: Vec<Explanation>,
+}
+
 /// What one configuration makes.
 struct Graph {
     stack: Stack,
+    chains: Chains,
+    max_attempts: u32,
     upstream: Upstream<Client>,
     checks: Vec<Check>,
 }
@@ -64,11 +80,12 @@ impl Gateway {
     /// # Errors
     /// If a client cannot be set up, or a model's vendor offers no conversations; everything else was checked when the configuration was read.
     pub fn new(config: &Config) -> Result<Self, Error> {
-        let (pools, closing) = (Pools::new(), Closing::new());
-        let graph = Graph::new(config, &pools, &closing)?;
+        let (pools, closing, calls) = (Pools::new(), Closing::new(), Calls::new());
+        let graph = Graph::new(config, &pools, &closing, &calls)?;
         Ok(Self {
             pools,
             closing,
+            calls,
             graph: Arc::new(ArcSwap::from_pointee(graph)),
             replaced: Notify::new(),
         })
@@ -80,7 +97,7 @@ impl Gateway {
     /// # Errors
     /// As [`new`](Self::new); the old configuration then lives on.
     pub fn reload(&self, config: &Config) -> Result<(), Error> {
-        let graph = Graph::new(config, &self.pools, &self.closing)?;
+        let graph = Graph::new(config, &self.pools, &self.closing, &self.calls)?;
         self.graph.store(Arc::new(graph));
         self.replaced.notify_waiters();
         Ok(())
@@ -97,6 +114,31 @@ impl Gateway {
     /// The pools, to look at and to reset.
     pub fn pools(&self) -> &Pools {
         &self.pools
+    }
+
+    /// The latest calls, how they went and how they ended.
+    pub fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
+    /// What would become of this call if it came now: the models it would ask for, and for each of them whom. See
+    /// [`Pools::explain`].
+    pub fn explain(&self, request: &ModelRequest) -> CallExplanation {
+        let graph = self.graph.load();
+        let mut models = graph.chains.explain(&request.model, &request.caller);
+        // What one account keeps, no other model has.
+        if request.pin.is_some() {
+            models.truncate(1);
+        }
+        let each = models.iter().map(|model| {
+            let target = request.clone().with_model(model.clone());
+            self.pools.explain(&target)
+        });
+        CallExplanation {
+            asked: request.model.to_string(),
+            max_attempts: graph.max_attempts,
+            models: each.collect(),
+        }
     }
 
     /// Ends all running calls, each with an error its caller can read: for the end of a drain.
@@ -128,7 +170,12 @@ impl Gateway {
 }
 
 impl Graph {
-    fn new(config: &Config, running: &Pools, closing: &Closing) -> Result<Self, Error> {
+    fn new(
+        config: &Config,
+        running: &Pools,
+        closing: &Closing,
+        calls: &Calls,
+    ) -> Result<Self, Error> {
         let options = ClientOptions::new().connect_timeout(config.timeouts.connect);
         let direct = Client::new(&options)?;
         let mut upstream = Upstream::new(direct.clone());
@@ -173,9 +220,12 @@ impl Graph {
         let pools = pools.home(home(config));
         // Nothing can fail from here on.
         running.replace(&pools);
-        let stack = stack(config, running, chains, upstream.clone(), closing);
+        let door = (closing, calls);
+        let stack = stack(config, running, chains.clone(), upstream.clone(), door);
         Ok(Self {
             stack,
+            chains,
+            max_attempts: config.retry.max_attempts,
             upstream,
             checks,
         })
@@ -429,7 +479,7 @@ fn stack(
     pools: &Pools,
     chains: Chains,
     upstream: Upstream<Client>,
-    closing: &Closing,
+    (closing, calls): (&Closing, &Calls),
 ) -> Stack {
     let policy = RetryPolicy::new()
         .max_attempts(config.retry.max_attempts)
@@ -442,6 +492,7 @@ fn stack(
         .heartbeat(config.server.heartbeat)
         .timeout(config.timeouts.total)
         .closing(closing.clone())
+        .calls(calls.clone())
         .models(move || names.clone())
         .dialects(move |model| match shared.get(model) {
             None => spoken.dialects(model),

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::StatusCode;
 
 pub use self::policy::{Again, Blame, NextAccount, Policy};
-use crate::{BoxError, dialect::RateWindows, served::Served};
+use crate::{BoxError, dialect::RateWindows, served::Served, trail::Trail};
 
 /// What went wrong with a call, in terms that a policy can act on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -115,6 +115,7 @@ struct Inner {
     unsent: bool,
     body: Option<VendorBody>,
     served: Option<Arc<Served>>,
+    trail: Option<Trail>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -143,6 +144,7 @@ impl Error {
             unsent: false,
             body: None,
             served: None,
+            trail: None,
             source: None,
         }))
     }
@@ -232,6 +234,13 @@ impl Error {
     #[must_use]
     pub fn with_served(mut self, served: Arc<Served>) -> Self {
         self.0.served = Some(served);
+        self
+    }
+
+    /// Everybody the call has asked.
+    #[must_use]
+    pub fn with_trail(mut self, trail: Trail) -> Self {
+        self.0.trail = Some(trail);
         self
     }
 
@@ -325,6 +334,11 @@ impl Error {
     /// Who was called, if anybody.
     pub fn served(&self) -> Option<&Arc<Served>> {
         self.0.served.as_ref()
+    }
+
+    /// Everybody the call has asked, if it came as far as a pool.
+    pub fn trail(&self) -> Option<&Trail> {
+        self.0.trail.as_ref()
     }
 
     /// Is nobody to blame but the caller?

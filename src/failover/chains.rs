@@ -93,6 +93,15 @@ impl Chains {
         self.content_filter
     }
 
+    /// The models that a call would ask, in order, each once; a draw that it would take stays to be drawn.
+    pub fn explain(&self, model: &str, caller: &Caller) -> Vec<Arc<str>> {
+        let same = Self {
+            rng: Arc::new(self.rng.fork()),
+            ..self.clone()
+        };
+        same.walk(&model.into(), caller)
+    }
+
     /// The models to ask, in order, each once.
     pub(super) fn walk(&self, model: &Arc<str>, caller: &Caller) -> Vec<Arc<str>> {
         let mut walk: Vec<Arc<str>> = Vec::new();

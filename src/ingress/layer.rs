@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use tower_layer::Layer;
 
 use super::{Closing, Ingress};
+use crate::trail::Calls;
 
 /// Serves the front dialects over HTTP. See the [module docs](crate::ingress) for an example.
 #[derive(Clone)]
@@ -25,6 +26,7 @@ pub(super) struct Settings {
     pub(super) closing: Option<Closing>,
     pub(super) models: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
     pub(super) dialects: Dialects,
+    pub(super) calls: Option<Calls>,
 }
 
 impl IngressLayer {
@@ -38,6 +40,7 @@ impl IngressLayer {
                 closing: None,
                 models: Arc::new(Vec::new),
                 dialects: Arc::new(|_| Vec::new()),
+                calls: None,
             }),
         }
     }
@@ -79,6 +82,12 @@ impl IngressLayer {
         dialects: impl Fn(&str) -> Vec<&'static str> + Send + Sync + 'static,
     ) -> Self {
         self.edit().dialects = Arc::new(dialects);
+        self
+    }
+
+    /// Where calls are remembered when they are over. Nowhere unless set.
+    pub fn calls(mut self, calls: Calls) -> Self {
+        self.edit().calls = Some(calls);
         self
     }
 

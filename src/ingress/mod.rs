@@ -50,6 +50,8 @@
 
 mod body;
 mod closing;
+#[cfg(feature = "config")]
+mod explained;
 mod issued;
 mod layer;
 mod operations;
@@ -59,4 +61,6 @@ mod reply;
 mod route;
 mod service;
 
+#[cfg(feature = "config")]
+pub(crate) use self::explained::explained;
 pub use self::{closing::Closing, layer::IngressLayer, service::Ingress};

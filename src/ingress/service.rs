@@ -32,6 +32,7 @@ use crate::{
     request::{ModelRequest, Operation},
     response::{ModelResponse, Outcome, Reply, Served},
     rng::Rng,
+    trail::{CallRecord, Calls, Trail, wall_clock},
 };
 
 /// The service of [`IngressLayer`](super::IngressLayer). It never fails: every failure is an HTTP answer.
@@ -77,7 +78,7 @@ where
         let id = request_id(&parts.headers, &self.rng);
         let span = tracing::info_span!("call", request_id = id.to_str().unwrap_or_default());
         let answered = async move {
-            let mut response = answer(inner, &settings, parts, body).await;
+            let mut response = answer(inner, &settings, parts, body, &id).await;
             response.headers_mut().insert(reply::REQUEST_ID, id);
             Ok(response)
         };
@@ -90,6 +91,7 @@ async fn answer<S, B>(
     settings: &Settings,
     parts: http::request::Parts,
     body: B,
+    id: &HeaderValue,
 ) -> Response<Body>
 where
     S: Service<ModelRequest, Response = ModelResponse> + Send + 'static,
@@ -145,6 +147,9 @@ where
         caller: request.caller.id.clone(),
         repeats: repeats(&parts.headers),
         start,
+        trail: request.trail.clone(),
+        id: id.clone(),
+        calls: settings.calls.clone(),
     };
     match dialect.front() {
         Some(front)
@@ -374,6 +379,10 @@ struct Log {
     /// How often the client has asked the same before, if it says so.
     repeats: Option<u32>,
     start: Instant,
+    trail: Trail,
+    id: HeaderValue,
+    /// Where the call is remembered.
+    calls: Option<Calls>,
 }
 
 impl Log {
@@ -407,8 +416,10 @@ impl Log {
             lossy,
             ending,
             kind,
+            way = %self.trail,
             "served"
         );
+        self.remember(ending, kind);
     }
 
     fn failed(&self, error: &Error) {
@@ -425,8 +436,27 @@ impl Log {
             total_ms = self.start.elapsed().as_millis() as u64,
             kind = %error.kind(),
             error = error.message(),
+            way = %self.trail,
             "failed"
         );
+        self.remember("failed", Some(error.kind().as_str()));
+    }
+
+    fn remember(&self, ending: &'static str, kind: Option<&'static str>) {
+        let Some(calls) = &self.calls else {
+            return;
+        };
+        calls.add(CallRecord {
+            request_id: self.id.to_str().unwrap_or_default().to_owned(),
+            model: self.model.to_string(),
+            caller: self.caller.as_deref().map(str::to_owned),
+            ended_at: wall_clock(),
+            total_ms: self.start.elapsed().as_millis() as u64,
+            ending,
+            kind,
+            way: self.trail.to_string(),
+            trail: self.trail.clone(),
+        });
     }
 
     fn refused(&self, dialect: &'static dyn Dialect, error: &Error) -> Response<Body> {

@@ -78,6 +78,11 @@ impl Origin {
         }
     }
 
+    /// The fingerprint of the vendor's account group.
+    pub(crate) const fn group(self) -> [u8; 4] {
+        self.group
+    }
+
     /// How near a deployment is to this origin: 2 is the same group and model, 1 the same group.
     pub(crate) fn nearness(self, deployment: &Deployment) -> u8 {
         let here = Self::of("", deployment);

@@ -1,7 +1,7 @@
 //! What is known of an account while the process runs, shared by every pool that uses it.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
@@ -10,9 +10,10 @@ use tokio::time::Instant;
 use super::{
     adaptive::Adaptive,
     breaker::{BreakerState, Probe},
-    cooldown::{Change, Cooldowns, Rules, later},
+    cooldown::{Change, Cooldowns, Held, Rules, later},
     history::{Begun, History, share},
     ledger::{Amounts, Ledger},
+    roster::Roster,
     window::Window,
 };
 use crate::{
@@ -101,9 +102,11 @@ pub(super) struct AccountState {
     pub(super) account: Arc<str>,
     pub(super) tag: AccountTag,
     inner: Mutex<Inner>,
+    /// A copy for dry runs tells nobody what happens to it.
+    quiet: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Inner {
     in_flight: u32,
     /// None if it is not wanted.
@@ -114,6 +117,15 @@ struct Inner {
     ledger: Ledger,
     cooldowns: Cooldowns,
     history: History,
+    /// Where it is to be told of when it may have become free.
+    parked: Vec<Seat>,
+}
+
+/// An account's place in a large pool.
+#[derive(Clone, Debug)]
+pub(super) struct Seat {
+    pub(super) roster: Weak<Roster>,
+    pub(super) line: usize,
 }
 
 /// Can an account take a call for some model now?
@@ -136,6 +148,51 @@ impl Standing {
     /// Is it well, but at a limit?
     pub(super) const fn is_busy(&self) -> bool {
         matches!(self, Self::Out { cooling: false, .. })
+    }
+}
+
+/// All that stands between an account and a call, each until when.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Holds {
+    /// The least time between two calls.
+    pub(super) interval: Option<Instant>,
+    /// Requests in a minute.
+    pub(super) requests: Option<Instant>,
+    /// Tokens in a minute.
+    pub(super) tokens: Option<Instant>,
+    /// The windows that its limits declare.
+    pub(super) declared: Option<Instant>,
+    /// The windows that the vendor told of.
+    pub(super) told: Option<Instant>,
+    /// As many calls at the same time as there may be.
+    pub(super) full: bool,
+    /// Cooldowns and breakers.
+    pub(super) held: Held,
+}
+
+impl Holds {
+    /// What it comes to.
+    fn standing(&self, now: Instant) -> Standing {
+        let held = &self.held;
+        let limits = [self.interval, self.requests, self.tokens];
+        let until = limits
+            .into_iter()
+            .chain([self.declared, self.told, held.firm])
+            .flatten()
+            .filter(|until| *until > now)
+            .max();
+        let cooling = held.firm.is_some() || held.soft.is_some() || held.probed;
+        match (until, held.soft) {
+            (Some(_), _) => Standing::Out { until, cooling },
+            (None, _) if self.full => Standing::Out {
+                until: None,
+                cooling,
+            },
+            (None, Some(until)) => Standing::Soft { until },
+            // Whoever finds out may be back at any moment.
+            (None, None) if held.probed => Standing::Soft { until: now },
+            (None, None) => Standing::Free,
+        }
     }
 }
 
@@ -235,7 +292,27 @@ impl AccountState {
             provider,
             account,
             inner: Mutex::new(Inner::new(Instant::now())),
+            quiet: false,
         }
+    }
+
+    /// The same account for a dry run: what happens to it happens to nobody.
+    pub(super) fn copied(&self) -> Self {
+        Self {
+            provider: self.provider.clone(),
+            account: self.account.clone(),
+            tag: self.tag,
+            inner: Mutex::new(Inner {
+                parked: Vec::new(),
+                ..self.lock().clone()
+            }),
+            quiet: true,
+        }
+    }
+
+    /// All that stands between this account and a call.
+    pub(super) fn holds(&self, ask: &Ask<'_>, now: Instant) -> Holds {
+        self.lock().holds(ask, now)
     }
 
     pub(super) fn standing(&self, ask: &Ask<'_>, now: Instant) -> (Standing, Load) {
@@ -246,6 +323,46 @@ impl AccountState {
         };
         self.log(back, now);
         (standing, load)
+    }
+
+    /// As [`standing`](Self::standing); and the standing towards the `least` that could be asked of it, unless it is free for that: then
+    /// `seat` is told when that may have changed.
+    pub(super) fn judge(
+        &self,
+        ask: &Ask<'_>,
+        least: &Ask<'_>,
+        seat: impl FnOnce() -> Seat,
+        now: Instant,
+    ) -> (Standing, Load, Option<Standing>) {
+        let (standing, load, park, back) = {
+            let mut inner = self.lock();
+            let back = inner.cooldowns.expire(now);
+            let standing = inner.standing(ask, now);
+            let park = (standing != Standing::Free)
+                .then(|| inner.standing(least, now))
+                .filter(|least| *least != Standing::Free);
+            if park.is_some() {
+                inner.park(seat());
+            }
+            (standing, inner.load(now), park, back)
+        };
+        self.log(back, now);
+        (standing, load, park)
+    }
+
+    /// `seat` is to be told when this account may have become free.
+    pub(super) fn park(&self, seat: Seat) {
+        self.lock().park(seat);
+    }
+
+    /// Tells large pools that this account may have become free. Not under the lock: theirs come first.
+    fn wake(&self) {
+        let parked = std::mem::take(&mut self.lock().parked);
+        for seat in parked {
+            if let Some(roster) = seat.roster.upgrade() {
+                roster.lock().unpark(seat.line);
+            }
+        }
     }
 
     /// Not before this can the `nth` call from now begin, as far as is known; no promise that it can then.
@@ -323,11 +440,14 @@ impl AccountState {
         }
         inner.history.undo(model, &start.booked);
         inner.finish(model, start, Cost::Known(Amounts::default()));
+        drop(inner);
+        self.wake();
     }
 
     /// The call is over.
     pub(super) fn finish(&self, model: &str, start: &Start, cost: Cost) {
         self.lock().finish(model, start, cost);
+        self.wake();
     }
 
     /// A call, or a check of the whole account where no model is named, failed.
@@ -362,6 +482,7 @@ impl AccountState {
             (changes, inner.told(model, windows, start, true, now))
         };
         self.log(changes.into_iter().chain(spent), now);
+        self.wake();
     }
 
     /// The vendor pushed back and named no window for it. True if fewer calls at once are all that it takes.
@@ -391,6 +512,8 @@ impl AccountState {
         let firm = !(about_limits && named);
         let spent = self.lock().told(model, error.windows(), start, firm, now);
         self.log(spent, now);
+        // There may be more left than was thought.
+        self.wake();
     }
 
     /// The share left of the scarcest limit, the vendor's and our own.
@@ -463,16 +586,20 @@ impl AccountState {
         forced: bool,
         usage: Option<&Usage>,
     ) {
-        let mut inner = self.lock();
-        inner.cooldowns.completed(model, probe, forced);
-        if let Some(usage) = usage {
-            inner.history.used(model, usage, Instant::now());
+        {
+            let mut inner = self.lock();
+            inner.cooldowns.completed(model, probe, forced);
+            if let Some(usage) = usage {
+                inner.history.used(model, usage, Instant::now());
+            }
         }
+        self.wake();
     }
 
     pub(super) fn healthy(&self) {
         let changes = self.lock().cooldowns.healthy();
         self.log(changes, Instant::now());
+        self.wake();
     }
 
     pub(super) fn reset(&self) {
@@ -482,6 +609,7 @@ impl AccountState {
             inner.cooldowns.reset()
         };
         self.log(changes, Instant::now());
+        self.wake();
     }
 
     pub(super) fn status(&self) -> AccountStatus {
@@ -539,6 +667,9 @@ impl AccountState {
 
     /// Never under the lock: a subscriber may ask for a snapshot.
     fn log(&self, changes: impl IntoIterator<Item = Change>, now: Instant) {
+        if self.quiet {
+            return;
+        }
         let (provider, account) = (&*self.provider, &*self.account);
         for change in changes {
             match change {
@@ -571,6 +702,7 @@ impl Inner {
             ledger: Ledger::new(now),
             cooldowns: Cooldowns::default(),
             history: History::default(),
+            parked: Vec::new(),
         }
     }
 
@@ -590,45 +722,43 @@ impl Inner {
     }
 
     fn standing(&mut self, ask: &Ask<'_>, now: Instant) -> Standing {
+        self.holds(ask, now).standing(now)
+    }
+
+    fn holds(&mut self, ask: &Ask<'_>, now: Instant) -> Holds {
         let limits = ask.limits;
-        let interval = self
-            .last_start
-            .filter(|_| !limits.min_interval.is_zero())
-            .map(|last| later(last, limits.min_interval));
         let open = |limit| limits.open(limit, ask.priority);
-        let requests = limits
-            .rpm
-            .and_then(|rpm| self.requests.room_at(1, open(rpm), now));
-        let tokens = limits
-            .tpm
-            .and_then(|tpm| self.tokens.room_at(ask.tokens, open(tpm), now));
         let booking = self.booking(ask);
-        let declared = self
-            .ledger
-            .room_at(limits, ask.model, &booking, ask.priority, now);
-        let told = self
-            .history
-            .room_at(limits, ask.model, &booking, ask.priority, now);
-        let held = self.cooldowns.held(ask.model, now);
-        let until = [interval, requests, tokens, declared, told, held.firm]
-            .into_iter()
-            .flatten()
-            .filter(|until| *until > now)
-            .max();
-        let busy = self
-            .places(limits)
-            .is_some_and(|max| u64::from(self.in_flight) >= open(max.into()));
-        let cooling = held.firm.is_some() || held.soft.is_some() || held.probed;
-        match (until, held.soft) {
-            (Some(_), _) => Standing::Out { until, cooling },
-            (None, _) if busy => Standing::Out {
-                until: None,
-                cooling,
-            },
-            (None, Some(until)) => Standing::Soft { until },
-            // Whoever finds out may be back at any moment.
-            (None, None) if held.probed => Standing::Soft { until: now },
-            (None, None) => Standing::Free,
+        Holds {
+            interval: self
+                .last_start
+                .filter(|_| !limits.min_interval.is_zero())
+                .map(|last| later(last, limits.min_interval)),
+            requests: limits
+                .rpm
+                .and_then(|rpm| self.requests.room_at(1, open(rpm), now)),
+            tokens: limits
+                .tpm
+                .and_then(|tpm| self.tokens.room_at(ask.tokens, open(tpm), now)),
+            declared: self
+                .ledger
+                .room_at(limits, ask.model, &booking, ask.priority, now),
+            told: self
+                .history
+                .room_at(limits, ask.model, &booking, ask.priority, now),
+            full: self
+                .places(limits)
+                .is_some_and(|max| u64::from(self.in_flight) >= open(max.into())),
+            held: self.cooldowns.held(ask.model, now),
+        }
+    }
+
+    fn park(&mut self, seat: Seat) {
+        let same = |other: &Seat| other.line == seat.line && other.roster.ptr_eq(&seat.roster);
+        if !self.parked.iter().any(same) {
+            // Pools that were replaced meanwhile.
+            self.parked.retain(|other| other.roster.strong_count() > 0);
+            self.parked.push(seat);
         }
     }
 

@@ -33,7 +33,7 @@ impl BreakerState {
 }
 
 /// The breaker of an account, or of one model there. For how long it is open is told by the cooldown beside it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Breaker {
     /// Calls in a row that failed before content.
     failures: u32,

@@ -83,7 +83,7 @@ impl Verdict {
 }
 
 /// All that is held against one account: as a whole, and for each model.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Cooldowns {
     account: Record,
     models: HashMap<Arc<str>, Record>,
@@ -92,7 +92,7 @@ pub(super) struct Cooldowns {
 }
 
 /// What is held against an account, or against a model of it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Record {
     firm: Option<Cooldown>,
     soft: Option<Cooldown>,

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What is known of the models of one account.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct History {
     models: HashMap<Arc<str>, Past>,
     /// The vendor's windows for all models together.
@@ -29,7 +29,7 @@ pub(super) struct Begun {
     all: Amounts,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Past {
     first_content: Option<PeakEwma>,
     /// The vendor's windows for this model.
@@ -210,7 +210,7 @@ pub(super) fn share(part: u64, whole: u64) -> Option<f64> {
 }
 
 /// An average that follows a rise at once and a fall slowly.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct PeakEwma {
     seconds: f64,
     at: Instant,

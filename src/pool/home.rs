@@ -115,7 +115,12 @@ fn without_model<'a>(
 /// `mixed`: a later call of the same conversation may come to another account group.
 fn narrowed(pool: &Pool, lines: Vec<Line>, mixed: bool) -> Arc<Route> {
     let pool = pool.clone();
-    Arc::new(Route { pool, lines, mixed })
+    Arc::new(Route {
+        pool,
+        lines,
+        mixed,
+        large: None,
+    })
 }
 
 /// Do the ids in this answer have to say whose they are? Those of what is kept always do. Those of a conversation do if it could have

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The windows of a model, or of all of an account.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Learned {
     known: Vec<Known>,
     /// All that was begun so far.
@@ -20,7 +20,7 @@ pub(super) struct Learned {
 }
 
 /// A window.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Known {
     resource: Resource,
     /// As it was told.

@@ -30,27 +30,27 @@ pub(super) struct Amounts {
 }
 
 /// One counter for each window.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Ledger {
     slots: Vec<Slot>,
     wall: Wall,
 }
 
 /// A window, as it was first declared, and what was used of it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Slot {
     window: LimitWindow,
     count: Count,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Count {
     Sliding(Window),
     Spell(Spell),
 }
 
 /// One after the other, each from nothing.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Spell {
     total: u64,
     /// When this one began; none if the next call begins one.

@@ -93,6 +93,19 @@
 //! [high priority](crate::request::Priority). [`Pools::snapshot`] shows how the windows stand, and [`Pools::reset`] forgets what
 //! vendors told.
 //!
+//! # Large pools
+//!
+//! A pool of up to 32 accounts is looked through at every pick, and its balance is exact. In a larger one a few are drawn, in as many
+//! steps as the number of accounts has binary digits, whether all are free or hardly any: those found out are drawn no more until
+//! they may be back. [`Weighted`] and [`Sticky`] then share by lot, [`RoundRobin`] goes round, and every other balance
+//! chooses the best of eight that are free ([`Sampling`]). Where a conversation is drawn to an account group, 64 of its accounts are
+//! looked at. Only where those drawn have room for smaller calls, but not for this one, is everybody looked at.
+//!
+//! # Why it goes where it goes
+//!
+//! [`Pools::explain`] tells for a call who could serve it, in what state each is, and whom it would try in which order and why, by
+//! walking the walk of a real call on copies. What then happens is kept in the call's [`Trail`](crate::Trail).
+//!
 //! # Who is left alone
 //!
 //! | what happened | who is out | for how long |
@@ -167,6 +180,7 @@ mod breaker;
 mod calendar;
 mod cooldown;
 mod count;
+mod explain;
 mod hall;
 mod history;
 mod home;
@@ -176,8 +190,12 @@ mod lease;
 mod ledger;
 mod pools;
 mod queue;
+mod roster;
+mod search;
 mod service;
 mod session;
+mod steps;
+mod sums;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -188,10 +206,11 @@ mod window;
 pub use self::{
     account::{AccountStatus, BreakerStatus, CooldownStatus, WindowStatus},
     balance::{
-        Balance, Candidate, Fastest, Headroom, LeastBusy, Rng, RoundRobin, Sticky, UseBeforeReset,
-        Weighted,
+        Balance, Candidate, Fastest, Headroom, LeastBusy, Rng, RoundRobin, Sampling, Sticky,
+        UseBeforeReset, Weighted,
     },
     breaker::BreakerState,
+    explain::{CandidateReport, CandidateState, Explanation, Limit, Refusal},
     layer::PoolLayer,
     pools::Pools,
     service::PoolService,

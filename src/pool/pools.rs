@@ -32,12 +32,7 @@ impl Pools {
     }
 
     fn with_rng(rng: Rng) -> Self {
-        Self(Arc::new(Shared {
-            table: ArcSwap::default(),
-            rng: Arc::new(rng),
-            hall: Arc::default(),
-            tokens: Arc::default(),
-        }))
+        Self(Arc::new(Shared::new(rng)))
     }
 
     /// One more pool, for the model of this name; one `*` in it stands for one or more characters, e.g. `claude-*`. Takes the place of a pool
@@ -153,6 +148,20 @@ impl Pools {
 }
 
 impl Shared {
+    fn new(rng: Rng) -> Self {
+        Self {
+            table: ArcSwap::default(),
+            rng: Arc::new(rng),
+            hall: Arc::default(),
+            tokens: Arc::default(),
+        }
+    }
+
+    /// What calls share in a dry run: no tables, and randomness that draws what would be drawn next.
+    pub(super) fn copied(&self) -> Self {
+        Self::new(self.rng.fork())
+    }
+
     pub(super) fn table(&self) -> Arc<Table> {
         self.table.load_full()
     }

@@ -7,6 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use tokio::time::Instant;
 use tower::ServiceExt;
 use tower_service::Service;
 
@@ -16,7 +17,8 @@ use super::{
     batch, count,
     home::{self, issuer},
     pools::Shared,
-    table::Table,
+    steps,
+    table::{Found, Table},
     walk::{Picked, Walk, shown},
 };
 use crate::{
@@ -83,14 +85,18 @@ where
     S: Service<Attempt, Response = ModelResponse>,
     S::Error: Into<BoxError>,
 {
-    let (mut walk, mut picked) = first(shared, &request).await?;
+    let (mut walk, mut picked) = match first(shared, &request).await {
+        Ok(first) => first,
+        Err(error) => return Err(steps::nobody(&request, error)),
+    };
     let crowded = shared.table().accounts().nth(1).is_some();
     let mut best: Option<Error> = None;
     loop {
         let Picked { lease, deployment } = picked;
         if !request.budget.try_attempt() {
             lease.unused();
-            return Err(best.unwrap_or_else(|| refused(&request.budget)));
+            let error = best.unwrap_or_else(|| refused(&request.budget));
+            return Err(error.with_trail(request.trail.clone()));
         }
         let number = request.budget.attempts();
         tracing::debug!(
@@ -105,12 +111,15 @@ where
         if let Some(payload) = batch::renamed(&shared.table(), &request, &lease.state) {
             asked.payload = payload;
         }
+        let (step, began) = (steps::begun(&lease), Instant::now());
         let attempt = Attempt::new(asked, deployment.clone())
             .with_number(number)
             .with_mixed(walk.is_mixed());
         let error = match inner.call(attempt).await {
             Ok(mut response) => {
                 lease.succeeded(&response.windows);
+                steps::answered(&request, step, began);
+                response.trail = request.trail.clone();
                 response.issuer = issuer(&request, &response, crowded).then_some(lease.state.tag);
                 let tokens = shared.tokens.clone();
                 response.reply = response.reply.on_end(move |outcome| {
@@ -121,6 +130,7 @@ where
             }
             Err(error) => ours(error),
         };
+        steps::failed(&request, step, &error, began);
         lease.failed(&error);
         if error.kind() == ErrorKind::Unsupported && error.is_unsent() {
             request.budget.give_back();
@@ -130,6 +140,7 @@ where
             Some(_) => error,
             None => error.with_served(deployment.served(number)),
         };
+        let error = error.with_trail(request.trail.clone());
         if !walk.failed(&error, &deployment) {
             return Err(error);
         }
@@ -157,11 +168,16 @@ pub(super) fn find<'a>(
     table: &Table,
     request: &'a ModelRequest,
 ) -> Result<Walk<'a>, Error> {
+    Ok(Walk::new(shared, locate(table, request)?, request))
+}
+
+/// The pool that a call is for.
+pub(super) fn locate<'a>(table: &Table, request: &'a ModelRequest) -> Result<Found<'a>, Error> {
     let model = &*request.model;
     if let Some(found) = home::find(table, request)? {
-        return Ok(Walk::new(shared, found, request));
+        return Ok(found);
     }
-    let found = table.find(model).ok_or_else(|| {
+    table.find(model).ok_or_else(|| {
         let model = shown(model);
         Error::new(
             ErrorKind::NotFound,
@@ -169,8 +185,7 @@ pub(super) fn find<'a>(
         )
         .with_code("model_not_found")
         .with_param("model")
-    })?;
-    Ok(Walk::new(shared, found, request))
+    })
 }
 
 /// The call's budget allows no attempt, and none was made here.

@@ -2,11 +2,20 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
-use super::{Pool, Vendor, account::AccountState, vendor::Member};
-use crate::{chat::FidelityMode, operation::Operation, pattern::Pattern, upstream::Deployment};
+use super::{
+    Pool, Vendor, Weighted,
+    account::{AccountState, Seat},
+    balance::identity,
+    roster::{Entry, Roster, SMALL},
+    vendor::Member,
+};
+use crate::{
+    chat::FidelityMode, operation::Operation, origin::Origin, pattern::Pattern,
+    upstream::Deployment,
+};
 
 /// All pools as of some moment, and the state of all their accounts.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +35,24 @@ pub(super) struct Route {
     pub(super) lines: Vec<Line>,
     /// Are its accounts of more than one group?
     pub(super) mixed: bool,
+    /// Set if there are too many lines to look through for each call.
+    pub(super) large: Option<Large>,
+}
+
+/// What is kept of a large pool.
+#[derive(Debug)]
+pub(super) struct Large {
+    pub(super) roster: Arc<Roster>,
+    /// The largest window that is known, if none is unknown.
+    pub(super) largest: Option<u64>,
+    /// The windows of its lines, ascending; unknown is the largest.
+    windows: Arc<[u64]>,
+    /// The addresses of its accounts.
+    pub(super) accounts: Arc<HashSet<usize>>,
+    /// Lines by identity, where that is known before a call comes.
+    pub(super) identities: Arc<HashMap<u64, usize>>,
+    /// Lines by the fingerprint of their account's group; made when a call first asks for it.
+    groups: OnceLock<HashMap<[u8; 4], Vec<usize>>>,
 }
 
 /// One account of one vendor that can be picked.
@@ -144,8 +171,7 @@ impl Table {
     }
 
     pub(super) fn account(&self, provider: &str, account: &str) -> Option<&Arc<AccountState>> {
-        self.accounts()
-            .find(|state| &*state.provider == provider && &*state.account == account)
+        self.accounts.get(&(provider.into(), account.into()))
     }
 
     /// The pools an account is in.
@@ -153,16 +179,46 @@ impl Table {
         &'a self,
         state: &'a Arc<AccountState>,
     ) -> impl Iterator<Item = &'a Route> {
-        self.routes().map(|route| &**route).filter(move |route| {
-            route
+        let is_in = |route: &&Route| match &route.large {
+            Some(large) => large.accounts.contains(&address(state)),
+            None => route
                 .lines
                 .iter()
-                .any(|line| Arc::ptr_eq(&line.state, state))
-        })
+                .any(|line| Arc::ptr_eq(&line.state, state)),
+        };
+        self.routes().map(|route| &**route).filter(is_in)
     }
 }
 
 impl Route {
+    /// The same pool with copies of its accounts, for a dry run. False if its balance could not be copied: another takes its place.
+    pub(super) fn copied(&self) -> (Self, bool) {
+        let mut copies: HashMap<*const AccountState, Arc<AccountState>> = HashMap::new();
+        let lines = self.lines.iter().map(|line| Line {
+            state: copies
+                .entry(Arc::as_ptr(&line.state))
+                .or_insert_with(|| Arc::new(line.state.copied()))
+                .clone(),
+            ..line.clone()
+        });
+        let lines: Vec<Line> = lines.collect();
+        let large = self.large.as_ref().map(|large| large.copied(&lines));
+        let fork = self.pool.balance.fork();
+        let exact = fork.is_some();
+        let pool = Pool {
+            balance: fork.unwrap_or_else(|| Arc::new(Weighted::new())),
+            ..self.pool.clone()
+        };
+        let mixed = self.mixed;
+        let route = Self {
+            pool,
+            lines,
+            mixed,
+            large,
+        };
+        (route, exact)
+    }
+
     fn new(pool: Pool, accounts: &mut BTreeMap<(Arc<str>, Arc<str>), Arc<AccountState>>) -> Self {
         let mut lines = Vec::new();
         // Those that are off now may be on again before the conversation is over.
@@ -182,7 +238,7 @@ impl Route {
                         Arc::new(AccountState::new(provider.clone(), account.clone()))
                     })
                     .clone();
-                if vendor.enabled && member.enabled && !member.is_closed(&vendor.model) {
+                if member.is_open(vendor) {
                     lines.push(Line::new(
                         vendor,
                         index,
@@ -194,11 +250,103 @@ impl Route {
                 }
             }
         }
-        Self { pool, lines, mixed }
+        let keeps_sessions = pool.balance.keeps_sessions();
+        Self {
+            large: (lines.len() > SMALL).then(|| Large::new(&lines, keeps_sessions)),
+            pool,
+            lines,
+            mixed,
+        }
     }
 }
 
+impl Large {
+    fn new(lines: &[Line], keeps_sessions: bool) -> Self {
+        let entries: Vec<Entry> = lines.iter().map(Line::entry).collect();
+        let fixed = lines.iter().enumerate().filter(|(_, line)| line.is_fixed());
+        let identities = fixed.map(|(index, line)| (line.entry().identity, index));
+        let unbounded = lines.iter().any(|line| line.context_window().is_none());
+        let largest = lines.iter().filter_map(Line::context_window).max();
+        let windows = lines.iter().map(|l| l.context_window().unwrap_or(u64::MAX));
+        let mut windows: Vec<u64> = windows.collect();
+        windows.sort_unstable();
+        let accounts = lines.iter().map(|line| address(&line.state)).collect();
+        Self {
+            roster: Arc::new(Roster::new(&entries, keeps_sessions)),
+            largest: largest.filter(|_| !unbounded),
+            windows: windows.into(),
+            accounts: Arc::new(accounts),
+            identities: Arc::new(match keeps_sessions {
+                true => identities.collect(),
+                false => HashMap::new(),
+            }),
+            groups: OnceLock::new(),
+        }
+    }
+
+    fn copied(&self, lines: &[Line]) -> Self {
+        let (roster, parked) = self.roster.copied();
+        let roster = Arc::new(roster);
+        for index in parked {
+            if let Some(line) = lines.get(index) {
+                line.state.park(Seat {
+                    roster: Arc::downgrade(&roster),
+                    line: index,
+                });
+            }
+        }
+        Self {
+            roster,
+            largest: self.largest,
+            windows: self.windows.clone(),
+            accounts: self.accounts.clone(),
+            identities: self.identities.clone(),
+            groups: OnceLock::new(),
+        }
+    }
+
+    /// How many of its lines have a window of at least so many tokens, or an unknown one.
+    pub(super) fn holding(&self, tokens: u64) -> usize {
+        let small = self.windows.partition_point(|window| *window < tokens);
+        self.windows.len() - small
+    }
+
+    /// The lines of the group that a conversation comes from.
+    pub(super) fn group(&self, lines: &[Line], origin: Origin) -> &[usize] {
+        let groups = self.groups.get_or_init(|| {
+            let mut groups: HashMap<_, Vec<usize>> = HashMap::new();
+            for (index, line) in lines.iter().enumerate() {
+                let group = Origin::of("", &line.deployment).group();
+                groups.entry(group).or_default().push(index);
+            }
+            groups
+        });
+        groups.get(&origin.group()).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl Pool {
+    /// The accounts that are never picked.
+    pub(super) fn closed(&self) -> impl Iterator<Item = (&Vendor, &Member)> {
+        self.vendors.iter().flat_map(|vendor| {
+            let members = vendor.accounts.iter();
+            members
+                .filter(|member| !member.is_open(vendor))
+                .map(move |member| (vendor, member))
+        })
+    }
+}
+
+/// Tells accounts of one table apart.
+fn address(state: &Arc<AccountState>) -> usize {
+    Arc::as_ptr(state).addr()
+}
+
 impl Member {
+    fn is_open(&self, vendor: &Vendor) -> bool {
+        vendor.enabled && self.enabled && !self.is_closed(&vendor.model)
+    }
+
     /// A limit of nothing means: do not call.
     fn is_closed(&self, model: &str) -> bool {
         let limits = &self.account.limits;
@@ -244,6 +392,22 @@ impl Line {
         }
     }
 
+    fn entry(&self) -> Entry {
+        Entry {
+            vendor: self.vendor,
+            vendor_weight: self.vendor_weight,
+            weight: self.weight,
+            spare: self.is_spare(),
+            context_window: self.context_window(),
+            identity: identity(&self.state.provider, self.model(), &self.state.account),
+        }
+    }
+
+    /// Is its model's name the same for every call?
+    pub(super) fn is_fixed(&self) -> bool {
+        self.template == Template::Fixed
+    }
+
     /// Is it a spare, for when there is nobody else?
     pub(super) const fn is_spare(&self) -> bool {
         self.vendor_weight == 0 || self.weight == 0
@@ -253,6 +417,11 @@ impl Line {
     pub(super) fn speaks(&self, dialect: &str) -> bool {
         let spoken = self.deployment.provider.dialect(&Operation::Chat);
         spoken.is_some_and(|spoken| spoken.name() == dialect)
+    }
+
+    /// The model's name at the vendor, or the template of it.
+    pub(super) fn model(&self) -> &Arc<str> {
+        &self.deployment.model
     }
 
     pub(super) fn context_window(&self) -> Option<u64> {

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{
     Candidate,
     account::{Ask, Load, Standing},
-    balance::{Past, least},
+    balance::{Past, Sampling, least},
     hall::Room,
     lease::Lease,
     pools::Shared,
@@ -18,7 +18,7 @@ use crate::{
     chat::Content,
     error::{Error, ErrorKind, NextAccount},
     issued::AccountTag,
-    origin,
+    origin::{self, Origin},
     request::{Caller, ModelRequest, Payload, Priority},
     tokens,
     upstream::Deployment,
@@ -26,31 +26,36 @@ use crate::{
 
 /// One call's way: who is left to try.
 pub(super) struct Walk<'a> {
-    shared: &'a Shared,
-    found: Found<'a>,
-    stops: Vec<Stop>,
+    pub(super) shared: &'a Shared,
+    pub(super) found: Found<'a>,
+    /// Everybody; of a large pool only those that were looked at.
+    pub(super) stops: Vec<Stop>,
+    /// The least window that will do, of those that are known.
+    pub(super) least: u64,
+    pub(super) origin: Option<Origin>,
     /// The call's input, estimated.
     tokens: u64,
     priority: Priority,
     /// Only deployments with a larger window than this.
-    above: Option<u64>,
+    pub(super) above: Option<u64>,
     /// The call's session, if the balance keeps them.
-    session: Option<u64>,
+    pub(super) session: Option<u64>,
     /// An account with a soft cooldown was tried: one is enough.
     forced: bool,
 }
 
 /// A line of the pool that this call may use.
-struct Stop {
+pub(super) struct Stop {
     /// Its place in the route.
-    line: usize,
-    deployment: Arc<Deployment>,
-    tried: bool,
+    pub(super) line: usize,
+    pub(super) deployment: Arc<Deployment>,
+    pub(super) tried: bool,
     /// How near it is to where the conversation comes from.
     nearness: u8,
 }
 
 /// A place at an account.
+#[derive(Debug)]
 pub(super) struct Picked {
     pub(super) lease: Lease,
     pub(super) deployment: Arc<Deployment>,
@@ -70,45 +75,55 @@ impl<'a> Walk<'a> {
     pub(super) fn new(shared: &'a Shared, found: Found<'a>, request: &ModelRequest) -> Self {
         let tokens = estimate(&request.payload);
         let lines = &found.route.lines;
-        let fits = |line: &Line| line.context_window().is_none_or(|window| window >= tokens);
         // If all windows are too small, the largest may still do: it is only an estimate.
-        let any_fits = lines.iter().any(fits);
-        let largest = lines.iter().filter_map(Line::context_window).max();
+        let largest = match &found.route.large {
+            Some(large) => large.largest,
+            None if lines.iter().any(|line| line.context_window().is_none()) => None,
+            None => lines.iter().filter_map(Line::context_window).max(),
+        };
+        let least = largest.map_or(tokens, |largest| largest.min(tokens));
         // Only they can make use of the reasoning in it.
         let origin = origin::latest(request);
-        let stops = lines
-            .iter()
-            .enumerate()
-            .filter(|(_, line)| match any_fits {
-                true => fits(line),
-                false => line.context_window() == largest,
-            })
-            .map(|(index, line)| {
-                let deployment = line.deployment(&found);
-                Stop {
-                    line: index,
-                    nearness: origin.map_or(0, |origin| origin.nearness(&deployment)),
-                    deployment,
-                    tried: false,
-                }
-            })
-            .collect();
         let keeps_sessions = found.route.pool.balance.keeps_sessions();
-        Self {
+        let mut walk = Self {
             shared,
-            stops,
+            stops: Vec::new(),
+            least,
+            origin,
             tokens,
             priority: request.priority,
             session: keeps_sessions.then(|| session(request)).flatten(),
             found,
             above: None,
             forced: false,
+        };
+        if walk.found.route.large.is_none() {
+            let lines = 0..walk.found.route.lines.len();
+            walk.stops = lines.filter_map(|line| walk.stop(line)).collect();
         }
+        walk
+    }
+
+    /// The stop at a line, if its window is large enough.
+    pub(super) fn stop(&self, index: usize) -> Option<Stop> {
+        let line = self.found.route.lines.get(index)?;
+        let window = line.context_window();
+        if window.is_some_and(|window| window < self.least) {
+            return None;
+        }
+        let deployment = line.deployment(&self.found);
+        Some(Stop {
+            line: index,
+            nearness: self.origin.map_or(0, |origin| origin.nearness(&deployment)),
+            deployment,
+            tried: false,
+        })
     }
 
     /// Somebody who might be asked, in whatever state.
     pub(super) fn anybody(&self) -> Option<Arc<Deployment>> {
-        self.stops.first().map(|stop| stop.deployment.clone())
+        let first = self.stops.first().map(|stop| stop.deployment.clone());
+        first.or_else(|| self.far().map(|stop| stop.deployment))
     }
 
     /// How long this call may wait for somebody.
@@ -128,8 +143,12 @@ impl<'a> Walk<'a> {
     }
 
     /// How many deployments it may use. The larger it is, the fewer are left, so it tells which.
-    pub(super) const fn deployments(&self) -> usize {
-        self.stops.len()
+    pub(super) fn deployments(&self) -> usize {
+        match &self.found.route.large {
+            None => self.stops.len(),
+            // The stops are those that were looked at.
+            Some(large) => large.holding(self.least),
+        }
     }
 
     /// About how many tokens the call's input has.
@@ -139,13 +158,25 @@ impl<'a> Walk<'a> {
 
     /// Whose places it may use.
     pub(super) fn accounts(&self) -> impl Iterator<Item = AccountTag> {
-        let lines = self.stops.iter().filter_map(|stop| self.open(stop));
-        lines.map(|line| line.state.tag)
+        let is_large = self.found.route.large.is_some();
+        let all = is_large.then_some(&self.found.route.lines);
+        let large_enough = |line: &&Line| {
+            let window = line.context_window();
+            window.is_none_or(|window| window >= self.least)
+        };
+        let all = all.into_iter().flatten().filter(large_enough);
+        let few = self.stops.iter().filter(move |_| !is_large);
+        let few = few.filter_map(|stop| self.open(stop));
+        few.chain(all).map(|line| line.state.tag)
     }
 
     /// Not before this can it be served if `ahead` others are before. How long calls take is not considered: nobody knows.
     pub(super) fn earliest(&self, ahead: u64) -> Instant {
         let now = Instant::now();
+        // It would take too long to ask everybody, and somebody who was not asked may always be back.
+        if self.found.route.large.is_some() {
+            return now;
+        }
         let open = || {
             let stops = self.stops.iter();
             stops.filter_map(|stop| Some((self.open(stop)?, stop)))
@@ -161,23 +192,7 @@ impl<'a> Walk<'a> {
     pub(super) fn next(&mut self, patience: Option<Instant>) -> Result<Picked, Outage> {
         loop {
             let now = Instant::now();
-            let mut survey = Survey::default();
-            for (index, stop) in self.stops.iter().enumerate() {
-                if let Some(line) = self.open(stop) {
-                    let (standing, load) = line.state.standing(&self.ask(line, stop), now);
-                    survey.add(index, standing, load);
-                    if self.session.is_some() && standing.is_busy() {
-                        survey.full.push((index, load));
-                    }
-                } else if self.session.is_some()
-                    && let Some(line) = self.tried(stop)
-                {
-                    let (standing, load) = line.state.standing(&self.ask(line, stop), now);
-                    if standing.is_busy() || standing == Standing::Free {
-                        survey.full.push((index, load));
-                    }
-                }
-            }
+            let survey = self.survey(now);
             let (index, forced) = if let Some(index) = self.choose(&survey) {
                 (index, false)
             } else if !survey.worth_waiting(patience)
@@ -193,6 +208,31 @@ impl<'a> Walk<'a> {
                 return Ok(picked);
             }
         }
+    }
+
+    /// How everybody stands; of a large pool, some of those that are free.
+    fn survey(&mut self, now: Instant) -> Survey {
+        if self.found.route.large.is_some() {
+            return self.search(now);
+        }
+        let mut survey = Survey::default();
+        for (index, stop) in self.stops.iter().enumerate() {
+            if let Some(line) = self.open(stop) {
+                let (standing, load) = line.state.standing(&self.ask(line, stop), now);
+                survey.add(index, standing, load);
+                if self.session.is_some() && standing.is_busy() {
+                    survey.full.push((index, load));
+                }
+            } else if self.session.is_some()
+                && let Some(line) = self.tried(stop)
+            {
+                let (standing, load) = line.state.standing(&self.ask(line, stop), now);
+                if standing.is_busy() || standing == Standing::Free {
+                    survey.full.push((index, load));
+                }
+            }
+        }
+        survey
     }
 
     /// Are there accounts of several groups, so that the conversation may go on at another?
@@ -216,13 +256,26 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Does the balance look at the call's session?
+    pub(super) const fn by_session(&self) -> bool {
+        self.session.is_some()
+    }
+
+    /// Where a line of the pool would lead this call, for how many tokens it is asked, and how near it is to where the conversation
+    /// comes from; none if its window is too small.
+    pub(super) fn asked(&self, line: usize) -> Option<(Arc<Deployment>, u64, u8)> {
+        let stop = self.stop(line)?;
+        let tokens = self.ask(self.found.route.lines.get(line)?, &stop).tokens;
+        Some((stop.deployment, tokens, stop.nearness))
+    }
+
     /// Is anybody left who was not tried?
     pub(super) fn goes_on(&self) -> bool {
-        self.stops.iter().any(|stop| self.open(stop).is_some())
+        self.stops.iter().any(|stop| self.open(stop).is_some()) || self.far().is_some()
     }
 
     /// The line of a stop, if this call may still use it.
-    fn open(&self, stop: &Stop) -> Option<&Line> {
+    pub(super) fn open(&self, stop: &Stop) -> Option<&Line> {
         let line = self.found.route.lines.get(stop.line)?;
         let larger = self
             .above
@@ -237,7 +290,7 @@ impl<'a> Walk<'a> {
             .flatten()
     }
 
-    fn ask<'s>(&self, line: &Line, stop: &'s Stop) -> Ask<'s> {
+    pub(super) fn ask<'s>(&self, line: &Line, stop: &'s Stop) -> Ask<'s> {
         Ask {
             model: &stop.deployment.model,
             limits: &stop.deployment.account.limits,
@@ -274,6 +327,8 @@ impl<'a> Walk<'a> {
         let balance = &self.found.route.pool.balance;
         match indices.as_slice() {
             [] => None,
+            // Of a large pool the draw was its choice.
+            [only] if self.is_drawn() => Some(*only),
             // The balance is asked nevertheless: it may count.
             [first, ..] => {
                 let rng = &self.shared.rng;
@@ -295,6 +350,14 @@ impl<'a> Walk<'a> {
                 Some(*indices.get(picked).unwrap_or(first))
             }
         }
+    }
+
+    /// Was what is to be picked decided by the draw?
+    fn is_drawn(&self) -> bool {
+        let route = &self.found.route;
+        route.large.is_some()
+            && self.session.is_none()
+            && route.pool.balance.sampling() != Sampling::Some
     }
 
     /// The one whose soft cooldown ends first.
@@ -330,7 +393,7 @@ impl<'a> Walk<'a> {
 
     fn outage(&self, survey: &Survey) -> Outage {
         let soft = survey.soft.iter().map(|(_, until)| *until);
-        let accounts: HashSet<_> = self
+        let known: HashSet<_> = self
             .stops
             .iter()
             .filter_map(|stop| self.open(stop))
@@ -339,12 +402,20 @@ impl<'a> Walk<'a> {
         Outage {
             soonest: survey.out.iter().copied().chain(soft).min(),
             busy: survey.busy,
-            accounts: accounts.len(),
+            accounts: match &self.found.route.large {
+                None => known.len(),
+                Some(large) => large.accounts.len(),
+            },
         }
     }
 }
 
 impl Outage {
+    /// May somebody be back by `end`?
+    pub(super) fn is_worth(&self, end: Instant) -> bool {
+        self.busy || self.soonest.is_some_and(|soonest| soonest <= end)
+    }
+
     /// What the caller is told.
     pub(super) fn into_error(self, model: &str) -> Error {
         let model = shown(model);
@@ -372,17 +443,17 @@ impl Outage {
 
 /// How the stops of a call stand at one moment.
 #[derive(Default)]
-struct Survey {
-    free: Vec<(usize, Load)>,
-    soft: Vec<(usize, Instant)>,
-    out: Vec<Instant>,
-    busy: bool,
+pub(super) struct Survey {
+    pub(super) free: Vec<(usize, Load)>,
+    pub(super) soft: Vec<(usize, Instant)>,
+    pub(super) out: Vec<Instant>,
+    pub(super) busy: bool,
     /// Those that are well but cannot take this call. Only known if the balance keeps sessions.
-    full: Vec<(usize, Load)>,
+    pub(super) full: Vec<(usize, Load)>,
 }
 
 impl Survey {
-    fn add(&mut self, index: usize, standing: Standing, load: Load) {
+    pub(super) fn add(&mut self, index: usize, standing: Standing, load: Load) {
         match standing {
             Standing::Free => self.free.push((index, load)),
             Standing::Soft { until } => self.soft.push((index, until)),

@@ -8,14 +8,14 @@ use super::cooldown::later;
 
 /// What was begun in the last minute, or whatever time, in buckets so narrow that it is as good as exact, and so few that it stays
 /// small.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Window {
     length: Duration,
     buckets: VecDeque<Bucket>,
     total: u64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Bucket {
     first: Instant,
     last: Instant,

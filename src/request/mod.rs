@@ -15,6 +15,7 @@ use crate::{
     budget::CallBudget,
     chat::{ChatRequest, FidelityMode},
     issued::Pin,
+    trail::Trail,
 };
 
 /// One call for a model, before anybody has decided who serves it. Cloning shares everything.
@@ -44,6 +45,8 @@ pub struct ModelRequest {
     pub pin: Option<Pin>,
     /// What this call may spend: time and attempts, shared by all layers and all clones.
     pub budget: CallBudget,
+    /// Everybody this call has asked so far, shared by all layers and all clones.
+    pub trail: Trail,
     /// The user's own data. No layer of this crate reads or writes it.
     pub extensions: Extensions,
 }
@@ -62,6 +65,7 @@ impl ModelRequest {
             fidelity: None,
             pin: None,
             budget: CallBudget::new(),
+            trail: Trail::new(),
             extensions: Extensions::new(),
         }
     }

@@ -1,6 +1,6 @@
 //! The soonest first content.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{Balance, Candidate, Rng, least};
 
@@ -44,5 +44,9 @@ impl Balance for Fastest {
                 .saturating_mul(u128::from(candidate.in_flight) + 1)
         };
         least(candidates.iter().map(cost), rng)
+    }
+
+    fn fork(&self) -> Option<Arc<dyn Balance>> {
+        Some(Arc::new(*self))
     }
 }

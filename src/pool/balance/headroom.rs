@@ -1,6 +1,6 @@
 //! The most left.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, sync::Arc};
 
 use super::{Balance, Candidate, Rng, least};
 
@@ -26,5 +26,9 @@ impl Balance for Headroom {
             (Reverse(share), candidate.in_flight)
         };
         least(candidates.iter().map(room), rng)
+    }
+
+    fn fork(&self) -> Option<Arc<dyn Balance>> {
+        Some(Arc::new(*self))
     }
 }

@@ -1,5 +1,7 @@
 //! The fewest calls in flight.
 
+use std::sync::Arc;
+
 use super::{Balance, Candidate, Rng, least};
 
 /// The account with the fewest calls in flight for its weight.
@@ -16,6 +18,10 @@ impl LeastBusy {
 impl Balance for LeastBusy {
     fn pick(&self, candidates: &[Candidate<'_>], rng: &Rng) -> usize {
         least(candidates.iter().map(Load::of), rng)
+    }
+
+    fn fork(&self) -> Option<Arc<dyn Balance>> {
+        Some(Arc::new(*self))
     }
 }
 

@@ -10,6 +10,7 @@ mod weighted;
 
 use std::{
     fmt::{self, Debug},
+    sync::Arc,
     time::Duration,
 };
 
@@ -17,7 +18,10 @@ pub use self::{
     fastest::Fastest, headroom::Headroom, least_busy::LeastBusy, round_robin::RoundRobin,
     sticky::Sticky, use_before_reset::UseBeforeReset, weighted::Weighted,
 };
-use super::{account::AccountState, session::Session};
+use super::{
+    account::AccountState,
+    session::{Hash, Session},
+};
 pub use crate::rng::Rng;
 use crate::upstream::Limits;
 
@@ -56,6 +60,41 @@ pub trait Balance: Debug + Send + Sync + 'static {
         let _ = session;
         self.pick(candidates, rng)
     }
+
+    /// What it is shown of a pool of more than 32 accounts, where not all of them can be looked at for each call.
+    fn sampling(&self) -> Sampling {
+        Sampling::Some
+    }
+
+    /// The [identity](Candidate::identity) of who had this session last, if it remembers: in a large pool nobody else could name it.
+    fn owner(&self, session: u64) -> Option<u64> {
+        let _ = session;
+        None
+    }
+
+    /// Another that will pick as this one would have from here on, for [`Pools::explain`](super::Pools::explain): asking it changes
+    /// nothing here. None, unless it is implemented: then an explanation lists everybody, but can only guess the order.
+    fn fork(&self) -> Option<Arc<dyn Balance>> {
+        None
+    }
+}
+
+/// Whom of a large pool a [`Balance`] is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Sampling {
+    /// One, drawn by weight: the vendor first, then its account. What is to be picked is decided by that.
+    Weighted,
+    /// One: whoever comes next. What is to be picked is decided by that.
+    InTurn,
+    /// Up to [`Sampling::SOME`] that are free, drawn at random whatever their weights. The best of so many is nearly always among the
+    /// better ones of all, and many gateways do not crowd the very best.
+    Some,
+}
+
+impl Sampling {
+    /// How many a balance chooses among.
+    pub const SOME: usize = 8;
 }
 
 // Pools hold balances as trait objects.
@@ -101,6 +140,11 @@ impl Debug for Past<'_> {
 }
 
 impl Candidate<'_> {
+    /// The account and model as a number, the same in every process, whatever their place in the pool.
+    pub fn identity(&self) -> u64 {
+        identity(self.provider, self.model, self.account)
+    }
+
     /// How long the first content of this model there is to be expected to take, where answers come whole the answer; none if
     /// nothing came yet.
     pub fn first_content(&self) -> Option<Duration> {
@@ -121,6 +165,15 @@ impl Candidate<'_> {
         let state = self.past.0;
         state.map_or(0.0, |(state, limits)| state.waste(self.model, limits))
     }
+}
+
+pub(super) fn identity(provider: &str, model: &str, account: &str) -> u64 {
+    let mut hash = Hash::default();
+    hash.add(&0_u64.to_le_bytes());
+    for name in [provider, model, account] {
+        hash.add(name.as_bytes());
+    }
+    hash.finish()
 }
 
 /// The index of the least item, ties broken at random, so that equals share the load from the first call on.

@@ -2,16 +2,16 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{Balance, Candidate, Rng, least};
+use super::{Balance, Candidate, Rng, Sampling, least};
 
 /// Everybody in turn, whatever the weights: the account that was picked longest ago.
 #[derive(Debug, Default)]
 pub struct RoundRobin(Mutex<Turns>);
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Turns {
     now: u64,
     /// When (vendor, place) had its last turn.
@@ -37,5 +37,14 @@ impl Balance for RoundRobin {
             turns.last.insert(key(picked), now);
         }
         index
+    }
+
+    fn sampling(&self) -> Sampling {
+        Sampling::InTurn
+    }
+
+    fn fork(&self) -> Option<Arc<dyn Balance>> {
+        let turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(Arc::new(Self(Mutex::new(turns.clone()))))
     }
 }

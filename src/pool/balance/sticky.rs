@@ -2,10 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{Balance, Candidate, Rng, Weighted};
+use super::{Balance, Candidate, Rng, Sampling, Weighted};
 use crate::pool::session::{Hash, Session};
 
 /// Every session at the account where it was, so that what the vendor has cached of it is used. Sessions are shared out by weight.
@@ -14,7 +14,7 @@ use crate::pool::session::{Hash, Session};
 /// returns. While its account is merely busy, or has failed this one call, the call is served elsewhere and the session stays.
 /// Calls of no session are shared out by weight.
 ///
-/// A session begins at an account that the session's key alone decides (rendezvous hashing), so that several gateways, or one after a
+/// A session begins at an account that the session's key alone decides (rendezvous hashing; in large pools by the digits of its hash), so that several gateways, or one after a
 /// restart, choose the same. The latest 100 000 sessions or so are remembered beyond that.
 #[derive(Debug, Default)]
 pub struct Sticky {
@@ -41,7 +41,7 @@ impl Balance for Sticky {
     fn pick_for(&self, session: &Session<'_>, candidates: &[Candidate<'_>], _rng: &Rng) -> usize {
         let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(owner) = owners.find(session.key) {
-            let owns = |candidate: &Candidate<'_>| identity(candidate) == owner;
+            let owns = |candidate: &Candidate<'_>| candidate.identity() == owner;
             if let Some(index) = candidates.iter().position(owns) {
                 return index;
             }
@@ -51,14 +51,31 @@ impl Balance for Sticky {
         }
         let index = rendezvous(session.key, candidates);
         if let Some(owner) = candidates.get(index) {
-            owners.set(session.key, identity(owner));
+            owners.set(session.key, owner.identity());
         }
         index
+    }
+
+    fn sampling(&self) -> Sampling {
+        Sampling::Weighted
+    }
+
+    fn owner(&self, session: u64) -> Option<u64> {
+        let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        owners.find(session)
+    }
+
+    fn fork(&self) -> Option<Arc<dyn Balance>> {
+        let owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(Arc::new(Self {
+            owners: Mutex::new(owners.clone()),
+            others: self.others.copied(),
+        }))
     }
 }
 
 /// Who has which session, in two generations: when the young are many, the old are forgotten.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Owners {
     young: HashMap<u64, u64>,
     old: HashMap<u64, u64>,
@@ -84,11 +101,6 @@ impl Owners {
         self.old.remove(&session);
         self.young.insert(session, owner);
     }
-}
-
-/// The same account, whatever its place in the pool.
-fn identity(candidate: &Candidate<'_>) -> u64 {
-    hash(0, &[candidate.provider, candidate.model, candidate.account])
 }
 
 fn hash(seed: u64, names: &[&str]) -> u64 {

@@ -1,5 +1,7 @@
 //! What expires first.
 
+use std::sync::Arc;
+
 use super::{Balance, Candidate, Headroom, Rng};
 use crate::pool::Session;
 
@@ -27,19 +29,7 @@ impl<B> UseBeforeReset<B> {
 
 impl<B: Balance> Balance for UseBeforeReset<B> {
     fn pick(&self, candidates: &[Candidate<'_>], rng: &Rng) -> usize {
-        /// So near to the most is as good.
-        const NEAR: f64 = 0.9;
-        let waste: Vec<f64> = candidates.iter().map(Candidate::waste).collect();
-        let most = waste.iter().copied().fold(0.0, f64::max);
-        let (indices, shown): (Vec<_>, Vec<_>) = waste
-            .iter()
-            .zip(candidates)
-            .enumerate()
-            .filter(|(_, (waste, _))| **waste >= most * NEAR)
-            .map(|(index, (_, candidate))| (index, *candidate))
-            .unzip();
-        let picked = self.0.pick(&shown, rng);
-        *indices.get(picked).or(indices.first()).unwrap_or(&0)
+        pick(&self.0, candidates, rng)
     }
 
     fn keeps_sessions(&self) -> bool {
@@ -49,4 +39,54 @@ impl<B: Balance> Balance for UseBeforeReset<B> {
     fn pick_for(&self, session: &Session<'_>, candidates: &[Candidate<'_>], rng: &Rng) -> usize {
         self.0.pick_for(session, candidates, rng)
     }
+
+    fn owner(&self, session: u64) -> Option<u64> {
+        self.0.owner(session)
+    }
+
+    fn fork(&self) -> Option<Arc<dyn Balance>> {
+        Some(Arc::new(Forked(self.0.fork()?)))
+    }
+}
+
+/// The same over a copy of the other balance.
+#[derive(Debug)]
+struct Forked(Arc<dyn Balance>);
+
+impl Balance for Forked {
+    fn pick(&self, candidates: &[Candidate<'_>], rng: &Rng) -> usize {
+        pick(&*self.0, candidates, rng)
+    }
+
+    fn keeps_sessions(&self) -> bool {
+        self.0.keeps_sessions()
+    }
+
+    fn pick_for(&self, session: &Session<'_>, candidates: &[Candidate<'_>], rng: &Rng) -> usize {
+        self.0.pick_for(session, candidates, rng)
+    }
+
+    fn owner(&self, session: u64) -> Option<u64> {
+        self.0.owner(session)
+    }
+
+    fn fork(&self) -> Option<Arc<dyn Balance>> {
+        Some(Arc::new(Self(self.0.fork()?)))
+    }
+}
+
+fn pick(balance: &dyn Balance, candidates: &[Candidate<'_>], rng: &Rng) -> usize {
+    /// So near to the most is as good.
+    const NEAR: f64 = 0.9;
+    let waste: Vec<f64> = candidates.iter().map(Candidate::waste).collect();
+    let most = waste.iter().copied().fold(0.0, f64::max);
+    let (indices, shown): (Vec<_>, Vec<_>) = waste
+        .iter()
+        .zip(candidates)
+        .enumerate()
+        .filter(|(_, (waste, _))| **waste >= most * NEAR)
+        .map(|(index, (_, candidate))| (index, *candidate))
+        .unzip();
+    let picked = balance.pick(&shown, rng);
+    *indices.get(picked).or(indices.first()).unwrap_or(&0)
 }

@@ -4,10 +4,10 @@ use std::{
     cmp::Reverse,
     collections::HashMap,
     hash::Hash,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{Balance, Candidate, Rng, least};
+use super::{Balance, Candidate, Rng, Sampling, least};
 
 /// Shares by weight: first among the vendors that have somebody free, then among that vendor's accounts. The default.
 ///
@@ -17,7 +17,7 @@ use super::{Balance, Candidate, Rng, least};
 pub struct Weighted(Mutex<Credits>);
 
 /// What everybody is owed. Each pick pays everybody their weight and charges the picked one for all.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Credits {
     vendors: HashMap<usize, i64>,
     accounts: HashMap<(usize, usize), i64>,
@@ -27,6 +27,11 @@ impl Weighted {
     /// Nobody is owed anything yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    pub(super) fn copied(&self) -> Self {
+        let credits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Self(Mutex::new(credits.clone()))
     }
 }
 
@@ -55,6 +60,14 @@ impl Balance for Weighted {
             .iter()
             .position(|candidate| Some((candidate.vendor, candidate.place)) == picked)
             .unwrap_or(0)
+    }
+
+    fn sampling(&self) -> Sampling {
+        Sampling::Weighted
+    }
+
+    fn fork(&self) -> Option<Arc<dyn Balance>> {
+        Some(Arc::new(self.copied()))
     }
 }
 

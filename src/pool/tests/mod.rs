@@ -3,9 +3,11 @@
 mod adaptive;
 mod breakers;
 mod cooldowns;
+mod explain;
 mod fastest;
 mod headroom;
 mod home;
+mod large;
 mod leases;
 mod limits;
 mod origins;

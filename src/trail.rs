@@ -1,0 +1,274 @@
+//! The way a call went: who was asked, and what came of it.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use http::StatusCode;
+use serde::{Serialize, Serializer, ser::SerializeSeq};
+
+use crate::error::{Error, ErrorKind};
+
+/// Everybody a call has asked so far, over all its models and attempts, and what came of each. Clones share it; all clones of a
+/// [`ModelRequest`](crate::ModelRequest) have the same.
+///
+/// As text it is one line: `openai/a:429 → openai/b:ok`.
+#[derive(Clone, Debug, Default)]
+pub struct Trail(Arc<Mutex<Vec<Step>>>);
+
+/// One account that was asked, or a pool in which nobody could be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Step {
+    /// The vendor's name; empty if nobody could be asked.
+    pub provider: Arc<str>,
+    /// The account's name; empty if nobody could be asked.
+    pub account: Arc<str>,
+    /// The model's name at the vendor; the caller's name for it if nobody could be asked.
+    pub model: Arc<str>,
+    /// Was it asked in spite of a cooldown, or to find out whether it is well again?
+    pub probe: bool,
+    /// What went wrong; none if it answered.
+    pub failure: Option<ErrorKind>,
+    /// The status it failed with, if it named one.
+    pub status: Option<StatusCode>,
+    /// How long it took: to the first content, or to the failure.
+    pub took: Duration,
+}
+
+impl Trail {
+    /// Nobody was asked yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Everybody who was asked, in order.
+    pub fn steps(&self) -> Vec<Step> {
+        self.lock().clone()
+    }
+
+    pub(crate) fn add(&self, step: Step) {
+        self.lock().push(step);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Step>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Display for Trail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, step) in self.lock().iter().enumerate() {
+            if index > 0 {
+                f.write_str(" → ")?;
+            }
+            step.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Trail {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let steps = self.lock();
+        let mut list = serializer.serialize_seq(Some(steps.len()))?;
+        for step in steps.iter() {
+            list.serialize_element(step)?;
+        }
+        list.end()
+    }
+}
+
+impl Step {
+    /// What came of it, in a word: `ok`, the status it failed with, or the [kind](ErrorKind) of the failure.
+    pub fn outcome(&self) -> String {
+        match (self.failure, self.status) {
+            (None, _) => "ok".to_owned(),
+            // A failure that came with a good status is no `200`.
+            (Some(_), Some(status)) if !status.is_success() => status.as_str().to_owned(),
+            (Some(kind), _) => kind.as_str().to_owned(),
+        }
+    }
+
+    pub(crate) fn failed(mut self, error: &Error, took: Duration) -> Self {
+        self.failure = Some(error.kind());
+        self.status = error.vendor_status();
+        self.took = took;
+        self
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.provider {
+            "" => write!(f, "{}:{}", self.model, self.outcome()),
+            provider => write!(f, "{provider}/{}:{}", self.account, self.outcome()),
+        }
+    }
+}
+
+impl Serialize for Step {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Told<'a> {
+            provider: Option<&'a str>,
+            account: Option<&'a str>,
+            model: &'a str,
+            probe: bool,
+            outcome: &'a str,
+            kind: Option<&'a str>,
+            took_ms: u64,
+        }
+        let name = |name: &'_ Arc<str>| (!name.is_empty()).then(|| name.clone());
+        let (provider, account) = (name(&self.provider), name(&self.account));
+        Told {
+            provider: provider.as_deref(),
+            account: account.as_deref(),
+            model: &self.model,
+            probe: self.probe,
+            outcome: &self.outcome(),
+            kind: self.failure.map(ErrorKind::as_str),
+            took_ms: millis(self.took),
+        }
+        .serialize(serializer)
+    }
+}
+
+/// The latest calls of a gateway, how they went and how they ended. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct Calls(Arc<Mutex<VecDeque<CallRecord>>>);
+
+/// A call that is over.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct CallRecord {
+    /// The call's `x-request-id`.
+    pub request_id: String,
+    /// The model the caller asked for.
+    pub model: String,
+    /// The caller's fingerprint; none if it sent no key.
+    pub caller: Option<String>,
+    /// When it was over, in seconds since 1970.
+    pub ended_at: u64,
+    /// From its first byte to its end.
+    pub total_ms: u64,
+    /// `completed`, `broken`, `cancelled` or `failed`.
+    pub ending: &'static str,
+    /// What went wrong; none if nothing did.
+    pub kind: Option<&'static str>,
+    /// Who was asked, as one line.
+    pub way: String,
+    /// Who was asked.
+    pub trail: Trail,
+}
+
+impl Calls {
+    /// So many are kept.
+    pub const KEPT: usize = 256;
+
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Those that are kept, the latest first.
+    pub fn latest(&self) -> Vec<CallRecord> {
+        self.lock().iter().rev().cloned().collect()
+    }
+
+    pub(crate) fn add(&self, record: CallRecord) {
+        let mut calls = self.lock();
+        let oldest = (calls.len() >= Self::KEPT).then(|| calls.pop_front());
+        calls.push_back(record);
+        drop(calls);
+        // What is let go of is freed after the lock.
+        drop(oldest);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<CallRecord>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Now, in seconds since 1970: for people who read, not for anything to be decided by.
+pub(crate) fn wall_clock() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(account: &str) -> Step {
+        Step {
+            provider: "acme".into(),
+            account: account.into(),
+            model: "large".into(),
+            probe: false,
+            failure: None,
+            status: None,
+            took: Duration::from_millis(7),
+        }
+    }
+
+    #[test]
+    fn a_way_is_one_line_and_a_list() {
+        let trail = Trail::new();
+        assert_eq!(trail.to_string(), "");
+        let limited =
+            Error::new(ErrorKind::RateLimited, "").with_status(StatusCode::TOO_MANY_REQUESTS);
+        let (clone, took) = (trail.clone(), Duration::from_millis(3));
+        clone.add(step("a").failed(&limited, took));
+        let broken = Error::new(ErrorKind::Server, "").with_status(StatusCode::OK);
+        clone.add(step("b").failed(&broken, took));
+        let nobody = Step {
+            provider: "".into(),
+            ..step("")
+        };
+        clone.add(nobody.failed(&Error::new(ErrorKind::Exhausted, ""), Duration::ZERO));
+        clone.add(step("c"));
+        assert_eq!(
+            trail.to_string(),
+            "acme/a:429 → acme/b:server → large:exhausted → acme/c:ok"
+        );
+        let told = serde_json::to_value(&trail).unwrap();
+        assert_eq!(told[2]["provider"], serde_json::Value::Null);
+        assert_eq!(
+            (&told[0]["outcome"], &told[0]["took_ms"]),
+            (&"429".into(), &3.into())
+        );
+        assert_eq!(told[3]["kind"], serde_json::Value::Null);
+    }
+
+    #[test]
+    fn the_latest_calls_are_kept() {
+        let calls = Calls::new();
+        for n in 0..300 {
+            calls.add(CallRecord {
+                request_id: n.to_string(),
+                model: "m".into(),
+                caller: None,
+                ended_at: 0,
+                total_ms: 0,
+                ending: "failed",
+                kind: None,
+                way: String::new(),
+                trail: Trail::new(),
+            });
+        }
+        let latest = calls.latest();
+        assert_eq!(latest.len(), Calls::KEPT);
+        assert_eq!(
+            (&*latest[0].request_id, &*latest[255].request_id),
+            ("299", "44")
+        );
+    }
+}
