@@ -268,6 +268,27 @@ async fn e37_a_dead_key_is_passed_over_and_never_shown() {
 }
 
 #[tokio::test]
+async fn e38_a_wait_in_the_body_is_waited_for_and_told() {
+    let bed = bed().await;
+    let hasty = r#"{"error":{"code":429,"message":"You exceeded your current quota. Please retry in 34.07s.","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.QuotaFailure","violations":[{"quotaId":"GenerateRequestsPerMinutePerProjectPerModel-FreeTier"}]},{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"34.07s"}]}}"#;
+    bed.delta.always(Answer::json(429, hasty));
+    let told = |headers: &http::HeaderMap| {
+        let after: u64 = headers["retry-after"].to_str().unwrap().parse().unwrap();
+        assert!((30..=35).contains(&after), "{after}");
+    };
+    let (status, headers, body) = bed.generate("google", "generateContent").await;
+    assert_eq!(status, 429, "{body}");
+    told(&headers);
+    // Either key has been tried, and neither is again while the wait lasts.
+    assert_eq!(bed.delta.requests().len(), 2);
+    let (status, headers, body) = bed.generate("google", "generateContent").await;
+    assert_eq!(status, 429, "{body}");
+    told(&headers);
+    assert!(body.contains("RetryInfo"), "{body}");
+    assert_eq!(bed.delta.requests().len(), 2);
+}
+
+#[tokio::test]
 async fn e34_a_failure_in_the_stream_is_told_in_it() {
     let bed = bed().await;
     let frames = [

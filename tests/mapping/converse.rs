@@ -160,30 +160,60 @@ fn every_row_of_the_index_has_its_tests() {
         |path: &str| fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let index = read("tests/README.md");
     let (_, table) = index
-        .split_once("## Bedrock's Converse")
+        .split_once("## Gemini and Bedrock's Converse")
         .expect("a section");
     let tests = [
-        read("src/dialect/bedrock/tests.rs"),
-        read("src/dialect/bedrock/reasoning.rs"),
-        read("tests/corpus_bedrock.rs"),
+        "src/dialect/bedrock/tests.rs",
+        "src/dialect/bedrock/reasoning.rs",
+        "src/dialect/classify.rs",
+        "src/dialect/gemini/edge_tests.rs",
+        "src/dialect/gemini/error.rs",
+        "src/dialect/gemini/request/tests.rs",
+        "src/dialect/gemini/schema.rs",
+        "src/dialect/gemini/tests.rs",
+        "src/dialect/gemini/usage.rs",
+        "src/provider/bedrock/tests.rs",
+        "tests/corpus_bedrock.rs",
     ]
+    .map(read)
     .concat();
-    let mut rows = 0;
+    let mut cases = Vec::new();
     let lines = table
         .lines()
         .skip(1)
         .take_while(|line| !line.starts_with("## "));
     for line in lines.filter(|line| line.starts_with("| E")) {
-        rows += 1;
-        let cell = line.split('|').nth(3).unwrap();
-        for test in cell.split("<br>").map(|test| test.trim().trim_matches('`')) {
-            assert!(
-                test == "none" || tests.contains(&format!("fn {test}(")),
-                "{test}"
-            );
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let [_, numbers, _, named, remark, _] = cells[..] else {
+            panic!("{line}");
+        };
+        for number in numbers.split(", ") {
+            cases.push(number.strip_prefix('E').unwrap().parse::<u32>().unwrap());
+        }
+        if named == "none" {
+            assert!(!remark.is_empty(), "no reason: {line}");
+            continue;
+        }
+        for test in named.split("<br>").map(|test| test.trim_matches('`')) {
+            let found = match test.split_once("::") {
+                Some((file, name)) => {
+                    read(&format!("tests/{file}.rs")).contains(&format!("fn {name}("))
+                }
+                None => tests.contains(&format!("fn {test}(")),
+            };
+            assert!(found, "{test}");
         }
     }
-    assert!(rows >= 25, "{rows}");
+    assert_eq!(cases, (1..=65).collect::<Vec<u32>>());
+    // And none is left out.
+    for name in tests.split(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
+        let number = name
+            .strip_prefix('e')
+            .and_then(|rest| rest.split('_').next());
+        if name.len() > 5 && number.is_some_and(|number| number.parse::<u32>().is_ok()) {
+            assert!(index.contains(&format!("`{name}`")), "{name}");
+        }
+    }
 }
 
 /// The text with what follows each `mark`, up to `end`, taken out.

@@ -218,4 +218,6 @@ fn tool_name(name: &str) -> Cow<'_, str> {
 }
 
 #[cfg(test)]
+mod edge_tests;
+#[cfg(test)]
 mod tests;

@@ -39,6 +39,8 @@ pub(super) fn config(
     out.optional("temperature", request.temperature)
         .optional("topP", request.top_p)
         .optional("topK", request.top_k)
+        // Callers of this dialect read all the answers; of others, more than one was refused.
+        .optional("candidateCount", request.n.filter(|_| is_own(request)))
         .optional("maxOutputTokens", max_tokens(request, report));
     stops(request, &mut out, report);
     out.optional("seed", request.seed);
@@ -71,11 +73,15 @@ pub(super) fn config(
 
 /// What a caller of this dialect said that has no field.
 fn own_rest(request: &ChatRequest) -> Extra {
-    if request.dialect != Some(NAME) {
+    if !is_own(request) {
         return Extra::new();
     }
     let rest = request.extra.get("generationConfig");
     rest.and_then(schema::members).unwrap_or_default()
+}
+
+fn is_own(request: &ChatRequest) -> bool {
+    request.dialect == Some(NAME)
 }
 
 fn max_tokens(request: &ChatRequest, report: &mut Fidelity) -> Option<u64> {
