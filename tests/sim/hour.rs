@@ -1,0 +1,76 @@
+//! An hour of half as much again as five unequal accounts can take.
+
+use std::time::Duration;
+
+use trunkline::{
+    pool::{Headroom, Pool},
+    upstream::Timeouts,
+};
+
+use crate::{
+    load::{self, Load},
+    meter::Shape,
+    page::{self, percent, seconds},
+    stack,
+    vendor::{Plan, Tells, Vendors},
+};
+
+const fn plan(key: &'static str, rpm: u64, tpm: u64, shape: Shape, tells: Tells) -> Plan {
+    Plan {
+        rpm,
+        tpm,
+        shape,
+        tells,
+        ..Plan::new(key)
+    }
+}
+
+/// Some are short of requests, some of tokens. Together about 170 calls a minute.
+const UNEQUAL: [Plan; 5] = [
+    plan("a", 20, 100_000, Shape::Bucket, Tells::All),
+    plan("b", 100, 10_000, Shape::Fixed, Tells::All),
+    plan("c", 40, 100_000, Shape::Sliding, Tells::RetryAfter),
+    plan("d", 60, 200_000, Shape::Fixed, Tells::All),
+    plan("e", 100, 15_000, Shape::Bucket, Tells::All),
+];
+
+const LOAD: Load = Load {
+    per_minute: 255.0,
+    minutes: 60.0,
+    timeout: Duration::from_secs(60),
+    tenant: "t",
+    seed: 1,
+};
+
+#[tokio::test(start_paused = true)]
+async fn what_the_windows_allow_is_used() {
+    let timeouts = Timeouts::default();
+    let pool = || Pool::new().wait(Duration::from_secs(5));
+    let mut rows = Vec::new();
+    for who in ["limits declared", "limits declared, headroom", "limits learned", "limits learned, headroom", "round robin", "random"] {
+        let real = std::time::Instant::now();
+        let vendors = Vendors::new(&UNEQUAL, 5);
+        let ours = |declared, pool| stack::ours(&UNEQUAL, declared, pool, timeouts, &vendors);
+        let stack = match who {
+            "limits declared" => ours(true, pool()),
+            "limits declared, headroom" => ours(true, pool().balance(Headroom)),
+            "limits learned" => ours(false, pool()),
+            "limits learned, headroom" => ours(false, pool().balance(Headroom)),
+            "round robin" => stack::round_robin(&UNEQUAL, timeouts, &vendors),
+            _ => stack::random(&UNEQUAL, timeouts, &vendors),
+        };
+        let score = load::run(&[LOAD], &stack, &vendors).await;
+        println!("{who} {:?}", real.elapsed());
+        for k in ["a","b","c","d","e"] { println!("  {k} {:?} {:?}", vendors.tally_of(k), score.open_by(k)); }
+        rows.push(vec![
+            who.to_owned(),
+            score.served().to_string(),
+            percent(vendors.used(score.tokens())),
+            score.turned_away().to_string(),
+            percent(score.extra()),
+            seconds(score.took(50)),
+            seconds(score.took(99)),
+        ]);
+    }
+    page::check("hour", &["who", "served", "of what the windows allow", "turned away while one was open", "extra calls", "half took", "99 % took"], &rows);
+}
