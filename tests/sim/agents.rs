@@ -1,6 +1,9 @@
 //! Agents whose prompts grow turn by turn, and vendors who remember them for five minutes.
 
-use std::{sync::{Arc, Mutex}, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use tokio::{task::JoinSet, time::sleep};
@@ -24,7 +27,7 @@ const TURNS: usize = 40;
 /// Together half as much again as the agents need, but not each at every moment.
 const fn plan(key: &'static str) -> Plan {
     Plan {
-        rpm: 30,
+        rpm: 36,
         ..Plan::new(key)
     }
 }
@@ -46,7 +49,11 @@ const SINGLE: [Plan; 1] = [Plan::new("one")];
 async fn sessions_find_their_prompts_again() {
     let timeouts = Timeouts::default();
     let mut rows = Vec::new();
-    let sticky = || Pool::new().balance(Sticky::new()).wait(Duration::from_secs(5));
+    let sticky = || {
+        Pool::new()
+            .balance(Sticky::new())
+            .wait(Duration::from_secs(5))
+    };
     for (who, plans) in [
         ("one account without limits", &SINGLE[..]),
         ("sticky", &CALM),
@@ -72,7 +79,11 @@ async fn sessions_find_their_prompts_again() {
             percent(score.hits()),
         ]);
     }
-    page::check("agents", &["who", "calls", "failures seen", "of the prompts cached"], &rows);
+    page::check(
+        "agents",
+        &["who", "calls", "failures seen", "of the prompts cached"],
+        &rows,
+    );
 }
 
 async fn play(stack: &Stack, vendors: &Vendors) -> Score {
@@ -86,12 +97,18 @@ async fn play(stack: &Stack, vendors: &Vendors) -> Score {
             let mut said = said("system", &"You are an agent. ".repeat(120));
             for turn in 0..TURNS {
                 let words = 20 + chance.below(40);
-                said += &format!(",{}", self::said("user", &format!("s{session}t{turn} ").repeat(words)));
+                said += &format!(
+                    ",{}",
+                    self::said("user", &format!("s{session}t{turn} ").repeat(words))
+                );
                 let body = format!(r#"{{"messages":[{said}],"model":"{MODEL}"}}"#);
                 let request = load::request(Bytes::from(body), "agents");
                 let call = load::call(request, "agents", stack.clone(), &vendors).await;
                 calls.lock().unwrap().push(call);
-                said += &format!(",{}", self::said("assistant", &format!("a{turn} ").repeat(words * 2)));
+                said += &format!(
+                    ",{}",
+                    self::said("assistant", &format!("a{turn} ").repeat(words * 2))
+                );
                 sleep(Duration::from_secs_f64(chance.between(2.0, 18.0))).await;
             }
         });
@@ -100,7 +117,10 @@ async fn play(stack: &Stack, vendors: &Vendors) -> Score {
         done.unwrap();
     }
     let calls = std::mem::take(&mut *calls.lock().unwrap());
-    Score { calls, tally: vendors.tally() }
+    Score {
+        calls,
+        tally: vendors.tally(),
+    }
 }
 
 fn said(role: &str, text: &str) -> String {

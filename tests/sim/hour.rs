@@ -39,6 +39,7 @@ const LOAD: Load = Load {
     minutes: 60.0,
     timeout: Duration::from_secs(60),
     tenant: "t",
+    streams: false,
     seed: 1,
 };
 
@@ -47,7 +48,14 @@ async fn what_the_windows_allow_is_used() {
     let timeouts = Timeouts::default();
     let pool = || Pool::new().wait(Duration::from_secs(5));
     let mut rows = Vec::new();
-    for who in ["limits declared", "limits declared, headroom", "limits learned", "limits learned, headroom", "round robin", "random"] {
+    for who in [
+        "limits declared",
+        "limits declared, headroom",
+        "limits learned",
+        "limits learned, headroom",
+        "round robin",
+        "random",
+    ] {
         let real = std::time::Instant::now();
         let vendors = Vendors::new(&UNEQUAL, 5);
         let ours = |declared, pool| stack::ours(&UNEQUAL, declared, pool, timeouts, &vendors);
@@ -61,7 +69,9 @@ async fn what_the_windows_allow_is_used() {
         };
         let score = load::run(&[LOAD], &stack, &vendors).await;
         println!("{who} {:?}", real.elapsed());
-        for k in ["a","b","c","d","e"] { println!("  {k} {:?} {:?}", vendors.tally_of(k), score.open_by(k)); }
+        for k in ["a", "b", "c", "d", "e"] {
+            println!("  {k} {:?} {:?}", vendors.tally_of(k), score.open_by(k));
+        }
         rows.push(vec![
             who.to_owned(),
             score.served().to_string(),
@@ -72,5 +82,17 @@ async fn what_the_windows_allow_is_used() {
             seconds(score.took(99)),
         ]);
     }
-    page::check("hour", &["who", "served", "of what the windows allow", "turned away while one was open", "extra calls", "half took", "99 % took"], &rows);
+    page::check(
+        "hour",
+        &[
+            "who",
+            "served",
+            "of what the windows allow",
+            "turned away while one was open",
+            "extra calls",
+            "half took",
+            "99 % took",
+        ],
+        &rows,
+    );
 }

@@ -65,7 +65,12 @@ impl Meter {
                 .map_or(0.0, |(_, sum)| *sum),
             Shape::Sliding => {
                 let counts = |(at, _): &&(f64, f64)| now - at < MINUTE;
-                self.spent.iter().rev().take_while(counts).map(|(_, amount)| amount).sum()
+                self.spent
+                    .iter()
+                    .rev()
+                    .take_while(counts)
+                    .map(|(_, amount)| amount)
+                    .sum()
             }
         };
         self.limit - missing

@@ -21,7 +21,9 @@ pub fn check(scenario: &str, head: &[&str], rows: &[Vec<String>]) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pool.md");
     let page = fs::read_to_string(&path).unwrap_or_default();
     let (open, close) = (format!("<!-- {scenario} -->\n"), "<!-- end -->\n");
-    let (before, rest) = page.split_once(&open).expect("the scenario has a place on the page");
+    let (before, rest) = page
+        .split_once(&open)
+        .expect("the scenario has a place on the page");
     let (there, after) = rest.split_once(close).expect("the table has an end");
     if there == table {
         return;

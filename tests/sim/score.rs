@@ -27,7 +27,10 @@ pub struct Score {
 
 impl Score {
     pub fn served(&self) -> usize {
-        self.calls.iter().filter(|call| call.failure.is_none()).count()
+        self.calls
+            .iter()
+            .filter(|call| call.failure.is_none())
+            .count()
     }
 
     pub fn failed(&self) -> usize {
@@ -36,11 +39,24 @@ impl Score {
 
     /// Told that there is no room, though there was.
     pub fn turned_away(&self) -> usize {
-        let limited = |kind| matches!(kind, ErrorKind::RateLimited | ErrorKind::Exhausted | ErrorKind::QuotaExhausted);
-        self.calls.iter().filter(|call| call.open.is_some() && call.failure.is_some_and(limited)).count()
+        let limited = |kind| {
+            matches!(
+                kind,
+                ErrorKind::RateLimited | ErrorKind::Exhausted | ErrorKind::QuotaExhausted
+            )
+        };
+        self.calls
+            .iter()
+            .filter(|call| call.open.is_some() && call.failure.is_some_and(limited))
+            .count()
     }
 
-    pub fn open_by(&self, key: &str) -> usize { self.calls.iter().filter(|c| c.failure.is_some() && c.open == Some(key)).count() }
+    pub fn open_by(&self, key: &str) -> usize {
+        self.calls
+            .iter()
+            .filter(|c| c.failure.is_some() && c.open == Some(key))
+            .count()
+    }
 
     /// Vendors' calls that served nobody, by calls that were served.
     pub fn extra(&self) -> f64 {
@@ -49,15 +65,27 @@ impl Score {
 
     /// Tokens of a call, on average.
     pub fn tokens(&self) -> f64 {
-        let all: u64 = self.calls.iter().filter_map(|call| call.usage?.total()).sum();
+        let all: u64 = self
+            .calls
+            .iter()
+            .filter_map(|call| call.usage?.total())
+            .sum();
         all as f64 / self.served() as f64
     }
 
     /// Of the calls that were served, so many of a hundred took at most this long.
     pub fn took(&self, percent: usize) -> Duration {
-        let mut all: Vec<_> = self.calls.iter().filter(|call| call.failure.is_none()).map(|call| call.took).collect();
+        let mut all: Vec<_> = self
+            .calls
+            .iter()
+            .filter(|call| call.failure.is_none())
+            .map(|call| call.took)
+            .collect();
         all.sort();
-        all.get(all.len() * percent / 100).or(all.last()).copied().unwrap_or_default()
+        all.get(all.len() * percent / 100)
+            .or(all.last())
+            .copied()
+            .unwrap_or_default()
     }
 
     /// The share of the prompts that the vendors had in their caches.

@@ -29,7 +29,13 @@ pub const MODEL: &str = "m";
 const SEED: u64 = 11;
 
 /// The whole stack over a pool of these accounts, which is made of their vendor by `pool`.
-pub fn ours(plans: &[Plan], declared: bool, pool: Pool, timeouts: Timeouts, vendors: &Vendors) -> Stack {
+pub fn ours(
+    plans: &[Plan],
+    declared: bool,
+    pool: Pool,
+    timeouts: Timeouts,
+    vendors: &Vendors,
+) -> Stack {
     let mut vendor = Vendor::new(provider(), MODEL).timeouts(timeouts);
     for plan in plans {
         vendor = vendor.account(account(plan, declared), 1);
@@ -50,7 +56,9 @@ pub fn over(pools: Pools, vendors: &Vendors) -> Stack {
 /// Everybody in turn, whatever happened, and the next one once after a failure.
 pub fn round_robin(plans: &[Plan], timeouts: Timeouts, vendors: &Vendors) -> Stack {
     let turn = AtomicUsize::new(0);
-    naive(plans, timeouts, vendors, move |n| turn.fetch_add(1, Ordering::Relaxed) % n)
+    naive(plans, timeouts, vendors, move |n| {
+        turn.fetch_add(1, Ordering::Relaxed) % n
+    })
 }
 
 /// Anybody, whatever happened, and anybody once after a failure.
@@ -77,7 +85,12 @@ fn naive(
     service_fn(move |request: ModelRequest| {
         let (deployments, upstream, pick) = (deployments.clone(), upstream.clone(), pick.clone());
         async move {
-            let attempt = || Attempt::new(request.clone(), deployments[pick(deployments.len())].clone());
+            let attempt = || {
+                Attempt::new(
+                    request.clone(),
+                    deployments[pick(deployments.len())].clone(),
+                )
+            };
             match upstream.clone().oneshot(attempt()).await {
                 Ok(response) => Ok(response),
                 Err(_) => upstream.oneshot(attempt()).await,

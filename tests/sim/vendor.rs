@@ -1,7 +1,7 @@
 //! Vendors at the place of the HTTP client: accounts with limits, moods and prompt caches of their own.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     hash::{DefaultHasher, Hasher},
     sync::{Arc, Mutex, MutexGuard},
     task::{Context, Poll},
@@ -9,8 +9,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::{
+    FutureExt, StreamExt,
+    future::{BoxFuture, ready},
+    stream,
+};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http_body::Frame;
+use http_body_util::StreamBody;
 use tokio::time::{Instant, sleep};
 use tower::Service;
 use trunkline::{Body, BoxError};
@@ -78,7 +84,7 @@ pub struct Vendors(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     begun: Instant,
-    accounts: HashMap<&'static str, Mutex<Account>>,
+    accounts: BTreeMap<&'static str, Mutex<Account>>,
     chance: Chance,
 }
 
@@ -183,7 +189,10 @@ impl Vendors {
     }
 
     async fn serve(self, key: String, body: Bytes) -> Result<Response<Body>, BoxError> {
-        let (input, output) = (input(body.len()), self.0.chance.between(40.0, MOST_OUTPUT).floor());
+        let (input, output) = (
+            input(body.len()),
+            self.0.chance.between(40.0, MOST_OUTPUT).floor(),
+        );
         let travelling = OnTheWay::new(&self, &key, input + output);
         sleep(seconds(self.0.chance.between(0.002, 0.030))).await;
         drop(travelling);
@@ -196,12 +205,40 @@ impl Vendors {
         let place = Place(self.clone(), key.clone());
         let plan = self.account(&key).plan;
         let first = self.0.chance.lognormal(plan.first_token, 0.4);
-        sleep(seconds(pace * (first + output * 0.01))).await;
+        let rest = seconds(pace * output * 0.01);
+        sleep(seconds(pace * first)).await;
+        let usage = usage(input, output, cached);
+        if body.ends_with(br#""stream":true}"#) {
+            // The place goes with the stream.
+            let end = async move {
+                sleep(rest).await;
+                self.account(&key).tally.served += 1;
+                drop(place);
+                let frame = format!(
+                    r#"data: {{"id":"1","choices":[{{"index":0,"delta":{{}},"finish_reason":"stop"}}],"usage":{usage}}}"#
+                );
+                Ok::<_, BoxError>(Frame::data(Bytes::from(frame + "\n\ndata: [DONE]\n\n")))
+            };
+            let begin = stream::once(ready(Ok(Frame::data(Bytes::from_static(BEGIN)))));
+            let body = Body::new(StreamBody::new(begin.chain(stream::once(end).boxed())));
+            return Ok(response(StatusCode::OK, headers, "text/event-stream", body));
+        }
+        sleep(rest).await;
         drop(place);
         self.account(&key).tally.served += 1;
-        Ok(answer(input, output, cached, headers))
+        let body = format!(
+            r#"{{"id":"1","choices":[{{"index":0,"message":{{"role":"assistant","content":"ok"}},"finish_reason":"stop"}}],"usage":{usage}}}"#
+        );
+        Ok(response(
+            StatusCode::OK,
+            headers,
+            "application/json",
+            body.into(),
+        ))
     }
 }
+
+const BEGIN: &[u8] = b"data: {\"id\":\"1\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"ok\"}}]}\n\n";
 
 /// What becomes of a call.
 enum Admitted {
@@ -242,7 +279,10 @@ impl Account {
         if self.in_flight >= self.plan.concurrency {
             return Some(1.0);
         }
-        let wait = self.requests.wait(1.0, now).max(self.tokens.wait(tokens, now));
+        let wait = self
+            .requests
+            .wait(1.0, now)
+            .max(self.tokens.wait(tokens, now));
         (wait > 0.0).then_some(wait)
     }
 
@@ -259,7 +299,10 @@ impl Account {
         if self.plan.tells == Tells::All {
             let left = |meter: &Meter| format!("{}", meter.left(now).max(0.0).floor());
             let reset = |meter: &Meter| format!("{}ms", (meter.reset(now) * 1e3).ceil());
-            tell("x-ratelimit-limit-requests", self.requests.limit().to_string());
+            tell(
+                "x-ratelimit-limit-requests",
+                self.requests.limit().to_string(),
+            );
             tell("x-ratelimit-remaining-requests", left(&self.requests));
             tell("x-ratelimit-reset-requests", reset(&self.requests));
             tell("x-ratelimit-limit-tokens", self.tokens.limit().to_string());
@@ -347,12 +390,11 @@ fn seconds(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds)
 }
 
-fn answer(input: f64, output: f64, cached: u64, headers: HeaderMap) -> Response<Body> {
-    let body = format!(
-        r#"{{"id":"1","object":"chat.completion","model":"m","choices":[{{"index":0,"message":{{"role":"assistant","content":"ok"}},"finish_reason":"stop"}}],"usage":{{"prompt_tokens":{input},"completion_tokens":{output},"total_tokens":{},"prompt_tokens_details":{{"cached_tokens":{cached}}}}}}}"#,
-        input + output
-    );
-    response(StatusCode::OK, headers, body)
+fn usage(input: f64, output: f64, cached: u64) -> String {
+    let total = input + output;
+    format!(
+        r#"{{"prompt_tokens":{input},"completion_tokens":{output},"total_tokens":{total},"prompt_tokens_details":{{"cached_tokens":{cached}}}}}"#
+    )
 }
 
 fn refusal(status: StatusCode, headers: HeaderMap) -> Response<Body> {
@@ -361,14 +403,19 @@ fn refusal(status: StatusCode, headers: HeaderMap) -> Response<Body> {
         _ => "server_error",
     };
     let body = format!(r#"{{"error":{{"message":"not now","type":"{kind}","code":"{kind}"}}}}"#);
-    response(status, headers, body)
+    response(status, headers, "application/json", body.into())
 }
 
-fn response(status: StatusCode, headers: HeaderMap, body: String) -> Response<Body> {
-    let mut response = Response::new(Body::from(body));
+fn response(
+    status: StatusCode,
+    headers: HeaderMap,
+    kind: &'static str,
+    body: Body,
+) -> Response<Body> {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = headers;
-    let json = HeaderValue::from_static("application/json");
-    response.headers_mut().insert("content-type", json);
+    let kind = HeaderValue::from_static(kind);
+    response.headers_mut().insert("content-type", kind);
     response
 }
