@@ -124,7 +124,6 @@ pub async fn call(
     };
     Call {
         tenant,
-        at: vendors.now(),
         took,
         usage,
         failure,

@@ -9,5 +9,6 @@ mod meter;
 mod page;
 mod score;
 mod stack;
+mod tenants;
 mod trouble;
 mod vendor;

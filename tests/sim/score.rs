@@ -10,8 +10,6 @@ use crate::vendor::Tally;
 #[derive(Clone, Copy, Debug)]
 pub struct Call {
     pub tenant: &'static str,
-    /// When it was over.
-    pub at: f64,
     pub took: Duration,
     pub usage: Option<Usage>,
     pub failure: Option<ErrorKind>,
@@ -51,11 +49,20 @@ impl Score {
             .count()
     }
 
-    pub fn open_by(&self, key: &str) -> usize {
-        self.calls
-            .iter()
-            .filter(|c| c.failure.is_some() && c.open == Some(key))
-            .count()
+    pub fn calls_of(&self, tenant: &str) -> usize {
+        let calls = self.calls.iter();
+        calls.filter(|call| call.tenant == tenant).count()
+    }
+
+    pub fn served_of(&self, tenant: &str) -> usize {
+        let served = self.calls.iter().filter(|call| call.failure.is_none());
+        served.filter(|call| call.tenant == tenant).count()
+    }
+
+    /// The longest that anybody had to wait for an answer or a refusal.
+    pub fn longest(&self) -> Duration {
+        let took = self.calls.iter().map(|call| call.took);
+        took.max().unwrap_or_default()
     }
 
     /// Vendors' calls that served nobody, by calls that were served.

@@ -107,7 +107,10 @@ fn provider() -> Arc<Compatible> {
 fn account(plan: &Plan, declared: bool) -> Arc<Account> {
     let account = Account::new(plan.key, Secret::new(plan.key));
     let limits = match declared {
-        true => Limits::none().rpm(plan.rpm).tpm(plan.tpm),
+        true => Limits::none()
+            .rpm(plan.rpm)
+            .tpm(plan.tpm)
+            .concurrency(plan.concurrency),
         false => Limits::none(),
     };
     Arc::new(account.with_limits(limits))
