@@ -225,6 +225,8 @@ fn limits(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Limits> {
         min_interval: fields
             .read(reader, "min_interval", Reader::duration)
             .unwrap_or_default(),
+        windows: Vec::new(),
+        reserve: 0,
     })
 }
 

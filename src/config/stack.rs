@@ -227,7 +227,7 @@ impl Parts {
                 }
                 None => Account::new(name, account.api_key.clone()),
             };
-            built = built.with_limits(account.limits);
+            built = built.with_limits(account.limits.clone());
             if let Some(group) = &account.group {
                 built = built.with_group(group.as_str());
             }

@@ -24,6 +24,7 @@ mod forget;
 mod labels;
 mod pairs;
 mod quirks;
+mod rate_names;
 mod rate_windows;
 mod retry_after;
 mod rpc_details;
@@ -45,7 +46,7 @@ pub use self::{
     retry_after::retry_after,
     translate::{check, translate},
 };
-pub(crate) use self::{classify::has_error, retry_after::rfc3339};
+pub(crate) use self::{classify::has_error, retry_after::{days_from_civil, rfc3339}};
 pub(crate) use crate::chat::FOREIGN_SIGNATURE_PREFIX;
 use crate::{
     chat::{ChatEvent, ChatRequest, ChatResponse, EventSink, Fidelity, Note, Usage},

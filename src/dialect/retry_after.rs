@@ -3,12 +3,15 @@
 use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
+use tokio::time::Instant;
+
+use super::RateWindows;
 
 /// Longer waits than this are taken for nonsense.
-pub(super) const MOST: Duration = Duration::from_secs(7 * 24 * 3600);
+pub(super) const MOST: Duration = Duration::from_secs(32 * 24 * 3600);
 
-/// How long to wait by the headers of a refusal: `retry-after-ms`, `retry-after` (seconds or a date), else the latest reset of a
-/// window that is said to be empty (`x-ratelimit-*`, `anthropic-ratelimit-*`).
+/// How long to wait by the headers of a refusal: `retry-after-ms`, `retry-after` (seconds, a date or a duration), else the latest
+/// return of a window that is said to be empty ([`RateWindows`]).
 ///
 /// Only refusals are to be asked: a `retry-after` on a success means nothing.
 pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
@@ -16,53 +19,33 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let named = text("retry-after-ms")
         .and_then(|ms| ms.trim().parse::<f64>().ok())
         .and_then(|ms| Duration::try_from_secs_f64(ms / 1000.0).ok())
-        .or_else(|| text("retry-after").and_then(seconds_or_date));
+        .or_else(|| text("retry-after").and_then(reset));
     named
         .or_else(|| resets(headers))
         .filter(|wait| *wait <= MOST)
 }
 
-fn seconds_or_date(text: &str) -> Option<Duration> {
-    let text = text.trim();
-    match text.parse::<f64>() {
-        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
-        Err(_) => go_duration(text).or_else(|| until(httpdate::parse_http_date(text).ok()?)),
-    }
-}
-
 /// The latest reset among the windows with nothing left.
 fn resets(headers: &HeaderMap) -> Option<Duration> {
-    headers
-        .iter()
-        .filter_map(|(name, value)| {
-            let name = name.as_str();
-            let remaining = if name.starts_with("x-ratelimit-remaining-") {
-                name.replacen("-remaining-", "-reset-", 1)
-            } else if name.starts_with("anthropic-ratelimit-") {
-                format!("{}-reset", name.strip_suffix("-remaining")?)
-            } else {
-                return None;
-            };
-            let left: f64 = value.to_str().ok()?.trim().parse().ok()?;
-            if left > 0.0 {
-                return None;
-            }
-            reset(headers.get(remaining)?.to_str().ok()?)
-        })
-        .max()
+    let until = RateWindows::of(headers).spent_until()?;
+    Some(until.saturating_duration_since(Instant::now()))
 }
 
-/// `6m0s`, `12ms`, seconds, seconds since 1970, an HTTP date or an RFC 3339 time.
+/// `6m0s`, `12ms`, seconds, a time since 1970 (in seconds or finer: its size tells), an HTTP date or an RFC 3339 time.
 pub(super) fn reset(text: &str) -> Option<Duration> {
-    const THIS_CENTURY: f64 = 1e9;
     let text = text.trim();
     if let Ok(number) = text.parse::<f64>() {
-        let duration = Duration::try_from_secs_f64(number).ok()?;
-        return if number >= THIS_CENTURY {
-            until(SystemTime::UNIX_EPOCH.checked_add(duration)?)
-        } else {
-            Some(duration)
+        // No wait is that long, and no clock shows less.
+        const EPOCH: f64 = 1e9;
+        let per_second = match number {
+            n if n < EPOCH => return Duration::try_from_secs_f64(n).ok(),
+            n if n < 1e11 => 1.0,
+            n if n < 1e14 => 1e3,
+            n if n < 1e17 => 1e6,
+            _ => 1e9,
         };
+        let since = Duration::try_from_secs_f64(number / per_second).ok()?;
+        return until(SystemTime::UNIX_EPOCH.checked_add(since)?);
     }
     go_duration(text)
         .or_else(|| until(rfc3339(text)?))
@@ -75,7 +58,7 @@ fn until(when: SystemTime) -> Option<Duration> {
 }
 
 /// A duration as Go prints it: `1h2m3s`, `59.56s`, `12ms`.
-fn go_duration(text: &str) -> Option<Duration> {
+pub(super) fn go_duration(text: &str) -> Option<Duration> {
     let mut rest = text;
     let mut total = Duration::ZERO;
     if rest.is_empty() {
@@ -138,7 +121,7 @@ pub(crate) fn rfc3339(text: &str) -> Option<SystemTime> {
 }
 
 /// Days since 1970-01-01 of a date of the Gregorian calendar.
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+pub(crate) fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     // The year begins in March, so that the leap day is its last.
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);

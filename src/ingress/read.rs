@@ -13,7 +13,7 @@ use crate::{
     dialect::{Dialect, gemini::Gemini},
     error::{Error, ErrorKind},
     issued::claim,
-    request::{Caller, ModelRequest, Operation, Payload},
+    request::{Caller, ModelRequest, Operation, Payload, Priority},
 };
 
 /// The call that a request is; greetings and models are none and have been answered.
@@ -63,6 +63,7 @@ where
     request.caller = caller(parts);
     request.affinity = affinity(&parts.headers);
     request.fidelity = fidelity(&parts.headers)?;
+    request.priority = priority(&parts.headers)?;
     if let Some(timeout) = settings.timeout {
         request = request.with_timeout(timeout);
     }
@@ -208,6 +209,21 @@ fn fidelity(headers: &HeaderMap) -> Result<Option<FidelityMode>, Error> {
     }
 }
 
+/// How urgent the call is, if the caller says so.
+fn priority(headers: &HeaderMap) -> Result<Priority, Error> {
+    const NAME: &str = "x-trunkline-priority";
+    let Some(value) = headers.get(NAME) else {
+        return Ok(Priority::default());
+    };
+    let text = String::from_utf8_lossy(value.as_bytes());
+    Priority::from_name(&text.trim().to_ascii_lowercase()).ok_or_else(|| {
+        Error::invalid(
+            NAME,
+            format!("the header `{NAME}` must be `low`, `normal` or `high`, not {text:?}"),
+        )
+    })
+}
+
 /// The session, by the first header that names one.
 fn affinity(headers: &HeaderMap) -> Option<Arc<str>> {
     // Anybody's, Fireworks' and its clients', Claude Code's, Codex'.
@@ -297,6 +313,19 @@ mod tests {
         assert_eq!(of(&both).as_deref(), Some("mine"));
         assert_eq!(of(&[("x-session-id", " ")]), None);
         assert_eq!(of(&[]), None);
+    }
+
+    #[test]
+    fn a_priority_is_one_of_three() {
+        let of = |value| priority(&parts(&[("x-trunkline-priority", value)], "/").headers);
+        assert_eq!(of(" High ").unwrap(), Priority::High);
+        assert_eq!(of("low").unwrap(), Priority::Low);
+        assert_eq!(priority(&HeaderMap::new()).unwrap(), Priority::Normal);
+        let told = of("urgent").unwrap_err();
+        assert_eq!(
+            told.message(),
+            "the header `x-trunkline-priority` must be `low`, `normal` or `high`, not \"urgent\""
+        );
     }
 
     #[test]

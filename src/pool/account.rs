@@ -10,15 +10,18 @@ use tokio::time::Instant;
 use super::{
     breaker::{BreakerState, Probe},
     cooldown::{Change, Cooldowns, Rules, later},
-    history::{History, share},
+    history::{Begun, History, share},
+    ledger::{Amounts, Ledger},
     window::Window,
 };
 use crate::{
+    chat::Usage,
     dialect::RateWindows,
-    error::{Blame, Error, ErrorKind},
+    error::{Blame, Error, ErrorKind, Scope},
     issued::AccountTag,
+    request::Priority,
     rng::Rng,
-    upstream::Limits,
+    upstream::{Limits, Price},
 };
 
 /// An account as an operator sees it, see [`Pools::snapshot`](super::Pools::snapshot).
@@ -39,6 +42,26 @@ pub struct AccountStatus {
     pub requests_last_minute: u64,
     /// Tokens of the last minute, running calls by estimate.
     pub tokens_last_minute: u64,
+    /// Its windows, those that its [limits](Limits::windows) declare and those that the vendor told of.
+    pub windows: Vec<WindowStatus>,
+}
+
+/// How a window of an account stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WindowStatus {
+    /// What it counts: `requests`, `tokens`, `input tokens`, `output tokens`, `micro-usd`, or ten-thousandths of a `subscription`.
+    pub what: &'static str,
+    /// The model's name at the vendor, or the pattern of several; none if it is for all.
+    pub model: Option<Arc<str>>,
+    /// How much of it is used, running calls by estimate.
+    pub used: u64,
+    /// How much there is; none if the vendor did not tell.
+    pub limit: Option<u64>,
+    /// When all of it is there again; where it slides, when some of it returns. None if nobody knows, or nothing is used.
+    pub resets_in: Option<Duration>,
+    /// Did the vendor tell of it?
+    pub told: bool,
 }
 
 /// A time during which an account, or one model of it, is left alone.
@@ -76,12 +99,13 @@ pub(super) struct AccountState {
     inner: Mutex<Inner>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Inner {
     in_flight: u32,
     last_start: Option<Instant>,
     requests: Window,
     tokens: Window,
+    ledger: Ledger,
     cooldowns: Cooldowns,
     history: History,
 }
@@ -112,10 +136,12 @@ impl Standing {
 /// What an account is asked for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ask<'a> {
-    pub(super) model: &'a str,
+    pub(super) model: &'a Arc<str>,
     pub(super) limits: &'a Limits,
-    /// An estimate.
+    /// An estimate of the input.
     pub(super) tokens: u64,
+    pub(super) priority: Priority,
+    pub(super) price: Option<Price>,
 }
 
 /// How much it has on its hands.
@@ -133,6 +159,10 @@ pub(super) struct Start {
     tokens: u64,
     before: Option<Instant>,
     probe: Option<Probe>,
+    /// What it was taken to need.
+    booked: Amounts,
+    begun: Begun,
+    price: Option<Price>,
 }
 
 /// What a call turned out to cost.
@@ -140,13 +170,48 @@ pub(super) struct Start {
 pub(super) enum Cost {
     /// Nobody knows: the estimate stands.
     Unknown,
-    /// So many tokens.
-    Tokens(u64),
+    /// The vendor told.
+    Known(Amounts),
 }
 
 impl Start {
-    pub(super) const fn tokens(&self) -> u64 {
-        self.tokens
+    /// What it cost by what the vendor told.
+    pub(super) fn cost(&self, usage: &Usage) -> Cost {
+        if usage.total().is_none() {
+            return Cost::Unknown;
+        }
+        Cost::Known(Amounts {
+            requests: self.booked.requests,
+            input: usage.total_input().unwrap_or(0),
+            cached: usage.cache_read.unwrap_or(0),
+            output: usage.total_output().unwrap_or(0),
+            money: self.price.map_or(0, |price| price.cost(usage)),
+        })
+    }
+
+    /// The same, where what was told is a lower bound.
+    pub(super) fn cost_at_least(&self, usage: &Usage) -> Cost {
+        let Cost::Known(told) = self.cost(usage) else {
+            return Cost::Unknown;
+        };
+        let booked = &self.booked;
+        // What is foreseen in all counts, not part by part: the input may have been overrated.
+        let input = told.input.max(self.tokens.saturating_sub(told.output));
+        Cost::Known(Amounts {
+            requests: booked.requests,
+            input,
+            cached: told.cached,
+            output: told.output.max(booked.output),
+            money: told.money.max(booked.money),
+        })
+    }
+
+    /// It failed before anything was read or written.
+    pub(super) fn no_cost(&self) -> Cost {
+        Cost::Known(Amounts {
+            requests: self.booked.requests,
+            ..Amounts::default()
+        })
     }
 
     /// Is this the call by which a half-open breaker finds out?
@@ -161,7 +226,7 @@ impl AccountState {
             tag: AccountTag::of(&provider, &account),
             provider,
             account,
-            inner: Mutex::default(),
+            inner: Mutex::new(Inner::new(Instant::now())),
         }
     }
 
@@ -190,11 +255,16 @@ impl AccountState {
         inner.in_flight = inner.in_flight.saturating_add(1);
         inner.requests.add(1, now);
         inner.tokens.add(ask.tokens, now);
+        let booked = inner.booking(ask);
+        inner.ledger.add(ask.model, &booked, now);
         Some(Start {
             at: now,
             tokens: ask.tokens,
             before: inner.last_start.replace(now),
             probe,
+            booked,
+            begun: inner.history.begin(ask.model, &booked, now),
+            price: ask.price,
         })
     }
 
@@ -205,7 +275,8 @@ impl AccountState {
         if inner.last_start == Some(start.at) {
             inner.last_start = start.before;
         }
-        inner.finish(model, start, Cost::Tokens(0));
+        inner.history.undo(model, &start.booked);
+        inner.finish(model, start, Cost::Known(Amounts::default()));
     }
 
     /// The call is over.
@@ -239,13 +310,13 @@ impl AccountState {
             let mut inner = self.lock();
             inner.took(model, start, now);
             let changes = inner.cooldowns.succeeded(model, start.probe, forced);
-            (changes, inner.told(model, windows, true, now))
+            (changes, inner.told(model, windows, start, true, now))
         };
         self.log(changes.into_iter().chain(spent), now);
     }
 
     /// What a failure told of the vendor's limits. Where it is about a limit and says itself when to come back, that counts.
-    pub(super) fn told(&self, model: &Arc<str>, error: &Error) {
+    pub(super) fn told(&self, model: &Arc<str>, start: &Start, error: &Error) {
         let now = Instant::now();
         let about_limits = matches!(
             error.policy().blame,
@@ -253,7 +324,7 @@ impl AccountState {
         );
         let named = error.retry_after().is_some_and(|after| !after.is_zero());
         let firm = !(about_limits && named);
-        let spent = self.lock().told(model, error.windows(), firm, now);
+        let spent = self.lock().told(model, error.windows(), start, firm, now);
         self.log(spent, now);
     }
 
@@ -266,17 +337,47 @@ impl AccountState {
             let limit = limit?;
             share(limit.saturating_sub(used), limit)
         };
-        [
+        let known = [
             left(load.requests, limits.rpm),
             left(load.tokens, limits.tpm),
             left(load.in_flight.into(), limits.concurrency.map(u64::from)),
-        ]
-        .into_iter()
-        .flatten()
-        .fold(
-            inner.history.share_left(model, load.in_flight, now),
-            f64::min,
-        )
+        ];
+        let Inner {
+            history, ledger, ..
+        } = &mut *inner;
+        let declared = ledger
+            .levels(limits, model, now)
+            .map(|level| left(level.used, Some(level.limit)));
+        known
+            .into_iter()
+            .chain(declared)
+            .flatten()
+            .fold(history.share_left(model, now), f64::min)
+    }
+
+    /// The share of a window that is lost in an hour if nobody calls; the largest, of the windows that begin anew at once.
+    pub(super) fn waste(&self, model: &str, limits: &Limits) -> f64 {
+        /// Shorter ones limit the pace, and are none to be used up.
+        const SHORT: Duration = Duration::from_secs(300);
+        const HOUR: f64 = 3_600.0;
+        let now = Instant::now();
+        let mut inner = self.lock();
+        let Inner {
+            history, ledger, ..
+        } = &mut *inner;
+        let declared = ledger.levels(limits, model, now).filter_map(|level| {
+            let share = share(level.limit.saturating_sub(level.used), level.limit)?;
+            Some((share, level.ends?, level.length))
+        });
+        history
+            .perishable(model, now)
+            .chain(declared)
+            .filter(|(_, _, length)| *length >= SHORT)
+            .map(|(share, ends, _)| {
+                let left = ends.saturating_duration_since(now).as_secs_f64();
+                share * HOUR / left.max(1.0)
+            })
+            .fold(0.0, f64::max)
     }
 
     /// The first content was not there even now.
@@ -289,8 +390,19 @@ impl AccountState {
         self.lock().history.expected(model, Instant::now())
     }
 
-    pub(super) fn completed(&self, model: &Arc<str>, probe: Option<Probe>, forced: bool) {
-        self.lock().cooldowns.completed(model, probe, forced);
+    /// An answer came whole, and had so many tokens.
+    pub(super) fn completed(
+        &self,
+        model: &Arc<str>,
+        probe: Option<Probe>,
+        forced: bool,
+        output: Option<u64>,
+    ) {
+        let mut inner = self.lock();
+        inner.cooldowns.completed(model, probe, forced);
+        if let Some(output) = output {
+            inner.history.wrote(model, output, Instant::now());
+        }
     }
 
     pub(super) fn healthy(&self) {
@@ -299,7 +411,11 @@ impl AccountState {
     }
 
     pub(super) fn reset(&self) {
-        let changes = self.lock().cooldowns.reset();
+        let changes = {
+            let mut inner = self.lock();
+            inner.history.forget_windows();
+            inner.cooldowns.reset()
+        };
         self.log(changes, Instant::now());
     }
 
@@ -330,6 +446,8 @@ impl AccountState {
                 })
                 .collect();
             breakers.sort_by(|a, b| a.model.cmp(&b.model));
+            let mut windows = inner.ledger.status(now);
+            windows.extend(inner.history.status(now));
             let status = AccountStatus {
                 provider: self.provider.clone(),
                 account: self.account.clone(),
@@ -338,6 +456,7 @@ impl AccountState {
                 breakers,
                 requests_last_minute: load.requests,
                 tokens_last_minute: load.tokens,
+                windows,
             };
             (status, back)
         };
@@ -373,25 +492,61 @@ impl AccountState {
 }
 
 impl Inner {
+    fn new(now: Instant) -> Self {
+        Self {
+            in_flight: 0,
+            last_start: None,
+            requests: Window::default(),
+            tokens: Window::default(),
+            ledger: Ledger::new(now),
+            cooldowns: Cooldowns::default(),
+            history: History::default(),
+        }
+    }
+
+    /// What a call is taken to need: its answer is as long as those before it.
+    fn booking(&self, ask: &Ask<'_>) -> Amounts {
+        let output = self.history.output(ask.model);
+        Amounts {
+            requests: 1,
+            input: ask.tokens,
+            cached: 0,
+            output,
+            money: ask
+                .price
+                .map_or(0, |price| price.estimate(ask.tokens, output)),
+        }
+    }
+
     fn standing(&mut self, ask: &Ask<'_>, now: Instant) -> Standing {
         let limits = ask.limits;
         let interval = self
             .last_start
             .filter(|_| !limits.min_interval.is_zero())
             .map(|last| later(last, limits.min_interval));
+        let open = |limit| limits.open(limit, ask.priority);
         let requests = limits
             .rpm
-            .and_then(|rpm| self.requests.room_at(1, rpm, now));
+            .and_then(|rpm| self.requests.room_at(1, open(rpm), now));
         let tokens = limits
             .tpm
-            .and_then(|tpm| self.tokens.room_at(ask.tokens, tpm, now));
+            .and_then(|tpm| self.tokens.room_at(ask.tokens, open(tpm), now));
+        let booking = self.booking(ask);
+        let declared = self
+            .ledger
+            .room_at(limits, ask.model, &booking, ask.priority, now);
+        let told = self
+            .history
+            .room_at(limits, ask.model, &booking, ask.priority, now);
         let held = self.cooldowns.held(ask.model, now);
-        let until = [interval, requests, tokens, held.firm]
+        let until = [interval, requests, tokens, declared, told, held.firm]
             .into_iter()
             .flatten()
             .filter(|until| *until > now)
             .max();
-        let busy = limits.concurrency.is_some_and(|max| self.in_flight >= max);
+        let busy = limits
+            .concurrency
+            .is_some_and(|max| u64::from(self.in_flight) >= open(max.into()));
         let cooling = held.firm.is_some() || held.soft.is_some() || held.probed;
         match (until, held.soft) {
             (Some(_), _) => Standing::Out { until, cooling },
@@ -411,20 +566,39 @@ impl Inner {
         self.history.first_content(model, after, now);
     }
 
-    /// A window that has nothing left is not sent into before its reset, if `firm`.
+    /// A window that has nothing left is not sent into before its reset, if `firm`; else the vendor named another end.
     fn told(
         &mut self,
         model: &Arc<str>,
         windows: &RateWindows,
+        start: &Start,
         firm: bool,
         now: Instant,
-    ) -> Option<Change> {
-        if windows.is_empty() {
-            return None;
+    ) -> Vec<Change> {
+        let mut changes = Vec::new();
+        let mut ends = [(Scope::Account, None), (Scope::Model, None)];
+        for (resource, window) in windows.iter().filter(|(_, window)| window.is_for(model)) {
+            if window.remaining == 0 && !firm {
+                continue;
+            }
+            let (begun, booked) = (&start.begun, &start.booked);
+            self.history
+                .told(model, resource, window, begun, booked, now);
+            // What comes back little by little is not out: it is known at each moment how much there is.
+            if window.refill.is_none() {
+                let slot = ends.iter_mut().find(|(scope, _)| *scope == window.scope);
+                if let Some((_, end)) = slot {
+                    *end = (*end).max(window.spent_until());
+                }
+            }
         }
-        self.history.told(model, windows, now);
-        let until = windows.spent_until().filter(|until| firm && *until > now)?;
-        self.cooldowns.spent(model, until, now)
+        for (scope, end) in ends {
+            let model = (scope == Scope::Model).then_some(model);
+            if let Some(until) = end.filter(|until| *until > now) {
+                changes.extend(self.cooldowns.spent(model, until, now));
+            }
+        }
+        changes
     }
 
     fn load(&mut self, now: Instant) -> Load {
@@ -440,12 +614,16 @@ impl Inner {
             self.cooldowns.release(model, probe);
         }
         self.in_flight = self.in_flight.saturating_sub(1);
-        let Cost::Tokens(real) = cost else {
+        let Cost::Known(real) = cost else {
             return;
         };
+        let now = Instant::now();
+        self.ledger
+            .settle(model, &start.booked, &real, start.at, now);
+        let real = real.tokens();
         if let Some(more) = real.checked_sub(start.tokens) {
             // What nobody foresaw was mostly written since: it counts from now.
-            self.tokens.add(more, Instant::now());
+            self.tokens.add(more, now);
         } else {
             self.tokens.take_back(start.tokens - real, start.at);
         }

@@ -211,15 +211,15 @@ impl Cooldowns {
         self.cool(Some(model), reason, opens, false, now)
     }
 
-    /// The vendor told that nothing is left for this model before `until`.
+    /// The vendor told that nothing is left before `until`, for this model or all.
     pub(super) fn spent(
         &mut self,
-        model: &Arc<str>,
+        model: Which<'_>,
         until: Instant,
         now: Instant,
     ) -> Option<Change> {
         let after = until.saturating_duration_since(now);
-        self.cool(Some(model), ErrorKind::RateLimited, after, true, now)
+        self.cool(model, ErrorKind::RateLimited, after, true, now)
     }
 
     /// A call began well. One that was `forced`, sent in spite of a soft cooldown, ends that too.

@@ -4,20 +4,37 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::cooldown::later;
-use crate::dialect::{RateWindow, RateWindows, Resource};
+use super::{account::WindowStatus, learned::Learned, ledger::Amounts};
+use crate::{
+    dialect::{RateWindow, Resource},
+    error::Scope,
+    request::Priority,
+    upstream::Limits,
+};
 
 /// What is known of the models of one account.
 #[derive(Debug, Default)]
 pub(super) struct History {
     models: HashMap<Arc<str>, Past>,
+    /// The vendor's windows for all models together.
+    windows: Learned,
+}
+
+/// What was begun before a call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Begun {
+    /// Of its model.
+    model: Amounts,
+    all: Amounts,
 }
 
 #[derive(Debug)]
 struct Past {
     first_content: Option<PeakEwma>,
-    /// Windows of the vendor, and when they were told of.
-    windows: Vec<(Resource, RateWindow, Instant)>,
+    /// The vendor's windows for this model.
+    windows: Learned,
+    /// How long answers are, in tokens: an average.
+    output: Option<f64>,
     /// When something was told last.
     at: Instant,
 }
@@ -43,34 +60,108 @@ impl History {
         Some(ewma.value(now))
     }
 
-    /// The vendor told of its limits.
-    pub(super) fn told(&mut self, model: &Arc<str>, windows: &RateWindows, now: Instant) {
-        let past = self.past(model, now);
-        for (resource, window) in windows.iter() {
-            match past.windows.iter_mut().find(|known| known.0 == resource) {
-                Some(known) => *known = (resource, window, now),
-                None => past.windows.push((resource, window, now)),
-            }
+    /// An answer had so many tokens.
+    pub(super) fn wrote(&mut self, model: &Arc<str>, tokens: u64, now: Instant) {
+        /// How much the newest one counts.
+        const NEWEST: f64 = 0.2;
+        let output = &mut self.past(model, now).output;
+        let old = output.unwrap_or(tokens as f64);
+        *output = Some(old + (tokens as f64 - old) * NEWEST);
+    }
+
+    /// How many tokens the next answer is to be expected to have; none as long as nobody knows.
+    pub(super) fn output(&self, model: &str) -> u64 {
+        let past = self.models.get(model);
+        past.and_then(|past| past.output).unwrap_or(0.0).ceil() as u64
+    }
+
+    /// A call begins.
+    pub(super) fn begin(&mut self, model: &Arc<str>, amounts: &Amounts, now: Instant) -> Begun {
+        Begun {
+            all: self.windows.begin(amounts, now),
+            model: self.past(model, now).windows.begin(amounts, now),
         }
     }
 
-    /// The share left of the scarcest of the vendor's windows; 1 if nothing is known. Calls in flight are taken for ones it has not
-    /// counted yet.
-    pub(super) fn share_left(&self, model: &str, in_flight: u32, now: Instant) -> f64 {
-        // What vendors have, where they do not say when it begins anew.
-        const MINUTE: Duration = Duration::from_secs(60);
-        let past = self.models.get(model);
-        past.into_iter()
-            .flat_map(|past| &past.windows)
-            .filter(|(_, window, told)| window.reset.unwrap_or_else(|| later(*told, MINUTE)) > now)
-            .filter_map(|(resource, window, _)| {
-                let pending = match resource {
-                    Resource::Requests => in_flight.into(),
-                    _ => 0,
-                };
-                share(window.remaining.saturating_sub(pending), window.limit?)
-            })
-            .fold(1.0, f64::min)
+    /// The call was never sent.
+    pub(super) fn undo(&mut self, model: &str, amounts: &Amounts) {
+        self.windows.undo(amounts);
+        if let Some(past) = self.models.get_mut(model) {
+            past.windows.undo(amounts);
+        }
+    }
+
+    /// The vendor told of a window, with the answer to a call that took `amounts`.
+    pub(super) fn told(
+        &mut self,
+        model: &Arc<str>,
+        resource: Resource,
+        window: RateWindow,
+        begun: &Begun,
+        amounts: &Amounts,
+        now: Instant,
+    ) {
+        let (windows, before) = match window.scope {
+            Scope::Account => (&mut self.windows, &begun.all),
+            Scope::Model => (&mut self.past(model, now).windows, &begun.model),
+        };
+        windows.told(resource, window, before, amounts, now);
+    }
+
+    /// When the vendor's windows have room for a call; none if they have now.
+    pub(super) fn room_at(
+        &self,
+        limits: &Limits,
+        model: &str,
+        amounts: &Amounts,
+        priority: Priority,
+        now: Instant,
+    ) -> Option<Instant> {
+        let windows = self.windows(model);
+        let ends = windows.map(|windows| windows.room_at(limits, model, amounts, priority, now));
+        ends.max().flatten()
+    }
+
+    /// The share left of the scarcest of the vendor's windows; 1 if nothing is known.
+    pub(super) fn share_left(&self, model: &str, now: Instant) -> f64 {
+        let windows = self.windows(model);
+        let shares = windows.map(|windows| windows.share_left(model, now));
+        shares.fold(1.0, f64::min)
+    }
+
+    /// See [`Learned::perishable`].
+    pub(super) fn perishable<'a>(
+        &'a self,
+        model: &'a str,
+        now: Instant,
+    ) -> impl Iterator<Item = (f64, Instant, Duration)> + 'a {
+        let windows = self.windows(model);
+        windows.flat_map(move |windows| windows.perishable(model, now))
+    }
+
+    /// The vendor's windows, as an operator sees them.
+    pub(super) fn status(&self, now: Instant) -> Vec<WindowStatus> {
+        let mut all = self.windows.status(None, now);
+        let mut models: Vec<_> = self.models.iter().collect();
+        models.sort_by_key(|(model, _)| *model);
+        for (model, past) in models {
+            all.extend(past.windows.status(Some(model), now));
+        }
+        all
+    }
+
+    /// Whatever vendors told of their windows no longer counts.
+    pub(super) fn forget_windows(&mut self) {
+        self.windows = Learned::default();
+        for past in self.models.values_mut() {
+            past.windows = Learned::default();
+        }
+    }
+
+    /// Those for a model.
+    fn windows<'a>(&'a self, model: &str) -> impl Iterator<Item = &'a Learned> + use<'a> {
+        let own = self.models.get(model).map(|past| &past.windows);
+        std::iter::once(&self.windows).chain(own)
     }
 
     fn past(&mut self, model: &Arc<str>, now: Instant) -> &mut Past {
@@ -83,7 +174,8 @@ impl History {
         }
         let past = self.models.entry(model.clone()).or_insert(Past {
             first_content: None,
-            windows: Vec::new(),
+            windows: Learned::default(),
+            output: None,
             at: now,
         });
         past.at = now;

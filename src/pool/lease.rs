@@ -56,17 +56,22 @@ impl Lease {
         {
             self.state.timed_out(&self.model, start);
         }
-        self.state.told(&self.model, error);
+        if let Some(start) = &self.start {
+            self.state.told(&self.model, start, error);
+        }
         self.state
             .failed(Some(&self.model), error, &self.rules, &self.rng);
-        self.give_back(Cost::Tokens(0));
+        self.give_back(self.start.map_or(Cost::Unknown, |start| start.no_cost()));
     }
 
     /// The answer is over.
     pub(super) fn ended(mut self, outcome: &Outcome) {
+        let usage = outcome.usage();
         match outcome {
             Outcome::Completed { .. } => {
-                self.state.completed(&self.model, self.probe(), self.forced);
+                let output = usage.and_then(|usage| usage.total_output());
+                self.state
+                    .completed(&self.model, self.probe(), self.forced, output);
             }
             Outcome::Broken { error, .. } => {
                 self.state
@@ -74,12 +79,11 @@ impl Lease {
             }
             Outcome::Cancelled { .. } => {}
         }
-        let tokens = outcome.usage().and_then(|usage| usage.total());
-        let cost = match (outcome, tokens) {
-            (_, None) => Cost::Unknown,
-            (Outcome::Completed { .. }, Some(tokens)) => Cost::Tokens(tokens),
+        let cost = match (self.start, usage, outcome) {
+            (None, _, _) | (_, None, _) => Cost::Unknown,
+            (Some(start), Some(usage), Outcome::Completed { .. }) => start.cost(&usage),
             // What was told by the break is a lower bound.
-            (_, Some(tokens)) => Cost::Tokens(tokens.max(self.estimate())),
+            (Some(start), Some(usage), _) => start.cost_at_least(&usage),
         };
         self.give_back(cost);
     }
@@ -87,10 +91,6 @@ impl Lease {
     /// Set if a half-open breaker finds out by this call.
     pub(super) fn probe(&self) -> Option<Probe> {
         self.start.as_ref().and_then(Start::probe)
-    }
-
-    fn estimate(&self) -> u64 {
-        self.start.as_ref().map_or(0, Start::tokens)
     }
 
     fn give_back(&mut self, cost: Cost) {

@@ -125,12 +125,15 @@
 mod account;
 mod balance;
 mod breaker;
+mod calendar;
 mod cooldown;
 mod count;
 mod history;
 mod home;
 mod layer;
+mod learned;
 mod lease;
+mod ledger;
 mod pools;
 mod service;
 mod session;
@@ -142,9 +145,10 @@ mod walk;
 mod window;
 
 pub use self::{
-    account::{AccountStatus, BreakerStatus, CooldownStatus},
+    account::{AccountStatus, BreakerStatus, CooldownStatus, WindowStatus},
     balance::{
-        Balance, Candidate, Fastest, Headroom, LeastBusy, Rng, RoundRobin, Sticky, Weighted,
+        Balance, Candidate, Fastest, Headroom, LeastBusy, Rng, RoundRobin, Sticky, UseBeforeReset,
+        Weighted,
     },
     breaker::BreakerState,
     layer::PoolLayer,

@@ -182,7 +182,7 @@ impl Route {
                         Arc::new(AccountState::new(provider.clone(), account.clone()))
                     })
                     .clone();
-                if vendor.enabled && member.enabled && !member.is_closed() {
+                if vendor.enabled && member.enabled && !member.is_closed(&vendor.model) {
                     lines.push(Line::new(
                         vendor,
                         index,
@@ -200,9 +200,13 @@ impl Route {
 
 impl Member {
     /// A limit of nothing means: do not call.
-    fn is_closed(&self) -> bool {
+    fn is_closed(&self, model: &str) -> bool {
         let limits = &self.account.limits;
-        limits.rpm == Some(0) || limits.tpm == Some(0) || limits.concurrency == Some(0)
+        let windows = &limits.windows;
+        limits.rpm == Some(0)
+            || limits.tpm == Some(0)
+            || limits.concurrency == Some(0)
+            || windows.iter().any(|w| w.amount == 0 && w.counts(model))
     }
 }
 
@@ -223,6 +227,7 @@ impl Line {
         .with_timeouts(vendor.timeouts);
         deployment.context_window = vendor.context_window;
         deployment.max_output = vendor.max_output;
+        deployment.price = vendor.price;
         deployment.fidelity = fidelity;
         Self {
             vendor: index,

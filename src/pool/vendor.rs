@@ -9,7 +9,7 @@ use super::{
 use crate::{
     chat::FidelityMode,
     provider::Provider,
-    upstream::{Account, Timeouts},
+    upstream::{Account, Price, Timeouts},
 };
 
 /// Who may serve a model, and how one of them is chosen.
@@ -104,6 +104,7 @@ pub struct Vendor {
     pub(super) weight: u32,
     pub(super) context_window: Option<u64>,
     pub(super) max_output: Option<u64>,
+    pub(super) price: Option<Price>,
     pub(super) timeouts: Timeouts,
     pub(super) enabled: bool,
     pub(super) accounts: Vec<Member>,
@@ -127,6 +128,7 @@ impl Vendor {
             weight: 1,
             context_window: None,
             max_output: None,
+            price: None,
             timeouts: Timeouts::default(),
             enabled: true,
             accounts: Vec::new(),
@@ -156,6 +158,12 @@ impl Vendor {
     /// How many tokens the model can answer.
     pub const fn max_output(mut self, tokens: u64) -> Self {
         self.max_output = Some(tokens);
+        self
+    }
+
+    /// What the model costs.
+    pub const fn price(mut self, price: Price) -> Self {
+        self.price = Some(price);
         self
     }
 

@@ -17,7 +17,7 @@ use crate::{
     chat::Content,
     error::{Error, ErrorKind, NextAccount},
     origin,
-    request::{ModelRequest, Payload},
+    request::{ModelRequest, Payload, Priority},
     tokens,
     upstream::Deployment,
 };
@@ -29,6 +29,7 @@ pub(super) struct Walk<'a> {
     stops: Vec<Stop>,
     /// The call's input, estimated.
     tokens: u64,
+    priority: Priority,
     /// Only deployments with a larger window than this.
     above: Option<u64>,
     /// The call's session, if the balance keeps them.
@@ -95,6 +96,7 @@ impl<'a> Walk<'a> {
             shared,
             stops,
             tokens,
+            priority: request.priority,
             session: keeps_sessions.then(|| session(request)).flatten(),
             found,
             above: None,
@@ -201,6 +203,8 @@ impl<'a> Walk<'a> {
             tokens: line
                 .context_window()
                 .map_or(self.tokens, |window| window.min(self.tokens)),
+            priority: self.priority,
+            price: stop.deployment.price,
         }
     }
 

@@ -1,12 +1,16 @@
-//! Sums over the last minute.
+//! Sums over the last minute, or whatever time.
 
 use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-/// What was begun in the last minute, in buckets so narrow that it is as good as exact, and so few that it stays small.
-#[derive(Debug, Default)]
+use super::cooldown::later;
+
+/// What was begun in the last minute, or whatever time, in buckets so narrow that it is as good as exact, and so few that it stays
+/// small.
+#[derive(Debug)]
 pub(super) struct Window {
+    length: Duration,
     buckets: VecDeque<Bucket>,
     total: u64,
 }
@@ -19,14 +23,23 @@ struct Bucket {
 }
 
 impl Window {
-    const LENGTH: Duration = Duration::from_secs(60);
-    const BUCKET: Duration = Duration::from_millis(100);
+    /// How many buckets fill it, about.
+    const BUCKETS: u32 = 600;
+
+    /// Of the last `length`.
+    pub(super) const fn new(length: Duration) -> Self {
+        Self {
+            length,
+            buckets: VecDeque::new(),
+            total: 0,
+        }
+    }
 
     /// The sum.
     pub(super) fn total(&mut self, now: Instant) -> u64 {
         while let Some(oldest) = self.buckets.front() {
             // A bucket leaves with its youngest entry: never too early.
-            if now.saturating_duration_since(oldest.last) < Self::LENGTH {
+            if now.saturating_duration_since(oldest.last) < self.length {
                 break;
             }
             self.total = self.total.saturating_sub(oldest.amount);
@@ -39,7 +52,7 @@ impl Window {
     pub(super) fn add(&mut self, amount: u64, now: Instant) {
         self.total = self.total.saturating_add(amount);
         match self.buckets.back_mut() {
-            Some(bucket) if now.saturating_duration_since(bucket.first) < Self::BUCKET => {
+            Some(bucket) if now.saturating_duration_since(bucket.first) < self.length / Self::BUCKETS => {
                 bucket.amount = bucket.amount.saturating_add(amount);
                 bucket.last = bucket.last.max(now);
             }
@@ -61,6 +74,12 @@ impl Window {
         }
     }
 
+    /// When the oldest leaves; none if there is nothing.
+    pub(super) fn next(&self) -> Option<Instant> {
+        let oldest = self.buckets.front()?;
+        Some(later(oldest.last, self.length))
+    }
+
     /// When there is room for `amount` more under `limit`; none if there is now. An empty window takes any amount: what is larger
     /// than the limit would never get its turn otherwise.
     pub(super) fn room_at(&mut self, amount: u64, limit: u64, now: Instant) -> Option<Instant> {
@@ -78,7 +97,13 @@ impl Window {
             freed = freed.saturating_add(bucket.amount);
             freed >= excess
         })?;
-        Some(bucket.last + Self::LENGTH)
+        Some(later(bucket.last, self.length))
+    }
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self::new(Duration::from_secs(60))
     }
 }
 

@@ -3,12 +3,13 @@
 mod multipart;
 mod payload;
 mod peek;
+mod priority;
 
 use std::{sync::Arc, time::Duration};
 
 use http::{Extensions, HeaderMap};
 
-pub use self::payload::Payload;
+pub use self::{payload::Payload, priority::Priority};
 pub use crate::operation::{EmbeddingForm, ImageTask, Operation};
 use crate::{
     budget::CallBudget,
@@ -34,6 +35,8 @@ pub struct ModelRequest {
     /// Names the session the call belongs to, for pools that keep sessions at one account
     /// ([`Sticky`](crate::pool::Sticky)). None: they look at the body.
     pub affinity: Option<Arc<str>>,
+    /// How urgent it is.
+    pub priority: Priority,
     /// What to do if the vendor cannot be told all of it. None: what the model's deployment says
     /// ([`Deployment::fidelity`](crate::upstream::Deployment)).
     pub fidelity: Option<FidelityMode>,
@@ -55,6 +58,7 @@ impl ModelRequest {
             headers: Arc::default(),
             caller: Caller::default(),
             affinity: None,
+            priority: Priority::Normal,
             fidelity: None,
             pin: None,
             budget: CallBudget::new(),
@@ -80,6 +84,13 @@ impl ModelRequest {
     #[must_use]
     pub const fn with_fidelity(mut self, mode: FidelityMode) -> Self {
         self.fidelity = Some(mode);
+        self
+    }
+
+    /// How urgent it is.
+    #[must_use]
+    pub const fn with_priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
         self
     }
 

@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use super::{Limits, Price};
 use crate::{
     chat::FidelityMode, credential::Credentials, provider::Provider, request::ModelRequest,
     response::Served,
@@ -61,6 +62,8 @@ pub struct Deployment {
     pub context_window: Option<u64>,
     /// How many tokens it can answer; none if unknown.
     pub max_output: Option<u64>,
+    /// What it costs; none if unknown.
+    pub price: Option<Price>,
     /// How long to wait for what.
     pub timeouts: Timeouts,
     /// What to do with a request that the vendor cannot be told all of, unless the request says so itself.
@@ -80,6 +83,7 @@ impl Deployment {
             model: model.into(),
             context_window: None,
             max_output: None,
+            price: None,
             timeouts: Timeouts::default(),
             fidelity: FidelityMode::default(),
         }
@@ -96,6 +100,13 @@ impl Deployment {
     #[must_use]
     pub const fn with_max_output(mut self, tokens: u64) -> Self {
         self.max_output = Some(tokens);
+        self
+    }
+
+    /// What the model costs.
+    #[must_use]
+    pub const fn with_price(mut self, price: Price) -> Self {
+        self.price = Some(price);
         self
     }
 
@@ -166,7 +177,7 @@ impl Account {
 
     /// What may be asked of it.
     #[must_use]
-    pub const fn with_limits(mut self, limits: Limits) -> Self {
+    pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
@@ -185,60 +196,6 @@ impl fmt::Debug for Account {
             .field("name", &self.name)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
-    }
-}
-
-/// What may be asked of an account. `None` is no limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Limits {
-    /// Requests in any minute.
-    pub rpm: Option<u64>,
-    /// Tokens in any minute, input and output.
-    pub tpm: Option<u64>,
-    /// Calls at the same time, streams to their end.
-    pub concurrency: Option<u32>,
-    /// The least time between the starts of two calls.
-    pub min_interval: Duration,
-}
-
-impl Limits {
-    /// No limits.
-    pub const fn none() -> Self {
-        Self {
-            rpm: None,
-            tpm: None,
-            concurrency: None,
-            min_interval: Duration::ZERO,
-        }
-    }
-
-    /// Requests in any minute.
-    #[must_use]
-    pub const fn rpm(mut self, requests: u64) -> Self {
-        self.rpm = Some(requests);
-        self
-    }
-
-    /// Tokens in any minute, input and output.
-    #[must_use]
-    pub const fn tpm(mut self, tokens: u64) -> Self {
-        self.tpm = Some(tokens);
-        self
-    }
-
-    /// Calls at the same time, streams to their end.
-    #[must_use]
-    pub const fn concurrency(mut self, calls: u32) -> Self {
-        self.concurrency = Some(calls);
-        self
-    }
-
-    /// The least time between the starts of two calls.
-    #[must_use]
-    pub const fn min_interval(mut self, interval: Duration) -> Self {
-        self.min_interval = interval;
-        self
     }
 }
 

@@ -193,7 +193,7 @@ where
     let dialect = dialect.map(|dialect| (dialect, framing));
     let (headers, reply) = reply(attempt, dialect, rewritten, &parts, body, &clock, max_body)
         .await
-        .map_err(|error| error.with_windows(windows))?;
+        .map_err(|error| error.with_windows(windows.clone()))?;
     let mut response = ModelResponse::new(served.clone(), reply);
     response.status = parts.status;
     response.headers = headers;

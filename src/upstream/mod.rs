@@ -36,14 +36,18 @@
 
 mod deployment;
 mod exchange;
+mod limits;
 mod media;
 mod prepare;
+mod price;
 mod service;
 mod translated;
 mod vendor_stream;
 mod watched;
 
 pub use self::{
-    deployment::{Account, Attempt, Deployment, Limits, Timeouts},
+    deployment::{Account, Attempt, Deployment, Timeouts},
+    limits::{Counted, LimitWindow, Limits, Period},
+    price::Price,
     service::Upstream,
 };

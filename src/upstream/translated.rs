@@ -124,7 +124,7 @@ impl<'a> Called<'a> {
             }
             Ok(bytes)
         };
-        let body = whole.await.map_err(|error| error.with_windows(windows))?;
+        let body = whole.await.map_err(|error| error.with_windows(windows.clone()))?;
         Ok(Answer {
             parts,
             windows,
@@ -147,7 +147,7 @@ impl<'a> Called<'a> {
         let complete = Complete::json(&OpenAiChat, body).with_usage(usage);
         let mut response = ModelResponse::new(self.served.clone(), Reply::Complete(complete));
         response.status = answer.parts.status;
-        response.windows = answer.windows;
+        response.windows = answer.windows.clone();
         response.fidelity = report;
         response
     }

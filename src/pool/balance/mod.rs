@@ -5,6 +5,7 @@ mod headroom;
 mod least_busy;
 mod round_robin;
 mod sticky;
+mod use_before_reset;
 mod weighted;
 
 use std::{
@@ -14,7 +15,7 @@ use std::{
 
 pub use self::{
     fastest::Fastest, headroom::Headroom, least_busy::LeastBusy, round_robin::RoundRobin,
-    sticky::Sticky, weighted::Weighted,
+    sticky::Sticky, use_before_reset::UseBeforeReset, weighted::Weighted,
 };
 use super::{account::AccountState, session::Session};
 pub use crate::rng::Rng;
@@ -112,6 +113,13 @@ impl Candidate<'_> {
     pub fn headroom(&self) -> f64 {
         let state = self.past.0;
         state.map_or(1.0, |(state, limits)| state.share_left(self.model, limits))
+    }
+
+    /// How much is lost if nobody calls it: of the vendor's windows and the account's own that begin anew at once and last five
+    /// minutes or more, the share left divided by the hours left; the largest. 0 if there is none.
+    pub fn waste(&self) -> f64 {
+        let state = self.past.0;
+        state.map_or(0.0, |(state, limits)| state.waste(self.model, limits))
     }
 }
 

@@ -31,7 +31,7 @@ async fn fifty_calls_at_once_do_not_overshoot() {
             ..Limits::default()
         },
     ] {
-        let pools = one(limits);
+        let pools = one(limits.clone());
         let vendors = Vendors::all(|| Act::Slow(secs(1)));
         let calls = (0..50).map(|_| begin(&pools, &vendors, sized(100)));
         let answers = join_all(calls).await;
@@ -175,7 +175,7 @@ async fn an_account_is_one_in_all_its_pools() {
     };
     let of = |model| {
         let vendor = Vendor::new(provider("acme"), model);
-        Pool::new().vendor(vendor.account(limited("a", limits), 1))
+        Pool::new().vendor(vendor.account(limited("a", limits.clone()), 1))
     };
     let pools = Pools::with_seed(1)
         .pool("m", of("large"))

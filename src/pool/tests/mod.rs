@@ -11,6 +11,7 @@ mod origins;
 mod selection;
 mod sessions;
 mod waiting;
+mod windows;
 
 use std::{
     collections::VecDeque,
@@ -188,7 +189,7 @@ impl Service<Attempt> for Vendors {
         let act = (self.script)(&attempt);
         Box::pin(async move {
             let windows = match &act {
-                Act::Tell(windows) => *windows,
+                Act::Tell(windows) => windows.clone(),
                 _ => RateWindows::new(),
             };
             let (tokens, breaks) = match act {
