@@ -47,7 +47,7 @@ const LOAD: Load = Load {
 async fn what_the_windows_allow_is_used() {
     let timeouts = Timeouts::default();
     let pool = || Pool::new().wait(Duration::from_secs(5));
-    let mut rows = Vec::new();
+    let (mut rows, mut short) = (Vec::new(), Vec::new());
     for who in [
         "limits declared",
         "limits declared, headroom",
@@ -67,15 +67,17 @@ async fn what_the_windows_allow_is_used() {
             _ => stack::random(&UNEQUAL, timeouts, &vendors),
         };
         let score = load::run(&[LOAD], &stack, &vendors).await;
-        if !matches!(who, "round robin" | "random") {
-            let used = vendors.used(score.tokens());
-            assert!(used >= 0.99, "{who}: {used}");
-            assert_eq!(score.turned_away(), 0, "{who}: there was room");
+        let used = vendors.used(score.tokens());
+        if !matches!(who, "round robin" | "random") && (used < 0.99 || score.turned_away() > 0) {
+            short.push(format!("{who}: {used} {} {:?}", score.turned_away(), vendors.shares()));
         }
+        let mut by = std::collections::BTreeMap::new();
+        for c in &score.calls { if let (Some(o), Some(f)) = (c.open, c.failure) { *by.entry((o, format!("{f:?}"))).or_insert(0) += 1; } }
+        println!("{who} {by:?} {:?}", vendors.shares());
         rows.push(vec![
             who.to_owned(),
             score.served().to_string(),
-            percent(vendors.used(score.tokens())),
+            percent(used),
             score.turned_away().to_string(),
             percent(score.extra()),
             seconds(score.took(50)),
@@ -95,4 +97,5 @@ async fn what_the_windows_allow_is_used() {
         ],
         &rows,
     );
+    assert!(short.is_empty(), "{short:#?}");
 }

@@ -180,8 +180,16 @@ impl Vendors {
         all
     }
 
-    pub fn tally_of(&self, key: &str) -> Tally {
-        self.account(key).tally
+    /// Of each account, the share used of its requests and of its tokens, in hundredths, and the calls that it refused.
+    pub fn shares(&self) -> Vec<(&'static str, u32, u32, u64)> {
+        let accounts = self.0.accounts.iter();
+        let of = |(key, account): (&&'static str, &Mutex<Account>)| {
+            let account = account.lock().unwrap();
+            let share = |meter: &Meter| (meter.total() / meter.hour() * 1e4) as u32;
+            let refused = account.tally.limited;
+            (*key, share(&account.requests), share(&account.tokens), refused)
+        };
+        accounts.map(of).collect()
     }
 
     fn account(&self, key: &str) -> MutexGuard<'_, Account> {
