@@ -4,7 +4,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -25,6 +25,8 @@ struct Shared {
     reserved: AtomicU32,
     /// Attempts that had been made when the target at hand got its turn.
     base: AtomicU32,
+    /// Microseconds spent waiting for accounts.
+    waited: AtomicU64,
     limit: OnceLock<u32>,
     retries: OnceLock<RetryBudget>,
 }
@@ -131,6 +133,17 @@ impl CallBudget {
         let time = self.remaining().is_none_or(|left| !left.is_zero());
         time && shared.has_room(self.attempts())
             && (self.attempts() == 0 || shared.retries.get().is_none_or(RetryBudget::has_room))
+    }
+
+    /// How long the call has waited for accounts so far, all attempts and models together.
+    pub(crate) fn waited(&self) -> Duration {
+        Duration::from_micros(self.shared.waited.load(Ordering::Relaxed))
+    }
+
+    /// It has waited so much longer.
+    pub(crate) fn add_waited(&self, time: Duration) {
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.shared.waited.fetch_add(micros, Ordering::Relaxed);
     }
 
     /// How many attempts were made so far.

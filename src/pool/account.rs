@@ -240,6 +240,31 @@ impl AccountState {
         (standing, load)
     }
 
+    /// Not before this can the `nth` call from now begin, as far as is known; no promise that it can then.
+    pub(super) fn turn_at(&self, ask: &Ask<'_>, nth: u64, now: Instant) -> Instant {
+        const MINUTE: Duration = Duration::from_secs(60);
+        let before = nth.saturating_sub(1);
+        let limits = ask.limits;
+        let mut inner = self.lock();
+        let interval = Some(limits.min_interval).filter(|interval| !interval.is_zero());
+        let interval = interval.map(|interval| {
+            let first = inner.last_start.map_or(now, |last| later(last, interval));
+            let further = u32::try_from(before).unwrap_or(u32::MAX);
+            later(first.max(now), interval.saturating_mul(further))
+        });
+        let requests = limits.rpm.filter(|rpm| *rpm > 0).map(|rpm| {
+            let room = inner.requests.room_at(before % rpm + 1, rpm, now);
+            let minutes = u32::try_from(before / rpm).unwrap_or(u32::MAX);
+            later(room.unwrap_or(now), MINUTE.saturating_mul(minutes))
+        });
+        let tokens = limits
+            .tpm
+            .and_then(|tpm| inner.tokens.room_at(ask.tokens, tpm, now));
+        let firm = inner.cooldowns.held(ask.model, now).firm;
+        let all = [interval, requests, tokens, firm].into_iter().flatten();
+        all.fold(now, Instant::max)
+    }
+
     /// Takes a place for one call, at once or not at all, so that calls at the same time never overshoot a limit together. One that
     /// is `forced` minds no soft cooldown.
     pub(super) fn start(&self, ask: &Ask<'_>, forced: bool, now: Instant) -> Option<Start> {

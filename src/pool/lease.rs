@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Notify;
-
 use super::{
     account::{AccountState, Cost, Start},
     breaker::Probe,
     cooldown::Rules,
+    hall::Hall,
 };
 use crate::{
     dialect::RateWindows,
@@ -28,8 +27,8 @@ pub(super) struct Lease {
     /// Was it taken in spite of a soft cooldown?
     pub(super) forced: bool,
     pub(super) rng: Arc<Rng>,
-    /// Who waits for a place.
-    pub(super) freed: Arc<Notify>,
+    /// Where others wait for a place.
+    pub(super) hall: Arc<Hall>,
 }
 
 impl Lease {
@@ -37,7 +36,7 @@ impl Lease {
     pub(super) fn unused(mut self) {
         if let Some(start) = self.start.take() {
             self.state.undo(&self.model, &start);
-            self.freed.notify_waiters();
+            self.hall.freed(self.state.tag);
         }
     }
 
@@ -46,6 +45,8 @@ impl Lease {
         if let Some(start) = &self.start {
             self.state
                 .succeeded(&self.model, start, windows, self.forced);
+            // It may have found out that all is well, or earned a place more.
+            self.hall.freed(self.state.tag);
         }
     }
 
@@ -96,7 +97,7 @@ impl Lease {
     fn give_back(&mut self, cost: Cost) {
         if let Some(start) = self.start.take() {
             self.state.finish(&self.model, &start, cost);
-            self.freed.notify_waiters();
+            self.hall.freed(self.state.tag);
         }
     }
 }

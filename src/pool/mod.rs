@@ -123,11 +123,13 @@
 //! All of this lives in one process: two gateways on the same account share its limits without knowing of each other.
 
 mod account;
+mod arrival;
 mod balance;
 mod breaker;
 mod calendar;
 mod cooldown;
 mod count;
+mod hall;
 mod history;
 mod home;
 mod layer;
@@ -135,6 +137,7 @@ mod learned;
 mod lease;
 mod ledger;
 mod pools;
+mod queue;
 mod service;
 mod session;
 mod table;

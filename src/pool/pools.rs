@@ -3,9 +3,8 @@
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use arc_swap::ArcSwap;
-use tokio::sync::Notify;
 
-use super::{AccountStatus, Pool, Rng, cooldown::Rules, table::Table};
+use super::{AccountStatus, Pool, Rng, cooldown::Rules, hall::Hall, table::Table};
 use crate::{error::Error, operation::Operation, tokens::Learned};
 
 /// Pools by model. Clones share everything. See the [module docs](crate::pool).
@@ -15,8 +14,8 @@ pub struct Pools(Arc<Shared>);
 pub(super) struct Shared {
     table: ArcSwap<Table>,
     pub(super) rng: Arc<Rng>,
-    /// Told whenever an account may have become free.
-    pub(super) freed: Arc<Notify>,
+    /// Where calls wait. Told whenever an account may have become free.
+    pub(super) hall: Arc<Hall>,
     /// What vendors' counts have taught.
     pub(super) tokens: Arc<Learned>,
 }
@@ -36,7 +35,7 @@ impl Pools {
         Self(Arc::new(Shared {
             table: ArcSwap::default(),
             rng: Arc::new(rng),
-            freed: Arc::default(),
+            hall: Arc::default(),
             tokens: Arc::default(),
         }))
     }
@@ -66,7 +65,12 @@ impl Pools {
     pub fn replace(&self, other: &Self) {
         let other = other.0.table.load_full();
         self.0.table.rcu(|table| table.rebuilt_from(&other));
-        self.0.freed.notify_waiters();
+        self.0.hall.replaced();
+    }
+
+    /// How many calls wait for an account, see [`Pool::wait`].
+    pub fn waiting(&self) -> usize {
+        self.0.hall.len()
     }
 
     /// The names of all pools without patterns, sorted.
@@ -111,7 +115,7 @@ impl Pools {
             return false;
         };
         state.reset();
-        self.0.freed.notify_waiters();
+        self.0.hall.freed(state.tag);
         true
     }
 
@@ -127,7 +131,7 @@ impl Pools {
         match found {
             Ok(()) => {
                 state.healthy();
-                self.0.freed.notify_waiters();
+                self.0.hall.freed(state.tag);
             }
             Err(error) => {
                 // A check belongs to no pool: the most patient one decides, and the answer is the same every time.

@@ -3,17 +3,16 @@
 use std::{
     future::Future,
     mem,
-    pin::{Pin, pin},
+    pin::Pin,
     task::{Context, Poll},
 };
 
-use tokio::time::{Instant, sleep_until};
 use tower::ServiceExt;
 use tower_service::Service;
 
 use super::{
     Pools,
-    cooldown::later,
+    arrival::first,
     count,
     home::{self, issuer},
     pools::Shared,
@@ -146,41 +145,6 @@ where
             Err(_) => return Err(error),
         }
         best = Some(error);
-    }
-}
-
-/// The first account; waits for it if the pool says so.
-async fn first<'a>(
-    shared: &'a Shared,
-    request: &'a ModelRequest,
-) -> Result<(Walk<'a>, Picked), Error> {
-    let begun = Instant::now();
-    loop {
-        // From here on nothing that is given back is missed.
-        let mut freed = pin!(shared.freed.notified());
-        freed.as_mut().enable();
-        // The pools may have been replaced meanwhile.
-        let mut walk = find(shared, &shared.table(), request)?;
-        let end = later(begun, walk.wait());
-        let end = request.budget.deadline().map_or(end, |d| d.min(end));
-        let now = Instant::now();
-        let patience = (end > now).then_some(end);
-        let outage = match walk.next(patience) {
-            Ok(picked) => return Ok((walk, picked)),
-            Err(outage) => outage,
-        };
-        let wake = match outage.soonest {
-            Some(soonest) if soonest <= end => soonest,
-            _ if outage.busy => end,
-            _ => return Err(outage.into_error(&request.model)),
-        };
-        if patience.is_none() {
-            return Err(outage.into_error(&request.model));
-        }
-        tokio::select! {
-            () = sleep_until(wake) => {}
-            () = freed => {}
-        }
     }
 }
 

@@ -5,12 +5,17 @@ use std::{fmt, sync::Arc, time::Duration};
 use super::{
     balance::{Balance, Weighted},
     cooldown::Rules,
+    hall::Room,
 };
 use crate::{
     chat::FidelityMode,
     provider::Provider,
+    request::Caller,
     upstream::{Account, Price, Timeouts},
 };
+
+/// A caller's share of the places.
+type Weigh = Arc<dyn Fn(&Caller) -> u32 + Send + Sync>;
 
 /// Who may serve a model, and how one of them is chosen.
 #[derive(Clone)]
@@ -20,10 +25,17 @@ pub struct Pool {
     pub(super) balance: Arc<dyn Balance>,
     pub(super) rules: Rules,
     pub(super) wait: Duration,
+    pub(super) room: Room,
+    pub(super) weigh: Option<Weigh>,
     pub(super) fidelity: FidelityMode,
 }
 
 impl Pool {
+    /// How many calls may wait unless [`queue`](Self::queue) says otherwise.
+    pub const QUEUE: usize = 1000;
+    /// How many calls of one caller may wait unless [`queue`](Self::queue) says otherwise.
+    pub const QUEUE_PER_CALLER: usize = 100;
+
     /// Nobody yet.
     pub fn new() -> Self {
         Self {
@@ -31,6 +43,11 @@ impl Pool {
             balance: Arc::new(Weighted::new()),
             rules: Rules::DEFAULT,
             wait: Duration::ZERO,
+            room: Room {
+                size: Self::QUEUE,
+                per_caller: Self::QUEUE_PER_CALLER,
+            },
+            weigh: None,
             fidelity: FidelityMode::default(),
         }
     }
@@ -65,6 +82,20 @@ impl Pool {
         self.wait = wait;
         self
     }
+
+    /// How many calls may wait at the same time for each model asked for, and how many of those for one caller; further ones fail
+    /// at once. [`QUEUE`](Self::QUEUE) and [`QUEUE_PER_CALLER`](Self::QUEUE_PER_CALLER) unless set.
+    pub const fn queue(mut self, size: usize, per_caller: usize) -> Self {
+        self.room = Room { size, per_caller };
+        self
+    }
+
+    /// A caller's share of the places while calls wait: one of weight 10 is served ten times as often as one of weight 1. Everybody
+    /// weighs 1 unless set; 0 counts as 1. Asked when a call begins to wait: it must not block.
+    pub fn weigh(mut self, weigh: impl Fn(&Caller) -> u32 + Send + Sync + 'static) -> Self {
+        self.weigh = Some(Arc::new(weigh));
+        self
+    }
 }
 
 impl Pool {
@@ -90,6 +121,7 @@ impl fmt::Debug for Pool {
             .field("cooldown", &self.rules.cooldown)
             .field("failures", &self.rules.failures)
             .field("wait", &self.wait)
+            .field("room", &self.room)
             .field("fidelity", &self.fidelity)
             .finish()
     }

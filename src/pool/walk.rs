@@ -8,6 +8,7 @@ use super::{
     Candidate,
     account::{Ask, Load, Standing},
     balance::{Past, least},
+    hall::Room,
     lease::Lease,
     pools::Shared,
     session::{Session, session},
@@ -16,8 +17,9 @@ use super::{
 use crate::{
     chat::Content,
     error::{Error, ErrorKind, NextAccount},
+    issued::AccountTag,
     origin,
-    request::{ModelRequest, Payload, Priority},
+    request::{Caller, ModelRequest, Payload, Priority},
     tokens,
     upstream::Deployment,
 };
@@ -112,6 +114,46 @@ impl<'a> Walk<'a> {
     /// How long this call may wait for somebody.
     pub(super) fn wait(&self) -> Duration {
         self.found.route.pool.wait
+    }
+
+    /// How many may wait with it.
+    pub(super) fn room(&self) -> Room {
+        self.found.route.pool.room
+    }
+
+    /// The caller's share of the places among those who wait.
+    pub(super) fn weigh(&self, caller: &Caller) -> u32 {
+        let weigh = self.found.route.pool.weigh.as_ref();
+        weigh.map_or(1, |weigh| weigh(caller)).max(1)
+    }
+
+    /// How many deployments it may use. The larger it is, the fewer are left, so it tells which.
+    pub(super) const fn deployments(&self) -> usize {
+        self.stops.len()
+    }
+
+    /// About how many tokens the call's input has.
+    pub(super) const fn tokens(&self) -> u64 {
+        self.tokens
+    }
+
+    /// Whose places it may use.
+    pub(super) fn accounts(&self) -> impl Iterator<Item = AccountTag> {
+        let lines = self.stops.iter().filter_map(|stop| self.open(stop));
+        lines.map(|line| line.state.tag)
+    }
+
+    /// Not before this can it be served if `ahead` others are before. How long calls take is not considered: nobody knows.
+    pub(super) fn earliest(&self, ahead: u64) -> Instant {
+        let now = Instant::now();
+        let open = || {
+            let stops = self.stops.iter();
+            stops.filter_map(|stop| Some((self.open(stop)?, stop)))
+        };
+        // However they share them out: somebody has at least so many to serve until then.
+        let nth = ahead / (open().count() as u64).max(1) + 1;
+        let turns = open().map(|(line, stop)| line.state.turn_at(&self.ask(line, stop), nth, now));
+        turns.min().unwrap_or(now)
     }
 
     /// Takes a place at the next account. As long as waiting until `patience` may bring a healthy one, those with a soft cooldown
@@ -274,7 +316,7 @@ impl<'a> Walk<'a> {
             start: Some(start),
             forced,
             rng: self.shared.rng.clone(),
-            freed: self.shared.freed.clone(),
+            hall: self.shared.hall.clone(),
         };
         self.forced |= forced;
         for stop in &mut self.stops {

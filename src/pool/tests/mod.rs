@@ -8,6 +8,7 @@ mod home;
 mod leases;
 mod limits;
 mod origins;
+mod queue;
 mod selection;
 mod sessions;
 mod waiting;

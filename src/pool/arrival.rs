@@ -1,0 +1,164 @@
+//! How a call comes to its first account: at once, or after waiting for it.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{
+    cooldown::later,
+    hall::{Full, Key, Ticket},
+    pools::Shared,
+    queue::Entry,
+    service::find,
+    walk::{Outage, Picked, Walk, shown},
+};
+use crate::{
+    error::{Error, ErrorKind},
+    request::ModelRequest,
+};
+
+/// The first account; waits for it if the pool says so.
+pub(super) async fn first<'a>(
+    shared: &'a Shared,
+    request: &'a ModelRequest,
+) -> Result<(Walk<'a>, Picked), Error> {
+    let begun = Instant::now();
+    let result = wait(shared, request, begun).await;
+    // Who tries again, or tries another model, has waited already.
+    request.budget.add_waited(begun.elapsed());
+    result
+}
+
+async fn wait<'a>(
+    shared: &'a Shared,
+    request: &'a ModelRequest,
+    begun: Instant,
+) -> Result<(Walk<'a>, Picked), Error> {
+    let waited = request.budget.waited();
+    let mut ticket: Option<Ticket> = None;
+    let mut yielded = false;
+    loop {
+        // The pools may have been replaced meanwhile.
+        let mut walk = find(shared, &shared.table(), request)?;
+        let end = later(begun, walk.wait().saturating_sub(waited));
+        let end = request.budget.deadline().map_or(end, |d| d.min(end));
+        let patience = (end > Instant::now()).then_some(end);
+        let key = key(&walk, request);
+        if ticket.as_ref().is_some_and(|ticket| *ticket.key() != key) {
+            ticket = None;
+        }
+        let is_called = ticket.as_ref().is_some_and(Ticket::is_called);
+        let may_try = match &ticket {
+            Some(_) => is_called || patience.is_none(),
+            None => patience.is_none() || shared.hall.is_open(&key, request.priority),
+        };
+        if may_try && !is_called && !yielded && !shared.hall.is_empty() {
+            // Whoever was called elsewhere goes first.
+            yielded = true;
+            tokio::task::yield_now().await;
+            continue;
+        }
+        if may_try {
+            let calls = ticket.as_ref().map_or(0, Ticket::calls);
+            let outage = match walk.next(patience) {
+                Ok(picked) => {
+                    if let Some(ticket) = ticket {
+                        ticket.served();
+                    }
+                    return Ok((walk, picked));
+                }
+                Err(outage) => outage,
+            };
+            let watch = outage.soonest.filter(|soonest| *soonest <= end);
+            if patience.is_none() || (watch.is_none() && !outage.busy) {
+                return Err(told(shared, outage, &key));
+            }
+            if let Some(ticket) = &mut ticket {
+                ticket.tried(calls, watch);
+            }
+        }
+        match &mut ticket {
+            Some(ticket) => ticket.wait(end).await,
+            None => ticket = Some(join(shared, &walk, request, key, end)?),
+        }
+    }
+}
+
+fn key(walk: &Walk<'_>, request: &ModelRequest) -> Key {
+    Key {
+        model: request.model.clone(),
+        pin: request.pin.as_ref().map(|pin| pin.account),
+        deployments: walk.deployments(),
+    }
+}
+
+/// A place in the queue, if it can be served in time.
+fn join(
+    shared: &Shared,
+    walk: &Walk<'_>,
+    request: &ModelRequest,
+    key: Key,
+    end: Instant,
+) -> Result<Ticket, Error> {
+    let weight = walk.weigh(&request.caller);
+    let entry = Entry::new(
+        request.priority,
+        request.caller.clone(),
+        weight,
+        walk.tokens(),
+    );
+    let ahead = shared.hall.ahead(&key, &entry);
+    let earliest = walk.earliest(ahead);
+    let model = shown(&key.model);
+    if earliest > end {
+        let seconds = seconds(earliest.saturating_duration_since(Instant::now()));
+        let message = match ahead {
+            0 => format!(
+                "nobody has room for a call for `{model}` in time; the first has in {seconds} s"
+            ),
+            _ => format!(
+                "{ahead} calls wait for `{model}` before this one, and the limits leave no room for it in time: it could be served in {seconds} s at the earliest"
+            ),
+        };
+        return Err(refused(message, seconds, "queue_too_slow"));
+    }
+    let backlog = shared.hall.backlog(&key).unwrap_or_default();
+    let joined = shared
+        .hall
+        .join(key.clone(), entry, walk.room(), walk.accounts());
+    joined.map_err(|full| {
+        let least = earliest.saturating_duration_since(Instant::now());
+        let seconds = seconds(backlog.max(least));
+        let (who, calls) = match full {
+            Full::All(calls) => ("", calls),
+            Full::Caller(calls) => (" of this caller", calls),
+        };
+        let message = format!(
+            "{calls} calls{who} wait for `{model}` already, and no more may; try again in {seconds} s"
+        );
+        refused(message, seconds, "queue_full")
+    })
+}
+
+/// Nobody is back in time.
+fn told(shared: &Shared, outage: Outage, key: &Key) -> Error {
+    let error = outage.into_error(&key.model);
+    // Those who wait go first.
+    match shared.hall.backlog(key) {
+        Some(backlog) if error.retry_after().is_some_and(|after| after < backlog) => {
+            error.with_retry_after(Duration::from_secs(seconds(backlog)))
+        }
+        _ => error,
+    }
+}
+
+fn refused(message: String, seconds: u64, code: &str) -> Error {
+    Error::new(ErrorKind::Exhausted, message)
+        .with_code(code)
+        .with_retry_after(Duration::from_secs(seconds))
+}
+
+/// As a header can say it: not too early, and not at once.
+fn seconds(after: Duration) -> u64 {
+    (after.as_secs() + u64::from(after.subsec_nanos() > 0)).max(1)
+}
