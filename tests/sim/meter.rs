@@ -116,11 +116,12 @@ impl Meter {
         }
     }
 
-    /// After how many seconds all of it is there again: what vendors call the reset.
+    /// What vendors call the reset, in seconds: when all of it is there again; where any sixty seconds count, when the next of it is.
     pub fn reset(&self, now: f64) -> f64 {
         match self.shape {
             Shape::Fixed => MINUTE - now % MINUTE,
-            Shape::Bucket | Shape::Sliding => self.wait(self.limit, now),
+            Shape::Bucket => self.wait(self.limit, now),
+            Shape::Sliding => self.wait(self.left(now) + 1.0, now),
         }
     }
 }

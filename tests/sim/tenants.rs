@@ -47,7 +47,7 @@ async fn tenants_are_served_by_their_weights() {
         let stack = match who {
             "weights 10 to 1" => {
                 let heavy = heavy.clone();
-                let pool = { let _ = heavy; pool() };
+                let pool = pool().weigh(move |caller| if *caller == heavy { 10 } else { 1 });
                 stack::ours(&ACCOUNT, true, pool, timeouts, &vendors)
             }
             "equal weights" => stack::ours(&ACCOUNT, true, pool(), timeouts, &vendors),
