@@ -38,6 +38,7 @@ mod macros;
 mod body;
 mod budget;
 pub mod capabilities;
+pub mod catalog;
 pub mod chat;
 #[cfg(feature = "reqwest")]
 #[cfg_attr(docsrs, doc(cfg(feature = "reqwest")))]

@@ -24,6 +24,11 @@ impl Pattern {
         format!("{}*{}", self.head, self.tail)
     }
 
+    /// The name in which the `*` is this.
+    pub(crate) fn filled(&self, star: &str) -> String {
+        format!("{}{star}{}", self.head, self.tail)
+    }
+
     /// Of several patterns that match, the one of the highest rank counts: the most specific.
     pub(crate) fn rank(&self) -> (usize, usize) {
         (self.head.len() + self.tail.len(), self.head.len())

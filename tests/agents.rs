@@ -1,4 +1,4 @@
-//! Coding agents, unmodified and headless, through the gateway to vendors of four dialects: Claude Code (Messages), Codex (Responses)
+//! Coding agents, unmodified and headless, through the gateway to vendors of six dialects: Claude Code (Messages), Codex (Responses)
 //! and gemini-cli (generateContent) each run a shell command that the model asks for, and report its result back.
 //!
 //! They are taken from `TRUNKLINE_AGENTS`, a directory with the programs in it (`npm install` of tests/agents/package.json makes
@@ -9,10 +9,11 @@ mod support;
 
 use std::{path::PathBuf, process::Stdio, time::Duration};
 
+use serde_json::Value;
 use support::{Running, process::Dir, served};
 use tokio::process::Command;
 use trunkline::{
-    chat::{ChatRequest, Content, Message},
+    chat::{Content, Message},
     dialect::{
         Dialect, anthropic::Anthropic, gemini::Gemini, openai_chat::OpenAiChat,
         openai_responses::OpenAiResponses,
@@ -106,53 +107,28 @@ async fn over_every_dialect(
         eprintln!("skipped: there is no `{name}` (npm install in tests/agents)");
         return;
     };
-    let vendors = [
-        vendor(&OpenAiChat),
-        vendor(&OpenAiResponses),
-        vendor(&Anthropic),
-        vendor(&Gemini),
-    ];
-    let mut servers = Vec::new();
-    for vendor in &vendors {
-        servers.push(served(vendor).await);
+    let mut vendors = Vec::new();
+    let (mut servers, mut env) = (Vec::new(), Vec::new());
+    let (mut providers, mut models) = (String::new(), String::new());
+    for (wire, settings, base, model) in WIRES {
+        let vendor = Vendor::new();
+        vendor.on(move |request| Some(answer(wire, model, request)));
+        let server = served(&vendor).await;
+        let word: &'static str = wire.name();
+        env.push((word, server.url(base)));
+        providers += &format!(
+            "  {word}: {{ {settings}, base_url: \"${{{word}}}\", accounts: [{{ api_key: vendor-key }}] }}\n"
+        );
+        models += &format!("  over-{word}: [\"{word}/{model}\"]\n");
+        vendors.push((format!("over-{word}"), vendor));
+        servers.push(server);
     }
-    // The names are such as the agents know: they choose their tools and their limits by them.
-    let text = r#"
-providers:
-  o: { kind: openai-compatible, base_url: "${O}", accounts: [vendor-key] }
-  r: { kind: responses-compatible, base_url: "${R}", accounts: [vendor-key] }
-  a: { kind: anthropic-compatible, base_url: "${A}", accounts: [vendor-key] }
-  g: { kind: gemini-compatible, base_url: "${G}", accounts: [vendor-key] }
-models:
-  over-openai: [o/gpt-4o]
-  over-responses: [r/gpt-5]
-  over-anthropic: [a/claude-sonnet-4-5]
-  over-gemini: [g/gemini-3-flash-preview]
-  # What agents ask small questions of, by names of their own.
-  "*": o
-"#;
-    let env: Vec<(&str, String)> = ["O", "R", "A", "G"]
-        .into_iter()
-        .zip(&servers)
-        .map(|(name, server)| {
-            (
-                name,
-                server.url(if name == "G" { "/v1beta" } else { "/v1" }),
-            )
-        })
-        .collect();
-    let gateway = Running::start(text, &env).await;
-    for (model, vendor) in [
-        "over-openai",
-        "over-responses",
-        "over-anthropic",
-        "over-gemini",
-    ]
-    .into_iter()
-    .zip(&vendors)
-    {
+    // The last is what agents ask small questions of, by names of their own.
+    let text = format!("providers:\n{providers}models:\n{models}  \"*\": chat\n");
+    let gateway = Running::start(&text, &env).await;
+    for (model, vendor) in &vendors {
         let dir = Dir::new();
-        let (arguments, env) = setup(&dir, &gateway.url(""), model);
+        let (arguments, env) = setup(&dir, &gateway.url(""), model.as_str());
         let mut command = Command::new(&program);
         command
             .args(arguments.split('|'))
@@ -193,35 +169,145 @@ fn agent(name: &str) -> Option<PathBuf> {
         .find(|program| program.is_file())
 }
 
-/// A vendor whose model calls the agent's shell, and is content once it sees what the command printed.
-fn vendor(dialect: &'static dyn Dialect) -> Vendor {
-    let vendor = Vendor::new();
-    vendor.on(move |request| Some(answer(dialect, request)));
-    vendor
+/// What is spoken to the vendor.
+#[derive(Clone, Copy, Debug)]
+enum Wire {
+    Chat,
+    Responses,
+    Anthropic,
+    Gemini,
+    Converse,
+    Cohere,
 }
 
-fn answer(dialect: &'static dyn Dialect, request: &Recorded) -> Answer {
-    let chat = dialect
-        .front()
-        .expect("all four serve callers")
-        .decode_request(&request.body);
-    let chat = match chat {
-        Ok(chat) => chat,
-        Err(error) => return Answer::openai_error(400, "invalid", "invalid", error.message()),
-    };
-    let path = request.path();
-    let stream = chat.stream || path.ends_with(":streamGenerateContent");
-    let script = turn(&chat);
-    match dialect.name() {
-        "openai-chat" => script.openai("gpt-4o", stream, true),
-        "openai-responses" => script.responses("gpt-5", stream),
-        "anthropic" => script.anthropic("claude-sonnet-4-5", stream),
-        _ => script.gemini("gemini-3-flash-preview", stream),
+/// Settings, the start of the API, and a model such as the agents know: they choose their tools and their limits by its name.
+const WIRES: [(Wire, &str, &str, &str); 6] = [
+    (Wire::Chat, "kind: openai-compatible", "/v1", "gpt-4o"),
+    (
+        Wire::Responses,
+        "kind: responses-compatible",
+        "/v1",
+        "gpt-5",
+    ),
+    (
+        Wire::Anthropic,
+        "kind: anthropic-compatible",
+        "/v1",
+        "claude-sonnet-4-5",
+    ),
+    (
+        Wire::Gemini,
+        "kind: gemini-compatible",
+        "/v1beta",
+        "gemini-3-flash-preview",
+    ),
+    (
+        Wire::Converse,
+        "kind: bedrock, region: us-east-1, api: converse",
+        "",
+        "anthropic.claude-sonnet-4-5-20250929-v1:0",
+    ),
+    (
+        Wire::Cohere,
+        "kind: cohere",
+        "/v2",
+        "command-a-reasoning-08-2025",
+    ),
+];
+
+impl Wire {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Responses => "responses",
+            Self::Anthropic => "anthropic",
+            Self::Gemini => "gemini",
+            Self::Converse => "converse",
+            Self::Cohere => "cohere",
+        }
+    }
+
+    /// What is asked, if it is spelled as the dialect has it.
+    fn read(self, body: &[u8]) -> Result<Asked, String> {
+        let front: &dyn Dialect = match self {
+            Self::Chat => &OpenAiChat,
+            Self::Responses => &OpenAiResponses,
+            Self::Anthropic => &Anthropic,
+            Self::Gemini => &Gemini,
+            // Nobody is served in these two.
+            Self::Converse | Self::Cohere => {
+                let body = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+                return Ok(self.read_vendor_only(&body));
+            }
+        };
+        let front = front.front().expect("they serve callers");
+        let chat = front
+            .decode_request(body)
+            .map_err(|error| error.message().to_owned())?;
+        Ok(Asked {
+            stream: chat.stream,
+            tools: chat.tools.iter().map(|tool| tool.name.clone()).collect(),
+            result: chat.messages.iter().find_map(result),
+        })
+    }
+
+    fn read_vendor_only(self, body: &Value) -> Asked {
+        let (tools, name) = match self {
+            Self::Converse => ("/toolConfig/tools", "/toolSpec/name"),
+            _ => ("/tools", "/function/name"),
+        };
+        let list = |pointer| body.pointer(pointer).and_then(Value::as_array);
+        let names = list(tools).into_iter().flatten();
+        let names = names.filter_map(|tool| tool.pointer(name)?.as_str());
+        let results = list("/messages").into_iter().flatten();
+        let results = results.filter_map(|message| match self {
+            Self::Converse => {
+                let blocks = message["content"].as_array()?;
+                let result = blocks.iter().find_map(|block| block.get("toolResult"))?;
+                Some(result["content"].to_string())
+            }
+            _ if message["role"] == "tool" => Some(message["content"].to_string()),
+            _ => None,
+        });
+        let result: Vec<String> = results.collect();
+        Asked {
+            stream: body["stream"] == true,
+            tools: names.map(str::to_owned).collect(),
+            result: (!result.is_empty()).then(|| result.concat()),
+        }
     }
 }
 
-fn turn(chat: &ChatRequest) -> Script {
-    if let Some(result) = chat.messages.iter().find_map(result) {
+/// What matters of a request.
+struct Asked {
+    stream: bool,
+    tools: Vec<String>,
+    result: Option<String>,
+}
+
+fn answer(wire: Wire, model: &str, request: &Recorded) -> Answer {
+    let asked = match wire.read(&request.body) {
+        Ok(asked) => asked,
+        Err(why) => return Answer::openai_error(400, "invalid", "invalid", &why),
+    };
+    let path = request.path();
+    let stream =
+        asked.stream || path.ends_with(":streamGenerateContent") || path.ends_with("-stream");
+    let script = turn(&asked);
+    match wire {
+        Wire::Chat => script.openai(model, stream, true),
+        Wire::Responses => script.responses(model, stream),
+        Wire::Anthropic => script.anthropic(model, stream),
+        Wire::Gemini => script.gemini(model, stream),
+        Wire::Converse if stream => Answer::event_stream(script.converse_events()),
+        Wire::Converse => script.converse(),
+        Wire::Cohere => script.cohere(stream),
+    }
+}
+
+/// The model calls the agent's shell, and is content once it sees what the command printed.
+fn turn(asked: &Asked) -> Script {
+    if let Some(result) = &asked.result {
         return match result.contains(RESULT) {
             true => Script::new().text(FAREWELL),
             false => Script::new().text(format!("The result did not arrive: {result}")),
@@ -229,7 +315,7 @@ fn turn(chat: &ChatRequest) -> Script {
     }
     let shell = SHELLS
         .into_iter()
-        .find(|shell| chat.tools.iter().any(|tool| tool.name == *shell));
+        .find(|shell| asked.tools.iter().any(|tool| tool == shell));
     match shell {
         None => Script::new().text("A small answer."),
         Some("shell") => Script::new().thinking("A shell will do.").tool_call(

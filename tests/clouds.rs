@@ -53,6 +53,9 @@ models:
   gpt: azure/gpt-prod
   old: older/gpt-old
   foundry: azure/claude-prod
+  texts: vertex/text-embedding-005
+  text: vertex/gemini-embedding-001
+  newer: vertex/gemini-embedding-2
 "#;
 
 /// A key of a service account, made once for all tests.
@@ -95,6 +98,9 @@ fn token_server() -> Vendor {
 fn answer(request: &Recorded) -> Option<Answer> {
     let script = Script::new().text("Servus").usage(10, 9);
     let path = request.path();
+    if let Some(answer) = other_answer(path, request) {
+        return Some(answer);
+    }
     let streamed = request.field("/stream").as_deref() == Some("true");
     Some(if path.contains("enerateContent") {
         script.gemini(
@@ -108,6 +114,31 @@ fn answer(request: &Recorded) -> Option<Answer> {
     } else {
         script.openai("gpt-4o", streamed, true)
     })
+}
+
+/// Answers to what is no conversation.
+fn other_answer(path: &str, request: &Recorded) -> Option<Answer> {
+    let vector = json!([0.5, -1.0]);
+    let answer = if path.ends_with(":predict") {
+        let instances: Value = serde_json::from_str(&request.field("/instances")?).ok()?;
+        let one = json!({"embeddings": {"values": vector, "statistics": {"token_count": 2.0}}});
+        json!({"predictions": vec![one; instances.as_array()?.len()]})
+    } else if path.ends_with(":embedContent") {
+        json!({"embedding": {"values": vector}, "usageMetadata": {"promptTokenCount": 2}})
+    } else if path.ends_with(":countTokens") {
+        json!({"totalTokens": 7, "totalBillableCharacters": 20})
+    } else if path.contains("count") {
+        json!({"input_tokens": 7})
+    } else if path.ends_with("/embeddings") {
+        json!({"object": "list", "data": [{"index": 0, "embedding": vector}], "usage": {"prompt_tokens": 2, "total_tokens": 2}})
+    } else if path.contains("/images/") || path.contains("/audio/") {
+        json!({"data": []})
+    } else if path.contains("/files") || path.contains("/batches") {
+        json!({"object": "list", "data": []})
+    } else {
+        return None;
+    };
+    Some(Answer::json(200, answer.to_string()))
 }
 
 struct Bed {
@@ -330,6 +361,160 @@ async fn every_front_reaches_every_cloud() {
     }
     // One token for Google's, one for Microsoft's.
     assert_eq!(bed.tokens.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn the_other_operations_reach_each_cloud_at_its_own_paths() {
+    let bed = bed().await;
+    let place = "/v1/projects/p-1/locations/us-east5";
+    let older = |path: &str| format!("/openai/deployments/gpt-old/{path}?api-version=2024-10-21");
+    let embed = |model: &str| json!({"model": model, "input": ["a", "b"]});
+    let claude =
+        |model: &str| json!({"model": model, "messages": [{"role": "user", "content": "hi"}]});
+    let contents = json!([{"role": "user", "parts": [{"text": "hi"}]}]);
+    let system = json!({"parts": [{"text": "Be brief."}]});
+    let asked = json!({"contents": contents, "systemInstruction": system, "toolConfig": {}});
+    let asked = json!({"generateContentRequest": asked});
+    // What is asked, the path and the body that arrive, what the answer holds.
+    for (path, body, arrives, said, told) in [
+        (
+            "/v1/embeddings",
+            embed("gpt"),
+            "/openai/v1/embeddings".to_owned(),
+            embed("gpt-prod"),
+            "0.5",
+        ),
+        (
+            "/v1/embeddings",
+            embed("old"),
+            older("embeddings"),
+            embed("gpt-old"),
+            "0.5",
+        ),
+        (
+            "/v1/images/generations",
+            json!({"model": "old", "prompt": "x"}),
+            older("images/generations"),
+            json!({"model": "gpt-old", "prompt": "x"}),
+            "data",
+        ),
+        (
+            "/v1/images/generations",
+            json!({"model": "gpt", "prompt": "x"}),
+            "/openai/v1/images/generations".to_owned(),
+            json!({"model": "gpt-prod", "prompt": "x"}),
+            "data",
+        ),
+        (
+            "/v1/audio/speech",
+            json!({"model": "old", "input": "x"}),
+            older("audio/speech"),
+            json!({"model": "gpt-old", "input": "x"}),
+            "data",
+        ),
+        (
+            "/v1/embeddings",
+            json!({"model": "texts", "input": ["a", "b"], "dimensions": 2, "input_type": "query"}),
+            format!("{place}/publishers/google/models/text-embedding-005:predict"),
+            json!({"instances": [{"content": "a", "task_type": "RETRIEVAL_QUERY"}, {"content": "b", "task_type": "RETRIEVAL_QUERY"}], "parameters": {"outputDimensionality": 2}}),
+            r#""total_tokens":4"#,
+        ),
+        (
+            "/v1/embeddings",
+            json!({"model": "text", "input": "a"}),
+            format!("{place}/publishers/google/models/gemini-embedding-001:predict"),
+            json!({"instances": [{"content": "a"}]}),
+            r#""total_tokens":2"#,
+        ),
+        (
+            "/v1beta/models/newer:embedContent",
+            json!({"content": {"parts": [{"text": "a"}]}, "taskType": "CLUSTERING"}),
+            format!("{place}/publishers/google/models/gemini-embedding-2:embedContent"),
+            json!({"content": {"parts": [{"text": "a"}]}, "taskType": "CLUSTERING"}),
+            r#""embedding":{"values":[0.5,"#,
+        ),
+        (
+            "/v1/messages/count_tokens",
+            claude("claude"),
+            format!("{place}/publishers/anthropic/models/count-tokens:rawPredict"),
+            json!({"anthropic_version": "vertex-2023-10-16", "model": "claude-sonnet-4-5@20250929", "messages": [{"role": "user", "content": "hi"}]}),
+            r#""input_tokens": 7"#,
+        ),
+        (
+            "/v1/messages/count_tokens",
+            claude("foundry"),
+            "/anthropic/v1/messages/count_tokens".to_owned(),
+            claude("claude-prod"),
+            r#""input_tokens": 7"#,
+        ),
+        (
+            "/v1beta/models/gemini:countTokens",
+            asked,
+            format!("{place}/publishers/google/models/gemini-3-flash-preview:countTokens"),
+            json!({"contents": contents, "systemInstruction": system}),
+            r#""totalTokens": 7"#,
+        ),
+        (
+            "/v1/batches?model=gpt",
+            json!({"x": 1}),
+            "/openai/v1/batches".to_owned(),
+            json!({"x": 1}),
+            "list",
+        ),
+        (
+            "/v1/batches?model=old&a=b",
+            json!({"x": 1}),
+            "/openai/batches?a=b&api-version=2024-10-21".to_owned(),
+            json!({"x": 1}),
+            "list",
+        ),
+    ] {
+        let before = bed.cloud.requests().len();
+        let (status, _, text) = post(&bed.gateway.url(path), body.to_string()).await;
+        assert_eq!(status, 200, "{path} {body}: {text}");
+        let told = told.replace(' ', "");
+        assert!(text.replace(' ', "").contains(&told), "{path}: {text}");
+        let arrived = bed.arrived(before);
+        assert_eq!(arrived.path_and_query(), arrives, "{path} {body}");
+        let sent: Value = serde_json::from_str(&arrived.text()).unwrap();
+        assert_eq!(sent, said, "{path}");
+    }
+    // One text a call.
+    let before = bed.cloud.requests().len();
+    let (status, _, text) = post(
+        &bed.gateway.url("/v1/embeddings"),
+        embed("text").to_string(),
+    )
+    .await;
+    assert_eq!(
+        (status, bed.cloud.requests().len() - before),
+        (200, 2),
+        "{text}"
+    );
+    // What a cloud has not is refused before it is asked.
+    let before = bed.cloud.requests().len();
+    for (path, body) in [
+        (
+            "/v1/images/generations",
+            json!({"model": "gemini", "prompt": "x"}),
+        ),
+        ("/v1/moderations", json!({"model": "gpt", "input": "x"})),
+        (
+            "/v1/images/generations",
+            json!({"model": "foundry", "prompt": "x"}),
+        ),
+        ("/v1/embeddings", embed("claude")),
+        (
+            "/v1/rerank",
+            json!({"model": "gpt", "query": "q", "documents": ["d"]}),
+        ),
+        ("/v1/batches?model=gemini", json!({})),
+    ] {
+        let (status, _, text) = post(&bed.gateway.url(path), body.to_string()).await;
+        assert_eq!(status, 400, "{path} {body}: {text}");
+        assert!(text.contains("does not offer"), "{path}: {text}");
+    }
+    assert_eq!(bed.cloud.requests().len(), before);
 }
 
 #[tokio::test]

@@ -192,3 +192,18 @@ async fn a_vendor_without_a_list_is_not_taken_out() {
         assert_eq!(bed.calls().await, 3, "{status}");
     }
 }
+
+#[tokio::test]
+async fn coheres_list_of_models_is_in_the_first_version() {
+    let vendor = Vendor::new();
+    vendor.on(|request| (request.path() == "/v1/models").then(list));
+    let server = served(&vendor).await;
+    let config = "providers:\n  c: { kind: cohere, base_url: \"${C}\", health: { interval: 50ms }, accounts: [k] }\nmodels: { m: [c/command-a] }\n";
+    let _gateway = Running::start(config, &[("C", server.url("/v2"))]).await;
+    until("a check", || !vendor.requests().is_empty()).await;
+    for request in vendor.requests() {
+        let seen = (request.method.as_str(), request.path());
+        assert_eq!(seen, ("GET", "/v1/models"));
+        assert_eq!(request.header("authorization"), Some("Bearer k"));
+    }
+}

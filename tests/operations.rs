@@ -12,7 +12,7 @@ use trunkline::{
     dialect::rerank::VoyageRerank,
     issued::{AccountTag, unwrap},
     pool::{Pool, Vendor as Member},
-    provider::{Bedrock, Compatible},
+    provider::{Bedrock, Compatible, preset},
     testing::{Answer, Recorded, Script, Server, Vendor},
     upstream::Account,
 };
@@ -35,6 +35,7 @@ models:
   gem: [g/gemini-embedding-001]
   native: { deployments: [r/up], balance: round-robin }
   claude: [a/claude]
+  claude-alias: [a/claude]
 "#;
 
 struct Bed {
@@ -333,6 +334,105 @@ async fn cohere_titan_and_voyage_are_asked_in_their_own_words() {
     assert_eq!(body["usage"]["prompt_tokens"], 40);
 }
 
+#[tokio::test]
+async fn bedrocks_other_models_are_invoked_and_claude_is_counted() {
+    let vendor = Vendor::new();
+    let server = served(&vendor).await;
+    vendor.on(|request| {
+        let answer = match request.path() {
+            "/model/cohere.embed-v4%3A0/invoke" => {
+                json!({"embeddings": {"float": [FLOATS, FLOATS]}})
+            }
+            "/model/cohere.embed-english-v3/invoke" => json!({"embeddings": [FLOATS, FLOATS]}),
+            "/model/cohere.rerank-v3-5%3A0/invoke" => {
+                json!({"results": [{"index": 1, "relevance_score": 0.9}]})
+            }
+            "/model/anthropic.claude-sonnet-4-5-v1%3A0/count-tokens" => json!({"inputTokens": 16}),
+            _ => return None,
+        };
+        Some(Answer::json(200, answer.to_string()))
+    });
+    let embed = json!({"model": "m", "input": ["a", "b"], "input_type": "query"});
+    let rerank =
+        json!({"model": "m", "query": "q", "documents": ["x", "y"], "return_documents": true});
+    let count = json!({"model": "m", "system": "Be brief.", "messages": [{"role": "user", "content": "hi"}]});
+    for (model, path, ask, said, told) in [
+        (
+            "cohere.embed-v4:0",
+            "/v1/embeddings",
+            &embed,
+            json!({"input_type": "search_query", "texts": ["a", "b"], "embedding_types": ["float"]}),
+            ("/data/1/embedding", json!(FLOATS)),
+        ),
+        (
+            "cohere.embed-english-v3",
+            "/v1/embeddings",
+            &embed,
+            json!({"input_type": "search_query", "texts": ["a", "b"], "embedding_types": ["float"]}),
+            ("/data/1/embedding", json!(FLOATS)),
+        ),
+        (
+            "cohere.rerank-v3-5:0",
+            "/v1/rerank",
+            &rerank,
+            json!({"query": "q", "documents": ["x", "y"], "api_version": 2}),
+            ("/results/0/document/text", json!("y")),
+        ),
+        (
+            "us.anthropic.claude-sonnet-4-5-v1:0",
+            "/v1/messages/count_tokens",
+            &count,
+            json!({"input": {"converse": {"system": [{"text": "Be brief."}], "messages": [{"role": "user", "content": [{"text": "hi"}]}]}}}),
+            ("/input_tokens", json!(16)),
+        ),
+    ] {
+        let bedrock = Bedrock::new("bedrock", "us-east-1").unwrap();
+        let bedrock = bedrock.with_base_url(&server.url("")).unwrap();
+        let (url, _gateway) = hand_made_of(bedrock, model).await;
+        let (status, _, body) = post(&format!("{url}{path}"), ask.to_string()).await;
+        let body: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(status, 200, "{model}: {body}");
+        assert_eq!(body.pointer(told.0), Some(&told.1), "{model}: {body}");
+        let sent: Value = serde_json::from_str(&last(&vendor).text()).unwrap();
+        assert_eq!(sent, said, "{model}");
+    }
+}
+
+#[tokio::test]
+async fn voyage_and_jina_are_known_by_name() {
+    let vendor = Vendor::new();
+    let server = served(&vendor).await;
+    vendor.always(Answer::json(
+        200,
+        json!({"data": [{"index": 0, "embedding": FLOATS}], "usage": {"total_tokens": 3}})
+            .to_string(),
+    ));
+    let ask = json!({"model":"m","input":"a","input_type":"document","dimensions":3,"encoding_format":"base64"});
+    for (name, said) in [
+        (
+            "voyage",
+            json!({"model":"up","input":["a"],"input_type":"document","output_dimension":3}),
+        ),
+        (
+            "jina",
+            json!({"model":"up","input":["a"],"task":"retrieval.passage","dimensions":3}),
+        ),
+    ] {
+        let provider = preset(name).unwrap().provider().unwrap();
+        let provider = provider.with_base_url(&server.url("/v1")).unwrap();
+        let (url, _gateway) = hand_made(provider).await;
+        let (status, _, body) = post(&format!("{url}/v1/embeddings"), ask.to_string()).await;
+        let body: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(
+            (status, &body["data"][0]["embedding"]),
+            (200, &json!(BASE64))
+        );
+        assert_eq!(body["usage"]["total_tokens"], 3);
+        let sent: Value = serde_json::from_str(&last(&vendor).text()).unwrap();
+        assert_eq!(sent, said, "{name}");
+    }
+}
+
 // ---- passed through
 
 #[tokio::test]
@@ -598,6 +698,62 @@ async fn a_batch_lives_at_one_account_and_outlives_the_gateway() {
     }
     assert_eq!(seen.len(), 2, "both accounts had a turn");
     assert_eq!(bed.gateway.in_flight(), 0);
+}
+
+#[tokio::test]
+async fn a_batch_names_models_as_its_account_does() {
+    let bed = bed().await;
+    bed.openai
+        .always(Answer::json(200, r#"{"id":"file-1","object":"file"}"#));
+    let lines = |model: &str| {
+        let line = |n: usize, model: &str| {
+            format!(
+                "{{ \"custom_id\":\"{n}\",\"url\":\"/v1/chat/completions\",\"body\":{{\"messages\":[{{\"content\":\"model\",\"model\":\"m\"}}], \"model\" : \"{model}\"}}}}"
+            )
+        };
+        // The last names nobody's model, one is no JSON, and one is the model of another account.
+        [
+            line(1, model),
+            line(2, model),
+            "not JSON: \"model\"".to_owned(),
+            line(3, "gem"),
+            line(4, "own-name"),
+        ]
+        .join("\r\n")
+    };
+    let form = |purpose: &str, model: &str| {
+        format!(
+            "--b\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\n{purpose}\r\n--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x.jsonl\"\r\n\r\n{}\r\n--b--\r\n",
+            lines(model)
+        )
+    };
+    for (purpose, query, want) in [
+        ("batch", "", "upstream-model"),
+        ("batch", "?model=m", "upstream-model"),
+        ("fine-tune", "", "m"),
+    ] {
+        let call = client()
+            .post(bed.gateway.url(&format!("/v1/files{query}")))
+            .header("content-type", "multipart/form-data; boundary=b")
+            .body(form(purpose, "m"));
+        let (status, _, answer) = whole(call).await;
+        assert_eq!(status, 200, "{answer}");
+        assert_eq!(last(&bed.openai).text(), form(purpose, want));
+    }
+
+    bed.claude
+        .always(Answer::json(200, r#"{"id":"msgbatch_1"}"#));
+    let list = |model: &str| {
+        json!({"requests":[{"custom_id":"1","params":{"model":model,"messages":[{"model":"claude-alias"}]}}]}).to_string()
+    };
+    let call = client()
+        .post(bed.gateway.url("/v1/messages/batches"))
+        .header("anthropic-version", "2023-06-01")
+        .header("content-type", "application/json")
+        .body(list("claude-alias"));
+    let (status, _, answer) = whole(call).await;
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(last(&bed.claude).text(), list("claude"));
 }
 
 #[tokio::test]

@@ -165,7 +165,44 @@ async fn case_51_what_nobody_here_has_stored() {
         text.contains("previous_response_not_found") && text.contains("send the whole"),
         "{text}"
     );
-    assert!(bed.chat.requests().is_empty());
+    for (member, value) in [
+        ("previous_response_id", "\"resp_1\""),
+        ("conversation", "\"conv_1\""),
+        ("conversation", "{\"id\":\"conv_1\"}"),
+        ("prompt", "{\"id\":\"p\"}"),
+        ("background", "true"),
+    ] {
+        for model in ["chat", "claude"] {
+            let body = format!(r#"{{"model":"{model}","input":"hi","{member}":{value}}}"#);
+            let (status, text) = bed.responses(&body).await;
+            let text: Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(status, 400, "{body}: {text}");
+            assert_eq!(text["error"]["param"], member, "{body}: {text}");
+        }
+    }
+    assert!(bed.chat.requests().is_empty() && bed.claude.requests().is_empty());
+    // Served, and told: nobody will find this answer again.
+    bed.claude.always(
+        Script::new()
+            .text("Hi.")
+            .usage(1, 1)
+            .anthropic("claude-sonnet-4-5", false),
+    );
+    for (store, lossy) in [("true", true), ("false", false), ("null", false)] {
+        let body =
+            format!(r#"{{"model":"claude","max_output_tokens":9,"input":"hi","store":{store}}}"#);
+        let (status, headers, text) = post(&bed.gateway.url("/v1/responses"), body).await;
+        assert_eq!(status, 200, "{text}");
+        let told = headers
+            .get("x-trunkline-lossy")
+            .map(|value| value.to_str().unwrap());
+        assert_eq!(
+            told.is_some_and(|told| told.contains("store=dropped")),
+            lossy,
+            "{store}: {told:?}"
+        );
+        assert!(text.contains("\"store\":false"), "{text}");
+    }
     let (status, text) = bed.responses(r#"{"model":"chat","input":[]}"#).await;
     assert_eq!(status, 400);
     assert!(text.contains("`input` must not be empty"), "{text}");

@@ -1,76 +1,115 @@
-//! The official OpenAI, Anthropic and Google Python SDKs, unmodified, through the gateway to vendors of four dialects: text, an image,
-//! two tools at once, their results; whole and streamed.
+//! The official OpenAI, Anthropic and Google SDKs, for Python and for JavaScript, unmodified, through the gateway to vendors of every dialect: text, an image,
+//! two tools at once, their results, thinking that comes back, data of a schema; whole and streamed.
 //!
-//! Runs when a Python with the SDKs is there (`TRUNKLINE_PYTHON`, else `python3`), and says so when it is not. With
-//! `TRUNKLINE_REQUIRE_SDKS=1` a missing SDK is a failure.
+//! Runs when a Python with the SDKs is there (`TRUNKLINE_PYTHON`, else `python3`), and Node.js with the packages
+//! (`TRUNKLINE_JS_SDKS`, a directory `node_modules`), and says so when they are not. With `TRUNKLINE_REQUIRE_SDKS=1` a missing SDK
+//! is a failure.
 
 mod support;
+#[path = "sdk/vendors.rs"]
+mod vendors;
 
 use std::process::Command;
 
 use support::{Running, served};
-use trunkline::testing::{Answer, Recorded, Script, Vendor};
+use trunkline::testing::{Answer, Recorded, Script, Server, Vendor};
+use vendors::{ROWS, Row};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn official_sdks_are_served_over_every_dialect() {
     let Some(python) = python() else {
         return;
     };
-    let [openai, responses, anthropic, gemini] = std::array::from_fn(|_| Vendor::new());
-    openai.on(|request| Some(openai_answer(request)));
-    responses.on(|request| Some(responses_answer(request)));
-    anthropic.on(|request| Some(anthropic_answer(request)));
-    gemini.on(|request| Some(gemini_answer(request)));
-    let servers = [
-        served(&openai).await,
-        served(&responses).await,
-        served(&anthropic).await,
-        served(&gemini).await,
-    ];
-    let text = r#"
-providers:
-  o: { kind: openai-compatible, base_url: "${O}", accounts: [vendor-key] }
-  r: { kind: responses-compatible, base_url: "${R}", accounts: [vendor-key] }
-  a: { kind: anthropic-compatible, base_url: "${A}", accounts: [vendor-key] }
-  g: { kind: gemini-compatible, base_url: "${G}", accounts: [vendor-key] }
-models:
-  over-openai: [o/upstream]
-  over-responses: [r/upstream]
-  over-anthropic: [a/claude-sonnet-4-5]
-  over-gemini: [g/gemini-3-flash-preview]
-"#;
-    let gateway = Running::start(
-        text,
-        &[
-            ("O", servers[0].url("/v1")),
-            ("R", servers[1].url("/v1")),
-            ("A", servers[2].url("/v1")),
-            ("G", servers[3].url("/v1beta")),
-        ],
-    )
-    .await;
+    let bed = Bed::new().await;
+    let out = run(python, "run.py", &bed.arguments()).await;
+    // Two ways for each of four APIs, completions and counts; and the errors.
+    assert_eq!(out.matches("ok:").count(), ROWS.len() * 10 + 1, "{out}");
+    // Seven exchanges for each of four APIs, whole and streamed, where streams of Responses are mostly read in two ways; and two
+    // completions.
+    bed.check(7 * 4 * 2 + 6 + 2);
+}
 
-    let out = run(python, "run.py", gateway.url("")).await;
-    assert_eq!(out.matches("ok:").count(), 33, "{out}");
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn official_javascript_sdks_are_served_over_every_dialect() {
+    if !has_javascript_sdks() {
+        return;
+    }
+    let bed = Bed::new().await;
+    let out = run("node".to_owned(), "run.mjs", &bed.arguments()).await;
+    assert_eq!(out.matches("ok:").count(), ROWS.len() * 8, "{out}");
+    bed.check(5 * 4 * 2);
+}
 
-    // Four exchanges for each of four APIs, whole and streamed; streams of Responses are read in two ways.
-    for vendor in [&openai, &responses, &anthropic, &gemini] {
-        assert_eq!(vendor.requests().len(), 36);
-        for request in vendor.requests() {
-            let keys = format!(
-                "{:?}{:?}{:?}",
-                request.header("authorization"),
-                request.header("x-api-key"),
-                request.header("x-goog-api-key")
+/// All vendors, and a gateway before them.
+struct Bed {
+    vendors: Vec<Vendor>,
+    gateway: Running,
+    _servers: Vec<Server>,
+}
+
+impl Bed {
+    async fn new() -> Self {
+        let (mut vendors, mut servers, mut env) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut providers, mut models) = (String::new(), String::new());
+        for (row, variable) in ROWS.iter().zip(VARIABLES) {
+            let vendor = Vendor::new();
+            vendor.on(move |request| Some(vendors::answer(row, request)));
+            let server = served(&vendor).await;
+            env.push((variable, server.url(row.base)));
+            let Row {
+                name,
+                settings,
+                model,
+                ..
+            } = row;
+            let comma = if settings.is_empty() { "" } else { ", " };
+            providers += &format!(
+                "  {name}: {{ {settings}{comma}base_url: \"${{{variable}}}\", accounts: [{{ api_key: vendor-key }}] }}\n"
             );
-            assert!(
-                keys.contains("vendor-key") && !keys.contains("caller"),
-                "{keys}"
-            );
+            models += &format!("  over-{name}: [\"{name}/{model}\"]\n");
+            vendors.push(vendor);
+            servers.push(server);
+        }
+        let text = format!("providers:\n{providers}models:\n{models}");
+        Self {
+            gateway: Running::start(&text, &env).await,
+            vendors,
+            _servers: servers,
         }
     }
-    assert_eq!(gateway.in_flight(), 0);
+
+    /// What the scripts are told: where it is, the models that think, and the others.
+    fn arguments(&self) -> [String; 3] {
+        let models = |thinks: bool| {
+            let rows = ROWS.iter().filter(|row| row.thinks == thinks);
+            let names: Vec<String> = rows.map(|row| format!("over-{}", row.name)).collect();
+            names.join(",")
+        };
+        [self.gateway.url(""), models(true), models(false)]
+    }
+
+    /// Every vendor was asked that often for an answer, with its own key; and all is over.
+    fn check(&self, calls: usize) {
+        for (row, vendor) in ROWS.iter().zip(&self.vendors) {
+            let requests = vendor.requests();
+            for request in &requests {
+                let names = ["authorization", "x-api-key", "x-goog-api-key", "api-key"];
+                let keys = format!("{:?}", names.map(|name| request.header(name)));
+                assert!(
+                    keys.contains("vendor-key") && !keys.contains("caller"),
+                    "{}: {keys}",
+                    row.name
+                );
+            }
+            let answers = requests.iter().filter(|r| !vendors::is_count(r.path()));
+            assert_eq!(answers.count(), calls, "{}", row.name);
+        }
+        assert_eq!(self.gateway.in_flight(), 0);
+    }
 }
+
+/// A name for the address of each.
+const VARIABLES: [&str; ROWS.len()] = ["A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn official_sdks_do_everything_else() {
@@ -109,7 +148,7 @@ models:
         ("R", servers[2].url("/v1")),
     ];
     let gateway = Running::start(text, &env).await;
-    let out = run(python, "operations.py", gateway.url("")).await;
+    let out = run(python, "operations.py", &[gateway.url("")]).await;
     assert_eq!(out.matches("ok:").count(), 7, "{out}");
     assert_eq!(gateway.in_flight(), 0);
 }
@@ -253,16 +292,12 @@ fn stored_answer(request: &Recorded) -> Answer {
 }
 
 /// Runs a script of tests/sdk; gives what it printed.
-async fn run(python: String, script: &'static str, url: String) -> String {
-    let output = tokio::task::spawn_blocking(move || {
-        let script = format!("{}/tests/sdk/{script}", env!("CARGO_MANIFEST_DIR"));
-        Command::new(python)
-            .args([script, url])
-            .output()
-            .expect("Python runs")
-    })
-    .await
-    .expect("a result");
+async fn run(program: String, script: &str, arguments: &[String]) -> String {
+    let script = format!("{}/tests/sdk/{script}", env!("CARGO_MANIFEST_DIR"));
+    let mut command = Command::new(program);
+    command.arg(script).args(arguments);
+    let output = tokio::task::spawn_blocking(move || command.output().expect("it runs"));
+    let output = output.await.expect("a result");
     let (out, err) = (
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr),
@@ -275,123 +310,30 @@ async fn run(python: String, script: &'static str, url: String) -> String {
 /// A Python that has the SDKs, if there is one.
 fn python() -> Option<String> {
     let python = std::env::var("TRUNKLINE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    if !has_sdks(&python) {
+    let modules = ["-c", "import anthropic, openai, google.genai"];
+    let how = "pip install -r tests/sdk/requirements.txt, and say in TRUNKLINE_PYTHON where";
+    is_there("the Python SDKs", how, Command::new(&python).args(modules)).then_some(python)
+}
+
+/// Are Node.js and the packages there?
+fn has_javascript_sdks() -> bool {
+    let all = "const r = require('module').createRequire(process.env.TRUNKLINE_JS_SDKS + '/');
+        ['openai', '@anthropic-ai/sdk', '@google/genai'].forEach((name) => r(name))";
+    let how = "npm install in tests/agents, and say in TRUNKLINE_JS_SDKS where its node_modules is";
+    is_there(
+        "the JavaScript SDKs",
+        how,
+        Command::new("node").args(["-e", all]),
+    )
+}
+
+/// Does the command do well? If not, the test is skipped, or fails where all is required.
+fn is_there(what: &str, how: &str, command: &mut Command) -> bool {
+    let there = command.output().is_ok_and(|output| output.status.success());
+    if !there {
         let required = std::env::var("TRUNKLINE_REQUIRE_SDKS").is_ok_and(|value| value == "1");
-        assert!(
-            !required,
-            "{python} cannot import openai, anthropic and google.genai: pip install -r tests/sdk/requirements.txt"
-        );
-        eprintln!(
-            "skipped: {python} cannot import openai, anthropic and google.genai (pip install -r tests/sdk/requirements.txt)"
-        );
-        return None;
+        assert!(!required, "{what} are missing: {how}");
+        eprintln!("skipped: {what} are missing ({how})");
     }
-    Some(python)
-}
-
-fn has_sdks(python: &str) -> bool {
-    let import = Command::new(python)
-        .args(["-c", "import anthropic, openai, google.genai"])
-        .output();
-    import.is_ok_and(|output| output.status.success())
-}
-
-/// What the model says, by what it is asked; the checks on the request are the point: everything must have arrived.
-fn script(text: &str, has_image: bool, has_tools: bool, results: bool) -> Script {
-    if results {
-        Script::new().text("It is both sunny.").usage(60, 5)
-    } else if has_tools {
-        Script::new()
-            .text("Let me see.")
-            .tool_call("call_paris", "weather", r#"{"city": "Paris"}"#)
-            .tool_call("call_rome", "weather", r#"{"city": "Rome"}"#)
-            .usage(50, 30)
-    } else if has_image {
-        Script::new().text("There is one pixel.").usage(90, 5)
-    } else if text.contains("Say hello") {
-        Script::new().text("Hello, caller.").usage(10, 4)
-    } else {
-        Script::new()
-            .text("The question did not arrive.")
-            .usage(1, 1)
-    }
-}
-
-fn openai_answer(request: &Recorded) -> Answer {
-    let text = request.text();
-    let image = text.contains("\"image_url\"") && text.contains("data:image/png;base64,iVBOR");
-    // Both results, each after its call and under the id the SDK was given.
-    let results = ["sunny in Paris", "sunny in Rome"]
-        .iter()
-        .all(|result| text.contains(result))
-        && text.matches("\"tool_call_id\"").count() == 2
-        && text
-            .matches("\"role\":\"tool\"")
-            .count()
-            .max(text.matches("\"role\": \"tool\"").count())
-            == 2;
-    let tools = request.string("/tools/0/function/name").as_deref() == Some("weather")
-        && request
-            .field("/tools/0/function/parameters/required")
-            .is_some();
-    let stream = request.field("/stream").as_deref() == Some("true");
-    let usage = request.field("/stream_options/include_usage").as_deref() == Some("true");
-    script(&text, image, tools, results).openai("upstream", stream, usage)
-}
-
-fn responses_answer(request: &Recorded) -> Answer {
-    let text = request.text();
-    let image = text.contains("\"input_image\"") && text.contains("data:image/png;base64,iVBOR");
-    let results = ["sunny in Paris", "sunny in Rome"]
-        .iter()
-        .all(|result| text.contains(result))
-        && text.matches("\"function_call_output\"").count() == 2
-        && text.matches("\"function_call\"").count() == 2;
-    let tools = request.string("/tools/0/name").as_deref() == Some("weather")
-        && request.field("/tools/0/parameters/required").is_some()
-        && request.field("/tools/0/strict").as_deref() == Some("false");
-    let stream = request.field("/stream").as_deref() == Some("true");
-    script(&text, image, tools, results).responses("up", stream)
-}
-
-fn anthropic_answer(request: &Recorded) -> Answer {
-    let text = request.text();
-    if request.header("anthropic-version").is_none() || request.field("/max_tokens").is_none() {
-        return Answer::anthropic_error(
-            400,
-            "invalid_request_error",
-            "anthropic-version and max_tokens are required",
-        );
-    }
-    let image = text.contains("\"image\"") && text.contains("image/png") && text.contains("iVBOR");
-    let results = ["sunny in Paris", "sunny in Rome"]
-        .iter()
-        .all(|result| text.contains(result))
-        && text.matches("\"tool_result\"").count() == 2
-        && text.matches("\"tool_use\"").count() == 2;
-    let tools = request.string("/tools/0/name").as_deref() == Some("weather")
-        && request.field("/tools/0/input_schema/required").is_some();
-    let stream = request.field("/stream").as_deref() == Some("true");
-    script(&text, image, tools, results).anthropic("claude-sonnet-4-5", stream)
-}
-
-fn gemini_answer(request: &Recorded) -> Answer {
-    let text = request.text();
-    let image =
-        text.contains("\"inlineData\"") && text.contains("image/png") && text.contains("iVBOR");
-    let results = ["sunny in Paris", "sunny in Rome"]
-        .iter()
-        .all(|result| text.contains(result))
-        && text.matches("\"functionResponse\"").count() == 2
-        && text.matches("\"functionCall\"").count() == 2
-        // The model's own, or the one for calls of other models: without it the real vendor refuses.
-        && text.contains("\"thoughtSignature\"");
-    let function = "/tools/0/functionDeclarations/0";
-    let tools = request.string(&format!("{function}/name")).as_deref() == Some("weather")
-        // The SDK has its own spelling, which passes as it is.
-        && ["parametersJsonSchema", "parameters_json_schema"]
-            .iter()
-            .any(|name| request.field(&format!("{function}/{name}/required")).is_some());
-    let stream = request.path().ends_with(":streamGenerateContent");
-    script(&text, image, tools, results).gemini("gemini-3-flash-preview", stream)
+    there
 }

@@ -7,13 +7,14 @@ use http::HeaderValue;
 use super::{
     kinds::{Access, Cloud},
     known::{Known, account_name},
+    limits::limits,
     model::AccountConfig,
     providers::{is_name, proxy},
     reader::{At, Fields, Reader},
     url::is_local,
     yaml::Data,
 };
-use crate::{credential::Secret, upstream::Limits};
+use crate::credential::Secret;
 
 const KEYS: [&str; 7] = [
     "name", "api_key", "weight", "limits", "enabled", "proxy", "group",
@@ -211,23 +212,6 @@ fn group_name(reader: &mut Reader<'_>, at: &At<'_>) -> Option<String> {
         return None;
     }
     Some(name)
-}
-
-fn limits(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Limits> {
-    const ZERO: &str = "0 would let nothing through; leave it out for no limit";
-    let fields = reader.fields(at, &["rpm", "tpm", "concurrency", "min_interval"])?;
-    Some(Limits {
-        rpm: fields.read(reader, "rpm", |reader, at| reader.positive(at, ZERO)),
-        tpm: fields.read(reader, "tpm", |reader, at| reader.positive(at, ZERO)),
-        concurrency: fields.read(reader, "concurrency", |reader, at| {
-            reader.positive(at, ZERO)
-        }),
-        min_interval: fields
-            .read(reader, "min_interval", Reader::duration)
-            .unwrap_or_default(),
-        windows: Vec::new(),
-        reserve: 0,
-    })
 }
 
 /// A good name for the variable that holds a provider's key.

@@ -1,4 +1,4 @@
-//! Accounts asked in the background how they are: `GET /models` with their key.
+//! Accounts asked in the background how they are: mostly `GET /models` with their key.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,11 +21,17 @@ use crate::{
 pub(super) struct Check {
     every: Duration,
     deployment: Arc<Deployment>,
+    /// What it is asked for.
+    path: Arc<str>,
 }
 
 impl Check {
-    pub(super) const fn new(every: Duration, deployment: Arc<Deployment>) -> Self {
-        Self { every, deployment }
+    pub(super) const fn new(every: Duration, deployment: Arc<Deployment>, path: Arc<str>) -> Self {
+        Self {
+            every,
+            deployment,
+            path,
+        }
     }
 
     /// Asks for ever, and tells the pools what it finds.
@@ -59,7 +65,7 @@ impl Check {
         const PATIENCE: Duration = Duration::from_secs(10);
         let operation = Operation::Proxy {
             method: Method::GET,
-            path: "/models".into(),
+            path: self.path.clone(),
         };
         let request = ModelRequest::new("", operation, Payload::opaque(Bytes::new(), None))
             .with_timeout(PATIENCE);

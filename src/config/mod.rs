@@ -41,6 +41,8 @@ mod health;
 mod interpolate;
 mod kinds;
 mod known;
+mod limits;
+mod listed;
 mod loops;
 mod media;
 mod model;
@@ -69,8 +71,8 @@ pub use self::{
     kinds::{AzureConfig, BedrockConfig, CloudConfig, SignIn, VertexConfig},
     model::{
         AccountConfig, BalanceKind, Config, DeploymentConfig, HealthConfig, Kind, ModelConfig,
-        PoolConfig, ProviderConfig, ProxyUrl, RetryConfig, ServerConfig, SplitBy, Target,
-        TimeoutsConfig, TlsConfig,
+        PoolConfig, ProviderConfig, ProxyUrl, QueueConfig, RetryConfig, ServerConfig, SplitBy,
+        Target, TimeoutsConfig, TlsConfig,
     },
     problem::{Problem, Problems},
     stack::{Gateway, GatewayService},

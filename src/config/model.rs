@@ -14,6 +14,7 @@ use crate::{
     chat::FidelityMode,
     credential::Secret,
     media::MediaOptions,
+    pool::Pool,
     upstream::{Limits, Timeouts},
 };
 
@@ -219,10 +220,31 @@ pub struct PoolConfig {
     pub cooldown: Duration,
     /// How long a request may wait for the soonest account; not at all.
     pub wait: Duration,
+    /// How many requests may wait.
+    pub queue: QueueConfig,
     /// What to do with a request that a vendor cannot be told all of; it is sent as well as can be.
     pub fidelity: FidelityMode,
     /// The models to try next, in order.
     pub fallbacks: Vec<String>,
+}
+
+/// How many requests may wait for a model at the same time; further ones are refused at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct QueueConfig {
+    /// In all; 1000.
+    pub size: usize,
+    /// Of one caller; 100.
+    pub per_caller: usize,
+}
+
+impl Default for QueueConfig {
+    fn default() -> Self {
+        Self {
+            size: Pool::QUEUE,
+            per_caller: Pool::QUEUE_PER_CALLER,
+        }
+    }
 }
 
 /// How a pool chooses.
@@ -242,6 +264,8 @@ pub enum BalanceKind {
     Headroom,
     /// A session stays where it is.
     Sticky,
+    /// Whoever has most to lose at the end of a window.
+    UseBeforeReset,
 }
 
 /// A model at a provider.
@@ -342,6 +366,7 @@ impl BalanceKind {
             Self::Fastest => "fastest",
             Self::Headroom => "headroom",
             Self::Sticky => "sticky",
+            Self::UseBeforeReset => "use-before-reset",
         }
     }
 }
@@ -354,6 +379,7 @@ impl PoolConfig {
             balance: BalanceKind::default(),
             cooldown: Duration::from_secs(60),
             wait: Duration::ZERO,
+            queue: QueueConfig::default(),
             fidelity: FidelityMode::default(),
             fallbacks: Vec::new(),
         }

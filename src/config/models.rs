@@ -3,7 +3,7 @@
 use super::{
     deployments::{self, Vendors},
     loops::{self, Edge},
-    model::{BalanceKind, ModelConfig, PoolConfig, SplitBy, Target},
+    model::{BalanceKind, ModelConfig, PoolConfig, QueueConfig, SplitBy, Target},
     names::Names,
     nearest::did_you_mean,
     reader::{At, Fields, Reader},
@@ -11,11 +11,12 @@ use super::{
 };
 use crate::chat::FidelityMode;
 
-const POOL: [&str; 6] = [
+const POOL: [&str; 7] = [
     "deployments",
     "balance",
     "cooldown",
     "wait",
+    "queue",
     "fidelity",
     "fallbacks",
 ];
@@ -126,6 +127,15 @@ impl Models<'_, '_> {
         if let Some(wait) = fields.read(reader, "wait", Reader::duration) {
             pool.wait = wait;
         }
+        if let Some(at) = fields.get("queue") {
+            pool.queue = queue(reader, at);
+            if pool.wait.is_zero() {
+                reader.problem_at_key(
+                    at,
+                    "nobody waits in it: set `wait` beside it, e.g. wait: 10s",
+                );
+            }
+        }
         if let Some(fidelity) = fields.read(reader, "fidelity", fidelity) {
             pool.fidelity = fidelity;
         }
@@ -226,13 +236,14 @@ impl Models<'_, '_> {
 }
 
 fn balance(reader: &mut Reader<'_>, at: &At<'_>) -> Option<BalanceKind> {
-    const KINDS: [BalanceKind; 6] = [
+    const KINDS: [BalanceKind; 7] = [
         BalanceKind::Weighted,
         BalanceKind::RoundRobin,
         BalanceKind::LeastBusy,
         BalanceKind::Fastest,
         BalanceKind::Headroom,
         BalanceKind::Sticky,
+        BalanceKind::UseBeforeReset,
     ];
     let text = reader.text(at)?;
     if let Some(kind) = KINDS.into_iter().find(|kind| kind.as_str() == text) {
@@ -249,6 +260,29 @@ fn balance(reader: &mut Reader<'_>, at: &At<'_>) -> Option<BalanceKind> {
     };
     reader.problem(at, message);
     None
+}
+
+fn queue(reader: &mut Reader<'_>, at: &At<'_>) -> QueueConfig {
+    const ZERO: &str = "0 would let nobody wait; leave `wait` out for that";
+    let mut queue = QueueConfig::default();
+    let Some(fields) = reader.fields(at, &["size", "per_caller"]) else {
+        return queue;
+    };
+    if let Some(size) = fields.read(reader, "size", |reader, at| reader.positive(at, ZERO)) {
+        queue.size = size;
+        queue.per_caller = queue.per_caller.min(size);
+    }
+    if let Some(calls) = fields.read(reader, "per_caller", |reader, at| reader.positive(at, ZERO)) {
+        queue.per_caller = calls;
+        if let Some(at) = fields.get("per_caller").filter(|_| calls > queue.size) {
+            let message = format!(
+                "this is more than the whole queue holds, which is {}",
+                queue.size
+            );
+            reader.problem(at, message);
+        }
+    }
+    queue
 }
 
 fn fidelity(reader: &mut Reader<'_>, at: &At<'_>) -> Option<FidelityMode> {

@@ -7,12 +7,15 @@ use std::{
 
 use super::{
     model::{
-        AccountConfig, Config, DeploymentConfig, ModelConfig, PoolConfig, ProviderConfig, SplitBy,
-        Target,
+        AccountConfig, Config, DeploymentConfig, ModelConfig, PoolConfig, ProviderConfig,
+        QueueConfig, SplitBy, Target,
     },
     value::{format_duration, format_share, format_size},
 };
-use crate::chat::FidelityMode;
+use crate::{
+    chat::FidelityMode,
+    upstream::{Counted, LimitWindow, Period},
+};
 
 impl Config {
     /// The resolved plan, many lines: what listens, who is asked, and which model goes where. No keys, no passwords.
@@ -115,6 +118,23 @@ fn write_provider(f: &mut Formatter<'_>, provider: &ProviderConfig) -> fmt::Resu
     Ok(())
 }
 
+fn write_window(f: &mut Formatter<'_>, window: &LimitWindow) -> fmt::Result {
+    match window.what {
+        Counted::Money => write!(f, ", {} $", window.amount as f64 / 1e6)?,
+        what => write!(f, ", {} {}", window.amount, what.as_str())?,
+    }
+    match window.per {
+        Period::Sliding(length) => write!(f, " in any {}", format_duration(length))?,
+        Period::Fixed(length) => write!(f, " in each {}", format_duration(length))?,
+        Period::Day { .. } => f.write_str("/day")?,
+        Period::Month { .. } => f.write_str("/month")?,
+    }
+    match window.models() {
+        Some(models) => write!(f, " of {models}"),
+        None => Ok(()),
+    }
+}
+
 fn write_account(f: &mut Formatter<'_>, account: &AccountConfig) -> fmt::Result {
     write!(f, "    account {}: weight {}", account.name, account.weight)?;
     let limits = &account.limits;
@@ -127,8 +147,18 @@ fn write_account(f: &mut Formatter<'_>, account: &AccountConfig) -> fmt::Result 
     if let Some(concurrency) = limits.concurrency {
         write!(f, ", {concurrency} at a time")?;
     }
+    if limits.adaptive {
+        f.write_str(", as many at once as it bears")?;
+    }
     if !limits.min_interval.is_zero() {
         write!(f, ", {} apart", format_duration(limits.min_interval))?;
+    }
+    for window in &limits.windows {
+        write_window(f, window)?;
+    }
+    if limits.reserve > 0 {
+        let share = format_share(f64::from(limits.reserve) / 1_000.0);
+        write!(f, ", {share} of it for high priority")?;
     }
     match &account.sign_in {
         Some(sign_in) => write!(f, ", {sign_in}")?,
@@ -171,6 +201,10 @@ fn write_pool(f: &mut Formatter<'_>, pool: &PoolConfig) -> fmt::Result {
         format_duration(pool.cooldown),
         or_off((!pool.wait.is_zero()).then_some(pool.wait)),
     )?;
+    if pool.queue != QueueConfig::default() {
+        let QueueConfig { size, per_caller } = pool.queue;
+        write!(f, " in a queue of {size}, {per_caller} a caller")?;
+    }
     if pool.fidelity != FidelityMode::default() {
         write!(f, ", {}", pool.fidelity.as_str())?;
     }

@@ -19,7 +19,7 @@ use tower_service::Service;
 
 use super::{
     BalanceKind, Config, DeploymentConfig, Kind, ModelConfig, PoolConfig, ProviderConfig, ProxyUrl,
-    Target, health::Check,
+    Target, health::Check, listed,
 };
 use crate::{
     Body, BoxError, Error, FailoverLayer, IngressLayer, PoolLayer, RetryBackoffLayer, RetryBudget,
@@ -31,7 +31,10 @@ use crate::{
     ingress::Closing,
     media::MediaFetcher,
     operation::Operation,
-    pool::{Fastest, Headroom, LeastBusy, Pool, Pools, RoundRobin, Sticky, Vendor, Weighted},
+    pool::{
+        Fastest, Headroom, LeastBusy, Pool, Pools, RoundRobin, Sticky, UseBeforeReset, Vendor,
+        Weighted,
+    },
     provider::{Compatible, Provider, preset},
     retry::RetryPolicy,
     upstream::{Account, Deployment, Timeouts},
@@ -101,7 +104,7 @@ impl Gateway {
         self.closing.cut();
     }
 
-    /// Asks every account of every provider with `health` how it is, for ever: `GET /models` with its key. Spawn it; it ends when
+    /// Asks every account of every provider with `health` how it is, for ever, by [`Provider::probe`]. Spawn it; it ends when
     /// it is dropped.
     pub async fn watch_health(&self) {
         loop {
@@ -250,15 +253,17 @@ impl Parts {
     }
 
     fn checks(&self, config: &ProviderConfig) -> Vec<Check> {
-        let Some(health) = config.health else {
+        // Whoever has nothing to ask for was refused when the configuration was read.
+        let (Some(health), Some(path)) = (config.health, self.provider.probe()) else {
             return Vec::new();
         };
+        let path: Arc<str> = path.into();
         let in_use = self.accounts.iter().filter(|member| member.enabled);
         in_use
             .map(|member| {
                 let provider = self.provider.clone();
                 let deployment = Deployment::new(provider, member.account.clone(), "");
-                Check::new(health.interval, Arc::new(deployment))
+                Check::new(health.interval, Arc::new(deployment), path.clone())
             })
             .collect()
     }
@@ -328,6 +333,7 @@ fn build_pool(config: &PoolConfig, providers: &HashMap<&str, Parts>) -> Pool {
     let mut pool = Pool::new()
         .cooldown(config.cooldown)
         .wait(config.wait)
+        .queue(config.queue.size, config.queue.per_caller)
         .fidelity(config.fidelity);
     pool = match config.balance {
         BalanceKind::Weighted => pool.balance(Weighted::new()),
@@ -336,6 +342,7 @@ fn build_pool(config: &PoolConfig, providers: &HashMap<&str, Parts>) -> Pool {
         BalanceKind::Fastest => pool.balance(Fastest::new()),
         BalanceKind::Headroom => pool.balance(Headroom::new()),
         BalanceKind::Sticky => pool.balance(Sticky::new()),
+        BalanceKind::UseBeforeReset => pool.balance(UseBeforeReset::new()),
     };
     for deployment in &config.deployments {
         // The configuration was checked: the provider is there.
@@ -420,25 +427,14 @@ fn stack(
         .max_attempts(config.retry.max_attempts)
         .backoff(config.retry.base, config.retry.max)
         .budget(RetryBudget::new(config.retry.budget));
-    let names = pools.clone();
-    let splits: Vec<String> = config
-        .models
-        .iter()
-        .filter(|model| matches!(model.target, Target::Split { .. }))
-        .map(|model| model.name.clone())
-        .collect();
+    let names = listed::names(config);
     let (spoken, shared) = (pools.clone(), shares(config));
     let ingress = IngressLayer::new()
         .body_limit(config.server.body_limit)
         .heartbeat(config.server.heartbeat)
         .timeout(config.timeouts.total)
         .closing(closing.clone())
-        .models(move || {
-            let mut all = names.models();
-            all.extend(splits.iter().cloned());
-            all.sort();
-            all
-        })
+        .models(move || names.clone())
         .dialects(move |model| match shared.get(model) {
             None => spoken.dialects(model),
             Some(models) => {

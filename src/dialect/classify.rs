@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use super::{
     retry_after,
+    retry_after::retry_text,
     rpc_details::{Details, Quota},
 };
 use crate::error::{Error, ErrorKind, Scope};
@@ -53,7 +54,8 @@ pub fn classify(
         .details
         .retry_after
         .filter(|_| said.details.quota != Some(Quota::Spent));
-    if let Some(after) = retry_after(headers).or(named) {
+    let told = || (kind == ErrorKind::RateLimited).then(|| retry_text(&said.message));
+    if let Some(after) = retry_after(headers).or(named).or_else(|| told().flatten()) {
         error = error.with_retry_after(after);
     }
     match kind {

@@ -41,12 +41,15 @@ pub use self::{
     call::Call,
     classify::classify,
     counter::Counter,
-    quirks::{Bridge, Formats, Quirks, ReasoningField, ToolIds},
+    quirks::{Bridge, Formats, Quirks, ReasoningField, Retrieval, ToolIds},
     rate_windows::{RateWindow, RateWindows, Resource},
     retry_after::retry_after,
     translate::{check, translate},
 };
-pub(crate) use self::{classify::has_error, retry_after::{days_from_civil, rfc3339}};
+pub(crate) use self::{
+    classify::has_error,
+    retry_after::{days_from_civil, rfc3339},
+};
 pub(crate) use crate::chat::FOREIGN_SIGNATURE_PREFIX;
 use crate::{
     chat::{ChatEvent, ChatRequest, ChatResponse, EventSink, Fidelity, Note, Usage},

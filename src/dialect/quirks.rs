@@ -36,6 +36,10 @@ pub struct Quirks {
     pub formats: Formats,
     /// Which calls of its Chat Completions have to go over its Responses; none if it has no such thing.
     pub bridge: Option<&'static Bridge>,
+    /// Does it refuse `temperature`, `top_p` and `top_k` of every model, as Anthropic's version 2026-10-21 does?
+    pub no_sampling: bool,
+    /// In whose words it is asked for embeddings and for an order of documents.
+    pub retrieval: Retrieval,
     /// Does it fetch media by their addresses itself? None: as is usual in its dialect.
     pub urls: Option<bool>,
 }
@@ -56,6 +60,18 @@ impl Bridge {
         only: &["codex", "computer", "pro", "research"],
         thinking_with_tools: true,
     };
+}
+
+/// In whose words a vendor is asked for embeddings and for an order of documents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Retrieval {
+    /// As is usual in its dialect.
+    Usual,
+    /// Jina's.
+    Jina,
+    /// Voyage's.
+    Voyage,
 }
 
 /// Which shapes of an answer a vendor enforces.
@@ -114,6 +130,8 @@ impl Quirks {
         required: "required",
         formats: Formats::All,
         bridge: None,
+        no_sampling: false,
+        retrieval: Retrieval::Usual,
         urls: None,
     };
 

@@ -111,12 +111,13 @@ impl RateWindow {
     }
 
     /// When something is there again, if nothing is left.
-    pub(crate) fn spent_until(&self) -> Option<Instant> {
+    pub(crate) fn spent_until(&self, resource: Resource) -> Option<Instant> {
         if self.remaining > 0 {
             return None;
         }
         match (self.refill, self.limit) {
-            (Some(refill), Some(limit)) => {
+            // How many tokens are needed is not known here.
+            (Some(refill), Some(limit)) if resource == Resource::Requests => {
                 let one = refill.as_secs_f64() / limit.max(1) as f64;
                 let one = Instant::now().checked_add(Duration::try_from_secs_f64(one).ok()?)?;
                 Some(self.reset.map_or(one, |reset| reset.min(one)))
@@ -193,16 +194,17 @@ impl RateWindows {
 
     /// When the last of the windows that have nothing left has something again.
     pub fn spent_until(&self) -> Option<Instant> {
-        let ends = self.0.iter().filter_map(|(_, window)| window.spent_until());
+        let ends = self
+            .iter()
+            .filter_map(|(what, window)| window.spent_until(what));
         ends.max()
     }
 
     /// Of two of a kind the one with less left counts.
     fn add(&mut self, resource: Resource, window: RateWindow) {
         let key = |w: &RateWindow| (w.per, w.scope, w.family);
-        let known = |item: &&mut (Resource, RateWindow)| {
-            item.0 == resource && key(&item.1) == key(&window)
-        };
+        let known =
+            |item: &&mut (Resource, RateWindow)| item.0 == resource && key(&item.1) == key(&window);
         match self.0.iter_mut().find(known) {
             Some((_, known)) if known.remaining <= window.remaining => {}
             Some((_, known)) => *known = window,
@@ -369,7 +371,10 @@ mod tests {
                     ("x-ratelimit-remaining-tokens_usage_based", "45000"),
                     ("x-ratelimit-reset-tokens_usage_based", "30s"),
                 ],
-                &["requests 198/200 864000 - 86400", "tokens 45000/90000 30000 - 60"],
+                &[
+                    "requests 198/200 864000 - 86400",
+                    "tokens 45000/90000 30000 - 60",
+                ],
             ),
             (
                 "a duration that does not fit tells of a window that begins anew",
@@ -390,7 +395,10 @@ mod tests {
                     ("x-ratelimit-remaining-tokens", "11894"),
                     ("x-ratelimit-reset-tokens", "530ms"),
                 ],
-                &["requests 988/1000 1036800 - 86400", "tokens 11894/12000 530 - 60"],
+                &[
+                    "requests 988/1000 1036800 - 86400",
+                    "tokens 11894/12000 530 - 60",
+                ],
             ),
             (
                 "Azure: seconds, a period, and sometimes milliseconds",
@@ -474,7 +482,10 @@ mod tests {
                 "a subscription to Anthropic",
                 &[
                     ("anthropic-ratelimit-unified-status", "allowed"),
-                    ("anthropic-ratelimit-unified-representative-claim", "five_hour"),
+                    (
+                        "anthropic-ratelimit-unified-representative-claim",
+                        "five_hour",
+                    ),
                     ("anthropic-ratelimit-unified-5h-status", "allowed_warning"),
                     ("anthropic-ratelimit-unified-5h-utilization", "0.75"),
                     ("anthropic-ratelimit-unified-7d-utilization", "1.02"),

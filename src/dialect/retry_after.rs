@@ -10,8 +10,8 @@ use super::RateWindows;
 /// Longer waits than this are taken for nonsense.
 pub(super) const MOST: Duration = Duration::from_secs(32 * 24 * 3600);
 
-/// How long to wait by the headers of a refusal: `retry-after-ms`, `retry-after` (seconds, a date or a duration), else the latest
-/// return of a window that is said to be empty ([`RateWindows`]).
+/// How long to wait by the headers of a refusal: `retry-after-ms`, `retry-after` (seconds, a date or a duration),
+/// `x-ratelimit-timeremaining`, else the latest return of a window that is said to be empty ([`RateWindows`]).
 ///
 /// Only refusals are to be asked: a `retry-after` on a success means nothing.
 pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
@@ -19,16 +19,50 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let named = text("retry-after-ms")
         .and_then(|ms| ms.trim().parse::<f64>().ok())
         .and_then(|ms| Duration::try_from_secs_f64(ms / 1000.0).ok())
-        .or_else(|| text("retry-after").and_then(reset));
+        .or_else(|| text("retry-after").and_then(reset))
+        .or_else(|| text("x-ratelimit-timeremaining").and_then(reset));
     named
         .or_else(|| resets(headers))
         .filter(|wait| *wait <= MOST)
 }
 
+/// How long to wait by the words of a refusal: "Please try again in 6m0s", "retry after 20 seconds".
+pub(super) fn retry_text(message: &str) -> Option<Duration> {
+    const WORDS: [&str; 6] = [
+        "try again in ",
+        "try again after ",
+        "retry in ",
+        "retry after ",
+        "reset in ",
+        "reset after ",
+    ];
+    let message = message.to_ascii_lowercase();
+    let rest = WORDS
+        .iter()
+        .find_map(|words| message.split_once(words).map(|(_, rest)| rest))?;
+    let mut words = rest.split_whitespace();
+    let first = words.next()?.trim_end_matches(['.', ',', ';', ')', '!']);
+    let after = go_duration(first).or_else(|| {
+        let scale = match words.next()?.trim_end_matches(['.', ',', ';', ')', '!']) {
+            "ms" | "millisecond" | "milliseconds" => 1e-3,
+            "s" | "sec" | "second" | "seconds" => 1.0,
+            "min" | "minute" | "minutes" => 60.0,
+            "hour" | "hours" => 3_600.0,
+            "day" | "days" => 86_400.0,
+            _ => return None,
+        };
+        Duration::try_from_secs_f64(first.parse::<f64>().ok()? * scale).ok()
+    });
+    after.filter(|after| *after <= MOST)
+}
+
 /// The latest reset among the windows with nothing left.
 fn resets(headers: &HeaderMap) -> Option<Duration> {
     let until = RateWindows::of(headers).spent_until()?;
-    Some(until.saturating_duration_since(Instant::now()))
+    let left = until.saturating_duration_since(Instant::now());
+    // The clock went on since: never a moment too early.
+    let millis = u64::try_from(left.as_nanos().div_ceil(1_000_000)).ok()?;
+    Some(Duration::from_millis(millis))
 }
 
 /// `6m0s`, `12ms`, seconds, a time since 1970 (in seconds or finer: its size tells), an HTTP date or an RFC 3339 time.
@@ -181,6 +215,35 @@ mod tests {
         );
         assert_eq!(go_duration("12ms"), Some(Duration::from_millis(12)));
         assert_eq!(go_duration("12 parsecs"), None);
+    }
+
+    #[test]
+    fn words_of_a_refusal() {
+        for (message, ms) in [
+            (
+                "Rate limit reached. Please try again in 6m0s. Visit",
+                Some(360_000),
+            ),
+            ("Please try again in 12ms.", Some(12)),
+            ("You exceeded. Please retry in 34.07s", Some(34_070)),
+            (
+                "Requests have exceeded call rate limit. Please retry after 20 seconds.",
+                Some(20_000),
+            ),
+            ("Try again in 1 minute (limit)", Some(60_000)),
+            ("your quota will reset after 2h30m", Some(9_000_000)),
+            ("Please try again in a moment", None),
+            ("Please try again in 99999 days", None),
+            ("Please try again in ", None),
+            ("", None),
+        ] {
+            let told = retry_text(message).map(|after| after.as_millis());
+            assert_eq!(told, ms, "{message}");
+        }
+        assert_eq!(
+            wait(&[("x-ratelimit-timeremaining", "40")]),
+            Some(Duration::from_secs(40))
+        );
     }
 
     #[test]

@@ -28,7 +28,8 @@
 //! model never goes further. A caller's key tells callers apart ([`Caller`](crate::request::Caller)) and is never passed on.
 //!
 //! A caller may ask for all or nothing with `x-trunkline-fidelity: strict`: a request that the vendor cannot be told all of is then
-//! refused, naming the field. Otherwise the answer's `x-trunkline-lossy` tells what was lost.
+//! refused, naming the field. Otherwise the answer's `x-trunkline-lossy` tells what was lost. `x-trunkline-priority` says how urgent
+//! a call is: `low`, `normal` or `high` ([`Priority`](crate::request::Priority)).
 //!
 //! While a vendor is silent, a streaming caller hears heartbeats; should the first be due before the vendor has begun, the
 //! response headers go out then, and a failure is told in the stream.

@@ -1,11 +1,12 @@
 //! A request's head and body, read into a [`ModelRequest`].
 
-use std::{pin::pin, sync::Arc};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
 use http_body::Body as HttpBody;
 use http_body_util::BodyExt;
+use tokio::time::{Instant, timeout};
 
 use super::{layer::Settings, operations, route::Route};
 use crate::{
@@ -15,6 +16,12 @@ use crate::{
     issued::claim,
     request::{Caller, ModelRequest, Operation, Payload, Priority},
 };
+
+/// How long a body may pause on its way in.
+const BODY_PAUSE: Duration = Duration::from_secs(30);
+
+/// How long a body may take on its way in, however large it is.
+const BODY_TIME: Duration = Duration::from_secs(300);
 
 /// The call that a request is; greetings and models are none and have been answered.
 pub(super) async fn read<B>(
@@ -144,7 +151,23 @@ where
     let mut body = pin!(body);
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
-    while let Some(frame) = body.frame().await {
+    let begun = Instant::now();
+    loop {
+        let slow = || {
+            let message = format!(
+                "the request body did not arrive: nothing came for {} s, or not all of it within {} s",
+                BODY_PAUSE.as_secs(),
+                BODY_TIME.as_secs()
+            );
+            Error::invalid("", message)
+                .with_status(http::StatusCode::REQUEST_TIMEOUT)
+                .with_code("request_timeout")
+        };
+        // A client that dribbles holds a connection and memory for nothing.
+        let left = BODY_TIME.saturating_sub(begun.elapsed()).min(BODY_PAUSE);
+        let Some(frame) = timeout(left, body.frame()).await.map_err(|_| slow())? else {
+            break;
+        };
         let Ok(frame) = frame else {
             return Err(Error::invalid(
                 "",
@@ -300,6 +323,24 @@ mod tests {
             caller(&parts(&[("authorization", "Bearer ")], "/")),
             Caller::default()
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_dribbles_is_not_waited_for() {
+        let dribble = |pause: u64| {
+            let bytes = futures_util::stream::unfold((), move |()| async move {
+                tokio::time::sleep(Duration::from_secs(pause)).await;
+                let frame = http_body::Frame::data(Bytes::from_static(b" "));
+                Some((Ok::<_, std::convert::Infallible>(frame), ()))
+            });
+            http_body_util::StreamBody::new(bytes)
+        };
+        for (pause, seconds) in [(1, 300), (31, 30)] {
+            let begun = Instant::now();
+            let error = collect(&parts(&[], "/"), dribble(pause), 1 << 20).await;
+            assert_eq!(error.unwrap_err().status(), 408);
+            assert_eq!(begun.elapsed().as_secs(), seconds);
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
+    adaptive::Adaptive,
     breaker::{BreakerState, Probe},
     cooldown::{Change, Cooldowns, Rules, later},
     history::{Begun, History, share},
@@ -34,6 +35,9 @@ pub struct AccountStatus {
     pub account: Arc<str>,
     /// Calls it serves now, streams to their end.
     pub in_flight: u32,
+    /// How many it may serve at once as things are, if that is found out by trying
+    /// ([`Limits::adaptive`]) and anything was sent to it.
+    pub concurrency: Option<u32>,
     /// Why it is left alone, if it is.
     pub cooldowns: Vec<CooldownStatus>,
     /// The breakers that count failures. One that is not listed is closed, and the last call there went well.
@@ -102,6 +106,8 @@ pub(super) struct AccountState {
 #[derive(Debug)]
 struct Inner {
     in_flight: u32,
+    /// None if it is not wanted.
+    adaptive: Option<(Adaptive, Option<u32>)>,
     last_start: Option<Instant>,
     requests: Window,
     tokens: Window,
@@ -159,6 +165,8 @@ pub(super) struct Start {
     tokens: u64,
     before: Option<Instant>,
     probe: Option<Probe>,
+    /// Is the number of calls at once found out by trying?
+    adaptive: bool,
     /// What it was taken to need.
     booked: Amounts,
     begun: Begun,
@@ -252,16 +260,27 @@ impl AccountState {
             let further = u32::try_from(before).unwrap_or(u32::MAX);
             later(first.max(now), interval.saturating_mul(further))
         });
-        let requests = limits.rpm.filter(|rpm| *rpm > 0).map(|rpm| {
+        let open = |limit| limits.open(limit, ask.priority);
+        let requests = limits.rpm.map(|rpm| {
+            let rpm = open(rpm).max(1);
             let room = inner.requests.room_at(before % rpm + 1, rpm, now);
             let minutes = u32::try_from(before / rpm).unwrap_or(u32::MAX);
             later(room.unwrap_or(now), MINUTE.saturating_mul(minutes))
         });
         let tokens = limits
             .tpm
-            .and_then(|tpm| inner.tokens.room_at(ask.tokens, tpm, now));
+            .and_then(|tpm| inner.tokens.room_at(ask.tokens, open(tpm), now));
+        let booking = inner.booking(ask);
+        let declared = inner
+            .ledger
+            .room_at(limits, ask.model, &booking, ask.priority, now);
+        let told = inner
+            .history
+            .room_at(limits, ask.model, &booking, ask.priority, now);
         let firm = inner.cooldowns.held(ask.model, now).firm;
-        let all = [interval, requests, tokens, firm].into_iter().flatten();
+        let all = [interval, requests, tokens, declared, told, firm]
+            .into_iter()
+            .flatten();
         all.fold(now, Instant::max)
     }
 
@@ -278,6 +297,7 @@ impl AccountState {
             .then(|| inner.cooldowns.begin(ask.model))
             .flatten();
         inner.in_flight = inner.in_flight.saturating_add(1);
+        inner.began(ask.limits, now);
         inner.requests.add(1, now);
         inner.tokens.add(ask.tokens, now);
         let booked = inner.booking(ask);
@@ -287,6 +307,7 @@ impl AccountState {
             tokens: ask.tokens,
             before: inner.last_start.replace(now),
             probe,
+            adaptive: ask.limits.adaptive,
             booked,
             begun: inner.history.begin(ask.model, &booked, now),
             price: ask.price,
@@ -334,10 +355,29 @@ impl AccountState {
         let (changes, spent) = {
             let mut inner = self.lock();
             inner.took(model, start, now);
+            if let Some((adaptive, ceiling)) = inner.adaptive.as_mut().filter(|_| start.adaptive) {
+                adaptive.succeeded(*ceiling, start.at, now);
+            }
             let changes = inner.cooldowns.succeeded(model, start.probe, forced);
             (changes, inner.told(model, windows, start, true, now))
         };
         self.log(changes.into_iter().chain(spent), now);
+    }
+
+    /// The vendor pushed back and named no window for it. True if fewer calls at once are all that it takes.
+    pub(super) fn pushed_back(&self, start: &Start, error: &Error) -> bool {
+        let now = Instant::now();
+        let named = error.retry_after().is_some_and(|after| !after.is_zero())
+            || error.windows().spent_until().is_some();
+        let limited = error.kind() == ErrorKind::RateLimited && !named;
+        if !start.adaptive || !(limited || error.kind() == ErrorKind::Overloaded) {
+            return false;
+        }
+        let mut inner = self.lock();
+        let adaptive = inner.adaptive.as_mut();
+        let dealt = adaptive.is_some_and(|(adaptive, _)| adaptive.pushed_back(start.at, now));
+        // Overloads count to the breaker as well: the vendor may be down.
+        limited && dealt
     }
 
     /// What a failure told of the vendor's limits. Where it is about a limit and says itself when to come back, that counts.
@@ -365,7 +405,7 @@ impl AccountState {
         let known = [
             left(load.requests, limits.rpm),
             left(load.tokens, limits.tpm),
-            left(load.in_flight.into(), limits.concurrency.map(u64::from)),
+            left(load.in_flight.into(), inner.places(limits).map(u64::from)),
         ];
         let Inner {
             history, ledger, ..
@@ -415,18 +455,18 @@ impl AccountState {
         self.lock().history.expected(model, Instant::now())
     }
 
-    /// An answer came whole, and had so many tokens.
+    /// An answer came whole.
     pub(super) fn completed(
         &self,
         model: &Arc<str>,
         probe: Option<Probe>,
         forced: bool,
-        output: Option<u64>,
+        usage: Option<&Usage>,
     ) {
         let mut inner = self.lock();
         inner.cooldowns.completed(model, probe, forced);
-        if let Some(output) = output {
-            inner.history.wrote(model, output, Instant::now());
+        if let Some(usage) = usage {
+            inner.history.used(model, usage, Instant::now());
         }
     }
 
@@ -477,6 +517,10 @@ impl AccountState {
                 provider: self.provider.clone(),
                 account: self.account.clone(),
                 in_flight: load.in_flight,
+                concurrency: inner
+                    .adaptive
+                    .as_ref()
+                    .map(|(a, ceiling)| a.limit(*ceiling)),
                 cooldowns,
                 breakers,
                 requests_last_minute: load.requests,
@@ -520,6 +564,7 @@ impl Inner {
     fn new(now: Instant) -> Self {
         Self {
             in_flight: 0,
+            adaptive: None,
             last_start: None,
             requests: Window::default(),
             tokens: Window::default(),
@@ -529,17 +574,18 @@ impl Inner {
         }
     }
 
-    /// What a call is taken to need: its answer is as long as those before it.
+    /// What a call is taken to need.
     fn booking(&self, ask: &Ask<'_>) -> Amounts {
-        let output = self.history.output(ask.model);
+        let foreseen = self.history.foreseen(ask.model, ask.tokens);
+        let usage = Usage {
+            input: Some(foreseen.input - foreseen.cached),
+            cache_read: Some(foreseen.cached),
+            output: Some(foreseen.output),
+            ..Usage::default()
+        };
         Amounts {
-            requests: 1,
-            input: ask.tokens,
-            cached: 0,
-            output,
-            money: ask
-                .price
-                .map_or(0, |price| price.estimate(ask.tokens, output)),
+            money: ask.price.map_or(0, |price| price.cost(&usage)),
+            ..foreseen
         }
     }
 
@@ -569,8 +615,8 @@ impl Inner {
             .flatten()
             .filter(|until| *until > now)
             .max();
-        let busy = limits
-            .concurrency
+        let busy = self
+            .places(limits)
             .is_some_and(|max| u64::from(self.in_flight) >= open(max.into()));
         let cooling = held.firm.is_some() || held.soft.is_some() || held.probed;
         match (until, held.soft) {
@@ -584,6 +630,29 @@ impl Inner {
             (None, None) if held.probed => Standing::Soft { until: now },
             (None, None) => Standing::Free,
         }
+    }
+
+    /// How many calls it may serve at once.
+    fn places(&self, limits: &Limits) -> Option<u32> {
+        if !limits.adaptive {
+            return limits.concurrency;
+        }
+        let fresh = Adaptive::new();
+        let adaptive = self.adaptive.as_ref().map_or(&fresh, |(known, _)| known);
+        Some(adaptive.limit(limits.concurrency))
+    }
+
+    /// A call has just begun.
+    fn began(&mut self, limits: &Limits, now: Instant) {
+        if !limits.adaptive {
+            self.adaptive = None;
+            return;
+        }
+        let (adaptive, ceiling) = self
+            .adaptive
+            .get_or_insert_with(|| (Adaptive::new(), limits.concurrency));
+        *ceiling = limits.concurrency;
+        adaptive.began(self.in_flight, *ceiling, now);
     }
 
     fn took(&mut self, model: &Arc<str>, start: &Start, now: Instant) {
@@ -613,7 +682,7 @@ impl Inner {
             if window.refill.is_none() {
                 let slot = ends.iter_mut().find(|(scope, _)| *scope == window.scope);
                 if let Some((_, end)) = slot {
-                    *end = (*end).max(window.spent_until());
+                    *end = (*end).max(window.spent_until(resource));
                 }
             }
         }

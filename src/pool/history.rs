@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::{account::WindowStatus, learned::Learned, ledger::Amounts};
 use crate::{
+    chat::Usage,
     dialect::{RateWindow, Resource},
     error::Scope,
     request::Priority,
@@ -35,6 +36,8 @@ struct Past {
     windows: Learned,
     /// How long answers are, in tokens: an average.
     output: Option<f64>,
+    /// Which share of the input is read from a cache: an average.
+    cached: Option<f64>,
     /// When something was told last.
     at: Instant,
 }
@@ -60,19 +63,30 @@ impl History {
         Some(ewma.value(now))
     }
 
-    /// An answer had so many tokens.
-    pub(super) fn wrote(&mut self, model: &Arc<str>, tokens: u64, now: Instant) {
-        /// How much the newest one counts.
-        const NEWEST: f64 = 0.2;
-        let output = &mut self.past(model, now).output;
-        let old = output.unwrap_or(tokens as f64);
-        *output = Some(old + (tokens as f64 - old) * NEWEST);
+    /// An answer was whole.
+    pub(super) fn used(&mut self, model: &Arc<str>, usage: &Usage, now: Instant) {
+        let past = self.past(model, now);
+        if let Some(output) = usage.total_output() {
+            average(&mut past.output, output as f64);
+        }
+        if let Some(input) = usage.total_input().filter(|input| *input > 0) {
+            let cached = usage.cache_read.unwrap_or(0) as f64 / input as f64;
+            average(&mut past.cached, cached);
+        }
     }
 
-    /// How many tokens the next answer is to be expected to have; none as long as nobody knows.
-    pub(super) fn output(&self, model: &str) -> u64 {
+    /// What a call of so much input is to be expected to take: as far as is known, what those before it did.
+    pub(super) fn foreseen(&self, model: &str, input: u64) -> Amounts {
         let past = self.models.get(model);
-        past.and_then(|past| past.output).unwrap_or(0.0).ceil() as u64
+        let cached = past.and_then(|past| past.cached).unwrap_or(0.0);
+        let output = past.and_then(|past| past.output).unwrap_or(0.0);
+        Amounts {
+            requests: 1,
+            input,
+            cached: ((input as f64 * cached) as u64).min(input),
+            output: output.ceil() as u64,
+            money: 0,
+        }
     }
 
     /// A call begins.
@@ -176,11 +190,18 @@ impl History {
             first_content: None,
             windows: Learned::default(),
             output: None,
+            cached: None,
             at: now,
         });
         past.at = now;
         past
     }
+}
+
+/// The newest one counts a fifth.
+fn average(slot: &mut Option<f64>, newest: f64) {
+    let old = slot.unwrap_or(newest);
+    *slot = Some(old + (newest - old) / 5.0);
 }
 
 /// `part` of `whole`; none of nothing.

@@ -1,6 +1,6 @@
 //! What vendors told of their windows, carried on from answer to answer.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -43,6 +43,7 @@ impl Learned {
 
     /// A call begins. Returns all that was begun before, for [`told`](Self::told).
     pub(super) fn begin(&mut self, amounts: &Amounts, now: Instant) -> Amounts {
+        let amounts = &self.counted(amounts);
         let before = self.begun;
         self.begun.requests = before.requests.saturating_add(amounts.requests);
         self.begun.input = before.input.saturating_add(amounts.input);
@@ -56,6 +57,7 @@ impl Learned {
 
     /// The call was never sent.
     pub(super) fn undo(&mut self, amounts: &Amounts) {
+        let amounts = &self.counted(amounts);
         for known in &mut self.known {
             known.left += of(amounts, known.resource) as f64;
         }
@@ -71,17 +73,20 @@ impl Learned {
         amounts: &Amounts,
         now: Instant,
     ) {
+        let amounts = &self.counted(amounts);
         let earlier = of(before, resource).saturating_add(of(amounts, resource));
         let later_ones = of(&self.begun, resource).saturating_sub(earlier);
         let key = |w: &RateWindow| (w.per, w.scope, w.family);
-        let is_it = |known: &Known| known.resource == resource && key(&known.window) == key(&window);
+        let is_it =
+            |known: &Known| known.resource == resource && key(&known.window) == key(&window);
         let reset = window.reset.map(|at| at.saturating_duration_since(now));
         let mut length = reset.or(window.per).unwrap_or_default();
         if let Some(index) = self.known.iter().position(is_it) {
             // An older call's figures are older, unless they say that nothing is left.
-            let stale = self.known.get(index).is_some_and(|known| {
-                known.is_open(now) && known.before.requests > before.requests
-            });
+            let stale = self
+                .known
+                .get(index)
+                .is_some_and(|known| known.is_open(now) && known.before.requests > before.requests);
             if stale && window.remaining > 0 {
                 return;
             }
@@ -112,6 +117,7 @@ impl Learned {
         priority: Priority,
         now: Instant,
     ) -> Option<Instant> {
+        let amounts = &self.counted(amounts);
         let open = self.open(model, now);
         let ends = open.filter_map(|known| {
             let kept = known
@@ -141,12 +147,19 @@ impl Learned {
     ) -> impl Iterator<Item = (f64, Instant, Duration)> + 'a {
         self.open(model, now).filter_map(move |known| {
             let share = share(known.level(now) as u64, known.window.limit?)?;
-            let reset = known.window.reset.filter(|_| known.window.refill.is_none())?;
-            Some((share, reset, known.length.max(known.window.per.unwrap_or_default())))
+            let reset = known
+                .window
+                .reset
+                .filter(|_| known.window.refill.is_none())?;
+            Some((
+                share,
+                reset,
+                known.length.max(known.window.per.unwrap_or_default()),
+            ))
         })
     }
 
-    pub(super) fn status(&self, model: Option<&std::sync::Arc<str>>, now: Instant) -> Vec<WindowStatus> {
+    pub(super) fn status(&self, model: Option<&Arc<str>>, now: Instant) -> Vec<WindowStatus> {
         let open = self.known.iter().filter(|known| known.is_open(now));
         let status = open.map(|known| {
             let left = known.level(now) as u64;
@@ -163,6 +176,18 @@ impl Learned {
             }
         });
         status.collect()
+    }
+
+    /// Vendors that limit the input alone do not count what is read from a cache.
+    fn counted(&self, amounts: &Amounts) -> Amounts {
+        let apart = |known: &Known| known.resource == Resource::InputTokens;
+        match self.known.iter().any(apart) {
+            true => Amounts {
+                input: amounts.input.saturating_sub(amounts.cached),
+                ..*amounts
+            },
+            false => *amounts,
+        }
     }
 
     /// Those for a model that are not over.

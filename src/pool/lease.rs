@@ -60,8 +60,11 @@ impl Lease {
         if let Some(start) = &self.start {
             self.state.told(&self.model, start, error);
         }
-        self.state
-            .failed(Some(&self.model), error, &self.rules, &self.rng);
+        let start = self.start.as_ref();
+        if !start.is_some_and(|start| self.state.pushed_back(start, error)) {
+            self.state
+                .failed(Some(&self.model), error, &self.rules, &self.rng);
+        }
         self.give_back(self.start.map_or(Cost::Unknown, |start| start.no_cost()));
     }
 
@@ -70,9 +73,8 @@ impl Lease {
         let usage = outcome.usage();
         match outcome {
             Outcome::Completed { .. } => {
-                let output = usage.and_then(|usage| usage.total_output());
                 self.state
-                    .completed(&self.model, self.probe(), self.forced, output);
+                    .completed(&self.model, self.probe(), self.forced, usage.as_ref());
             }
             Outcome::Broken { error, .. } => {
                 self.state

@@ -65,7 +65,7 @@ struct Spell {
 pub(super) struct Level {
     pub(super) used: u64,
     pub(super) limit: u64,
-    /// When all of it is there again; none if the window slides, or has not begun.
+    /// When all of it is there again, if it begins now or has begun; none if the window slides.
     pub(super) ends: Option<Instant>,
     /// How long the window is.
     pub(super) length: Duration,
@@ -173,7 +173,7 @@ impl Ledger {
             let level = slot.level(slot.window.amount, wall, now);
             let next = match &slot.count {
                 Count::Sliding(window) => window.next(),
-                Count::Spell(_) => level.ends,
+                Count::Spell(spell) => spell.ends,
             };
             WindowStatus {
                 what: slot.window.what.as_str(),
@@ -313,7 +313,7 @@ impl Slot {
         };
         let (used, ends) = match &mut self.count {
             Count::Sliding(window) => (window.total(now), None),
-            Count::Spell(spell) => (spell.total, spell.ends),
+            Count::Spell(spell) => (spell.total, spell.ends.or(Some(later(now, length)))),
         };
         Level {
             used,

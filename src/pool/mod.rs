@@ -76,13 +76,30 @@
 //! a context window that is not clearly too small. Of those that are free, a [`Balance`] picks one: [`Weighted`] unless the
 //! pool says otherwise.
 //!
+//! # Windows
+//!
+//! An account [declares](crate::upstream::Limits) windows of requests, tokens and money: any time of some length, a time that begins
+//! with a call, or a day or month of the calendar; for all models or for a family. A call reserves what it is taken to need in each
+//! window that counts its model (its input by its bytes, an answer as long as those before it, what both cost), and what it turned out
+//! to need takes that place when it is over.
+//!
+//! Vendors tell of their own windows with every answer and refusal ([`RateWindows`](crate::dialect::RateWindows)). What was begun
+//! since is subtracted, so that what is left is known between answers too. Where the figures say that a window fills little by
+//! little, as OpenAI's and Groq's do, it is used as it fills; any other begins anew at its reset. Nothing is sent into a window that is
+//! known to have no room.
+//!
+//! [`Headroom`] calls who has the largest share left of its scarcest window; [`UseBeforeReset`] who would lose most at the end of one.
+//! [`Limits::reserve`](crate::upstream::Limits::reserve) keeps a share of every window, of the vendor's too, for calls of
+//! [high priority](crate::request::Priority). [`Pools::snapshot`] shows how the windows stand, and [`Pools::reset`] forgets what
+//! vendors told.
+//!
 //! # Who is left alone
 //!
 //! | what happened | who is out | for how long |
 //! | --- | --- | --- |
 //! | rate limit with a reset | the account, or that model there | until the reset: *firm* |
 //! | rate limit without | the same | [`Pool::cooldown`] |
-//! | an answer told that nothing is left | that model there | until the reset: *firm* |
+//! | an answer told that nothing is left | that model there; all of the account if it said so | until the reset: *firm* |
 //! | out of quota | the account | until the reset if named: *firm*; else ten minutes |
 //! | key refused | the account | ten minutes |
 //! | [`Pool::failures`] in a row | that model there | the [breaker](#the-breaker) says |
@@ -90,8 +107,27 @@
 //!
 //! Nobody is called before the end of a firm cooldown. The others are guesses: when only such accounts remain, the one that
 //! would be back first is called nevertheless, one of them per call, and a success ends its cooldown. A later end is never
-//! replaced by an earlier one. If nobody can be called, the call waits up to [`Pool::wait`], then fails with
+//! replaced by an earlier one. If nobody can be called, the call [waits](#who-waits) up to [`Pool::wait`], then fails with
 //! [`ErrorKind::Exhausted`](crate::ErrorKind::Exhausted) and the time of the first return.
+//!
+//! # Who waits
+//!
+//! Calls that wait for the same model wait in one queue, of a [bounded size](Pool::queue). More urgent ones
+//! ([`ModelRequest::priority`](crate::ModelRequest::priority)) go first; less urgent ones have a turn after every sixteen others. Among
+//! equals callers go in turn, each by its [weight](Pool::weigh), a thousand tokens counting as much as a call; the calls of one caller
+//! go in the order they came. Whoever is first is not overtaken because others need less: a large call waits until the window has room
+//! for it. Calls that only some of the deployments can hold, and those for one account, have queues of their own.
+//!
+//! Only those who can be served are woken when a place comes back, and nobody who comes then overtakes them. A call that the limits
+//! cannot let through in time, given who waits before it, is refused at once, and so is one for which the queue has no room; both are
+//! told when to come back. One call waits for [`Pool::wait`] once, however often it is tried.
+//!
+//! # How many at once
+//!
+//! With [`Limits::adaptive`](crate::upstream::Limits::adaptive) the number of calls that an account has at the same time is found out
+//! by trying: it grows while answers are good and all places are taken, and shrinks when the vendor is overloaded, answers 429 without
+//! naming a window, or takes many times as long as at best for its first content. Such a 429 is no reason to leave the account alone.
+//! [`AccountStatus::concurrency`] shows the number.
 //!
 //! # The breaker
 //!
@@ -123,8 +159,10 @@
 //! All of this lives in one process: two gateways on the same account share its limits without knowing of each other.
 
 mod account;
+mod adaptive;
 mod arrival;
 mod balance;
+mod batch;
 mod breaker;
 mod calendar;
 mod cooldown;

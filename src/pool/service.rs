@@ -13,7 +13,7 @@ use tower_service::Service;
 use super::{
     Pools,
     arrival::first,
-    count,
+    batch, count,
     home::{self, issuer},
     pools::Shared,
     table::Table,
@@ -101,7 +101,11 @@ where
             probe = lease.forced || lease.probe().is_some(),
             "account picked"
         );
-        let attempt = Attempt::new(request.clone(), deployment.clone())
+        let mut asked = request.clone();
+        if let Some(payload) = batch::renamed(&shared.table(), &request, &lease.state) {
+            asked.payload = payload;
+        }
+        let attempt = Attempt::new(asked, deployment.clone())
             .with_number(number)
             .with_mixed(walk.is_mixed());
         let error = match inner.call(attempt).await {

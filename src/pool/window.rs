@@ -52,7 +52,9 @@ impl Window {
     pub(super) fn add(&mut self, amount: u64, now: Instant) {
         self.total = self.total.saturating_add(amount);
         match self.buckets.back_mut() {
-            Some(bucket) if now.saturating_duration_since(bucket.first) < self.length / Self::BUCKETS => {
+            Some(bucket)
+                if now.saturating_duration_since(bucket.first) < self.length / Self::BUCKETS =>
+            {
                 bucket.amount = bucket.amount.saturating_add(amount);
                 bucket.last = bucket.last.max(now);
             }

@@ -21,15 +21,19 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
     Provider,
-    compatible::parse_base_url,
+    compatible::{parse_base_url, refuses_sampling},
     reshape::{classified, segment, with_path, with_query},
     secret_header,
 };
 use crate::{
     credential::Secret,
     dialect::{
-        Call, Dialect, Quirks, anthropic::Anthropic, openai_chat::OpenAiChat,
+        Call, Dialect, Quirks,
+        anthropic::Anthropic,
+        embeddings::{EmbeddingDialect, OpenAiEmbeddings},
+        openai_chat::OpenAiChat,
         openai_responses::OpenAiResponses,
+        rerank::RerankDialect,
     },
     error::{Error, ErrorKind},
     request::{Operation, Payload},
@@ -43,6 +47,7 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 const CLAUDE_PATH: &str = "/anthropic/v1/messages";
+const COUNT_PATH: &str = "/anthropic/v1/messages/count_tokens";
 
 /// One resource in Azure.
 ///
@@ -151,6 +156,7 @@ impl Azure {
 
     /// A header that every request carries.
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.quirks.no_sampling |= refuses_sampling(&name, &value);
         self.headers.insert(name, value);
         self
     }
@@ -178,10 +184,10 @@ impl Azure {
     }
 
     /// Claude lives at the resource's other host.
-    fn claude(&self) -> Result<Uri, Error> {
+    fn claude(&self, path: &str) -> Result<Uri, Error> {
         const OPENAI: &str = ".openai.azure.com";
         let root = self.endpoint.path().trim_end_matches('/');
-        let uri = with_path(&self.endpoint, &format!("{root}{CLAUDE_PATH}"))?;
+        let uri = with_path(&self.endpoint, &format!("{root}{path}"))?;
         let Some(resource) = uri.host().and_then(|host| host.strip_suffix(OPENAI)) else {
             return Ok(uri);
         };
@@ -209,7 +215,12 @@ impl Provider for Azure {
     }
 
     fn speaks(&self, call: &Call<'_>, payload: &Payload) -> Option<&'static dyn Dialect> {
-        self.dialect(call.operation)?;
+        match call.operation {
+            Operation::Chat => {}
+            // Anthropic's counter is there, OpenAI's is not.
+            Operation::CountTokens if is_claude(call.model) => {}
+            _ => return None,
+        }
         let same = payload
             .dialect()
             .filter(|_| self.responses && matches!(self.api, Api::V1 { .. }));
@@ -220,7 +231,34 @@ impl Provider for Azure {
         })
     }
 
+    fn embeddings(&self, call: &Call<'_>) -> Option<&'static dyn EmbeddingDialect> {
+        (!is_claude(call.model)).then_some(&OpenAiEmbeddings as _)
+    }
+
+    /// OpenAI has none, nor has Azure under its paths.
+    fn rerank(&self, _: &Call<'_>) -> Option<&'static dyn RerankDialect> {
+        None
+    }
+
+    fn offers(&self, call: &Call<'_>) -> bool {
+        match call.operation {
+            // Its filter takes their place.
+            Operation::Moderations => false,
+            operation => operation.path().is_none() || !is_claude(call.model),
+        }
+    }
+
     fn path(&self, call: &Call<'_>) -> Cow<'static, str> {
+        if call.dialect.is_none()
+            && let Some(path) = call.operation.path()
+        {
+            return match &self.api {
+                Api::Deployments { .. } if !call.model.is_empty() => {
+                    self.deployment(call.model, path).into()
+                }
+                _ => self.versioned(path).into(),
+            };
+        }
         let dialect = call.dialect.unwrap_or(&OpenAiChat);
         let path = dialect.path(call);
         match &self.api {
@@ -239,7 +277,14 @@ impl Provider for Azure {
     ) -> Result<Bytes, Error> {
         match (call.operation, call.dialect) {
             (_, Some(dialect)) if dialect.name() == Anthropic.name() => {
-                parts.uri = self.claude()?
+                let count = *call.operation == Operation::CountTokens;
+                parts.uri = self.claude(if count { COUNT_PATH } else { CLAUDE_PATH })?
+            }
+            // What an account keeps belongs to no deployment.
+            (Operation::Resource { path, .. }, _) => {
+                let base = self.base_url.path().trim_end_matches('/');
+                let below = self.versioned(path);
+                parts.uri = with_path(&self.base_url, &format!("{base}{below}"))?;
             }
             // What is passed through unread needs the deployment and the version as well.
             (Operation::Proxy { path, .. }, _) => {
@@ -274,7 +319,7 @@ impl Provider for Azure {
             let value = secret_header(&format!("Bearer {}", secret.expose()))?;
             parts.headers.insert(header::AUTHORIZATION, value);
         } else {
-            let claude = parts.uri.path().ends_with(CLAUDE_PATH);
+            let claude = parts.uri.path().contains(CLAUDE_PATH);
             let name = if claude { "x-api-key" } else { "api-key" };
             parts.headers.insert(name, secret_header(secret.expose())?);
         }

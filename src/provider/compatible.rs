@@ -2,21 +2,25 @@
 
 use std::{borrow::Cow, fmt};
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header, request};
 
-use super::{Provider, bridge, secret_header};
+use super::{Provider, bridge, reshape::with_path, secret_header};
 use crate::{
     credential::Secret,
     dialect::{
-        Bridge, Call, Dialect, Quirks,
+        Bridge, Call, Dialect, Quirks, Retrieval,
         anthropic::Anthropic,
         cohere::Cohere,
-        embeddings::{CohereEmbeddings, EmbeddingDialect, GeminiEmbeddings, OpenAiEmbeddings},
+        embeddings::{
+            CohereEmbeddings, EmbeddingDialect, GeminiEmbeddings, JinaEmbeddings, OpenAiEmbeddings,
+            VoyageEmbeddings,
+        },
         gemini::Gemini,
         openai_chat::OpenAiChat,
         openai_completions::OpenAiCompletions,
         openai_responses::OpenAiResponses,
-        rerank::{CohereRerank, JinaRerank, RerankDialect},
+        rerank::{CohereRerank, JinaRerank, RerankDialect, VoyageRerank},
     },
     error::Error,
     request::{Operation, Payload},
@@ -125,7 +129,10 @@ impl Compatible {
     }
 
     /// A header that every request carries.
+    ///
+    /// One called `anthropic-version` goes in place of the caller's, and what is written here is written for it.
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.quirks.no_sampling |= refuses_sampling(&name, &value);
         self.headers.insert(name, value);
         self
     }
@@ -133,6 +140,7 @@ impl Compatible {
     /// The vendor's deviations.
     pub fn quirks(mut self, quirks: Quirks) -> Self {
         self.quirks = quirks;
+        self.quirks.no_sampling |= self.headers.iter().any(|(n, v)| refuses_sampling(n, v));
         self
     }
 
@@ -162,6 +170,20 @@ impl Compatible {
         self.base_url = parse_base_url(base_url)?;
         Ok(self)
     }
+}
+
+/// Is it a version of Anthropic's API that knows no sampling any more? Versions are dates.
+pub(super) fn refuses_sampling(name: &HeaderName, value: &HeaderValue) -> bool {
+    name.as_str() == "anthropic-version" && value.as_bytes() >= b"2026-10-21".as_slice()
+}
+
+/// The path of the list of models.
+const MODELS: &str = "/models";
+
+/// Is it this path, or one below it?
+fn below(path: &str, of: &str) -> bool {
+    path.strip_prefix(of)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
 }
 
 /// Reads a base URL; the trailing slash is left out because paths begin with one.
@@ -208,19 +230,26 @@ impl Provider for Compatible {
     }
 
     fn embeddings(&self, _: &Call<'_>) -> Option<&'static dyn EmbeddingDialect> {
-        self.embeddings.or_else(|| match self.dialect.name() {
-            "openai-chat" | "openai-responses" => Some(&OpenAiEmbeddings as _),
-            "gemini" => Some(&GeminiEmbeddings as _),
-            "cohere" => Some(&CohereEmbeddings as _),
-            _ => None,
+        self.embeddings.or_else(|| {
+            Some(match (self.quirks.retrieval, self.dialect.name()) {
+                (Retrieval::Jina, _) => &JinaEmbeddings,
+                (Retrieval::Voyage, _) => &VoyageEmbeddings,
+                (_, "openai-chat" | "openai-responses") => &OpenAiEmbeddings,
+                (_, "gemini") => &GeminiEmbeddings,
+                (_, "cohere") => &CohereEmbeddings,
+                _ => return None,
+            })
         })
     }
 
     fn rerank(&self, _: &Call<'_>) -> Option<&'static dyn RerankDialect> {
-        self.rerank.or_else(|| match self.dialect.name() {
-            "openai-chat" | "openai-responses" => Some(&JinaRerank as _),
-            "cohere" => Some(&CohereRerank as _),
-            _ => None,
+        self.rerank.or_else(|| {
+            Some(match (self.quirks.retrieval, self.dialect.name()) {
+                (Retrieval::Voyage, _) => &VoyageRerank,
+                (_, "openai-chat" | "openai-responses") => &JinaRerank,
+                (_, "cohere") => &CohereRerank,
+                _ => return None,
+            })
         })
     }
 
@@ -242,6 +271,23 @@ impl Provider for Compatible {
             }
             _ => Some(own),
         }
+    }
+
+    fn finish(
+        &self,
+        call: &Call<'_>,
+        parts: &mut request::Parts,
+        body: Bytes,
+    ) -> Result<Bytes, Error> {
+        // Cohere's list of models stayed at the first version of its API.
+        if self.dialect.name() == Cohere.name()
+            && let Operation::Proxy { path, .. } = call.operation
+            && below(path, MODELS)
+            && let Some(root) = self.base_url.path().strip_suffix("/v2")
+        {
+            parts.uri = with_path(&self.base_url, &format!("{root}/v1{path}"))?;
+        }
+        Ok(body)
     }
 
     fn authorize(

@@ -99,6 +99,38 @@ pub trait Provider: Debug + Send + Sync + 'static {
         }
     }
 
+    /// Does it offer a call that has no dialect of its own and is passed through in OpenAI's words: moderations, pictures, sounds,
+    /// and what an account keeps? By default all of it where it speaks one of OpenAI's dialects or one that is not known here, else
+    /// only what an account keeps. A call that nobody offers is refused before anything is sent.
+    fn offers(&self, call: &Call<'_>) -> bool {
+        match call.operation {
+            Operation::Moderations
+            | Operation::Images(_)
+            | Operation::Speech
+            | Operation::Transcription
+            | Operation::Translation => {
+                let spoken = self.dialect(&Operation::Chat).map_or("", Dialect::name);
+                !matches!(
+                    spoken,
+                    "anthropic" | "bedrock-converse" | "cohere" | "gemini"
+                )
+            }
+            _ => true,
+        }
+    }
+
+    /// Does it fetch media for this call by their addresses itself? None: as is usual in its dialect. [`Quirks::urls`] by default.
+    fn fetches(&self, call: &Call<'_>) -> Option<bool> {
+        let _ = call;
+        self.quirks().urls
+    }
+
+    /// What an account is asked in the background to see how it is, with `GET`, below the base URL: something that costs nothing and
+    /// takes the account's key. None if there is no such thing. The list of models by default.
+    fn probe(&self) -> Option<Cow<'static, str>> {
+        Some(Cow::Borrowed("/models"))
+    }
+
     /// The path of a call below the base URL. The dialect's by default, or OpenAI's for an operation that has no dialect.
     fn path(&self, call: &Call<'_>) -> Cow<'static, str> {
         match call.dialect.or_else(|| self.dialect(call.operation)) {

@@ -4,7 +4,7 @@
 //! no vendor by name.
 
 use super::Compatible;
-use crate::dialect::{Bridge, Formats, Quirks, ReasoningField, ToolIds};
+use crate::dialect::{Bridge, Formats, Quirks, ReasoningField, Retrieval, ToolIds};
 use crate::error::Error;
 
 /// A known vendor, or one of several addresses of the same vendor.
@@ -161,6 +161,7 @@ const PRESETS: &[Preset] = &[
     Preset::openai("github-models", "GitHub Models", "https://models.github.ai/inference", &["GITHUB_TOKEN"], Quirks::NONE).by_name(),
     Preset::openai("groq", "Groq", "https://api.groq.com/openai/v1", &["GROQ_API_KEY"], GROQ),
     Preset::openai("huggingface", "Hugging Face", "https://router.huggingface.co/v1", &["HF_TOKEN"], Quirks::NONE),
+    Preset::openai("jina", "Jina AI", "https://api.jina.ai/v1", &["JINA_API_KEY"], JINA),
     Preset::openai("llamacpp", "llama.cpp server", "http://localhost:8080/v1", &[], CONTENT).completes(),
     Preset::openai("lmstudio", "LM Studio", "http://localhost:1234/v1", &[], LMSTUDIO).completes(),
     Preset::openai("minimax", "MiniMax", "https://api.minimax.io/v1", &["MINIMAX_API_KEY"], DETAILS),
@@ -183,6 +184,7 @@ const PRESETS: &[Preset] = &[
     Preset::openai("venice", "Venice", "https://api.venice.ai/api/v1", &["VENICE_API_KEY"], Quirks::NONE),
     Preset::openai("vllm", "vLLM", "http://localhost:8000/v1", &[], REASONING).completes(),
     Preset::openai("volcengine", "Volcengine Ark (Doubao)", "https://ark.cn-beijing.volces.com/api/v3", &["ARK_API_KEY", "VOLCENGINE_API_KEY"], CONTENT),
+    Preset::openai("voyage", "Voyage AI", "https://api.voyageai.com/v1", &["VOYAGE_API_KEY"], VOYAGE),
     Preset::openai("xai", "xAI", "https://api.x.ai/v1", &["XAI_API_KEY"], CONTENT),
     Preset::openai("zai", "Z.ai", "https://api.z.ai/api/paas/v4", &["ZAI_API_KEY"], GLM),
     Preset::anthropic("zai-anthropic", "Z.ai, as Anthropic", "https://api.z.ai/api/anthropic/v1", &["ZAI_API_KEY"]).by_name(),
@@ -296,6 +298,16 @@ const LMSTUDIO: Quirks = Quirks {
 const OPENROUTER: Quirks = Quirks {
     files: true,
     reasoning: ReasoningField::Details,
+    ..Quirks::NONE
+};
+
+const JINA: Quirks = Quirks {
+    retrieval: Retrieval::Jina,
+    ..Quirks::NONE
+};
+
+const VOYAGE: Quirks = Quirks {
+    retrieval: Retrieval::Voyage,
     ..Quirks::NONE
 };
 

@@ -29,9 +29,14 @@ use super::{
 use crate::{
     credential::Secret,
     dialect::{
-        Call, Dialect, Quirks, anthropic::Anthropic, gemini::Gemini, openai_chat::OpenAiChat,
+        Call, Dialect, Quirks,
+        anthropic::Anthropic,
+        embeddings::{EmbeddingDialect, VertexEmbeddings},
+        gemini::Gemini,
+        openai_chat::OpenAiChat,
     },
     error::Error,
+    json::{ObjectWriter, Value},
     request::{Operation, Payload},
 };
 
@@ -141,7 +146,7 @@ impl Provider for Vertex {
 
     fn dialect(&self, operation: &Operation) -> Option<&'static dyn Dialect> {
         match operation {
-            Operation::Chat => Some(&Gemini),
+            Operation::Chat | Operation::CountTokens => Some(&Gemini),
             _ => None,
         }
     }
@@ -151,12 +156,46 @@ impl Provider for Vertex {
         Some(match Publisher::of(call.model) {
             Publisher::Google(_) | Publisher::Tuned(_) => &Gemini,
             Publisher::Anthropic(_) => &Anthropic,
-            Publisher::Raw { .. } | Publisher::Open(_) => &OpenAiChat,
+            Publisher::Raw { .. } | Publisher::Open(_) => match call.operation {
+                // Who speaks OpenAI's dialect there counts nothing.
+                Operation::CountTokens => return None,
+                _ => &OpenAiChat,
+            },
         })
     }
 
+    fn embeddings(&self, call: &Call<'_>) -> Option<&'static dyn EmbeddingDialect> {
+        match Publisher::of(call.model) {
+            Publisher::Google(model) => Some(VertexEmbeddings::of(model)),
+            _ => None,
+        }
+    }
+
+    /// Nothing of OpenAI's: neither pictures and sounds nor files and batches.
+    fn offers(&self, call: &Call<'_>) -> bool {
+        call.operation.path().is_none() && !matches!(call.operation, Operation::Resource { .. })
+    }
+
+    /// Gemini's addresses are fetched there, of the web and of `gs://`; Claude takes bytes only.
+    fn fetches(&self, call: &Call<'_>) -> Option<bool> {
+        match Publisher::of(call.model) {
+            Publisher::Google(_) | Publisher::Tuned(_) => Some(true),
+            Publisher::Anthropic(_) => Some(false),
+            Publisher::Raw { .. } | Publisher::Open(_) => self.quirks.urls,
+        }
+    }
+
+    /// Its list of models is elsewhere, and takes other rights.
+    fn probe(&self) -> Option<Cow<'static, str>> {
+        None
+    }
+
     fn path(&self, call: &Call<'_>) -> Cow<'static, str> {
-        Publisher::of(call.model).path(call.stream).into()
+        let publisher = Publisher::of(call.model);
+        if *call.operation == Operation::CountTokens {
+            return publisher.count_path().into();
+        }
+        publisher.path(call.stream).into()
     }
 
     fn finish(
@@ -168,16 +207,23 @@ impl Provider for Vertex {
         if call.dialect.is_none() {
             return Ok(body);
         }
+        let count = *call.operation == Operation::CountTokens;
         match Publisher::of(call.model) {
-            Publisher::Anthropic(_) => {
+            Publisher::Anthropic(model) => {
                 parts.headers.remove("anthropic-version");
                 keep_betas(&mut parts.headers);
-                let version = [("anthropic_version", CLAUDE_VERSION)];
-                reshape(&body, &version, &["model", "anthropic_version"])
+                let version = ("anthropic_version", CLAUDE_VERSION);
+                let moved = ["model", "anthropic_version"];
+                // All models are counted at one path.
+                match count {
+                    true => reshape(&body, &[version, ("model", model)], &moved),
+                    false => reshape(&body, &[version], &moved),
+                }
             }
             Publisher::Raw { model, .. } => reshape(&body, &[("model", model)], &["model"]),
             // The model is named whole there.
             Publisher::Open(_) => Ok(body),
+            Publisher::Google(_) | Publisher::Tuned(_) if count => counted(body),
             Publisher::Google(_) | Publisher::Tuned(_) => tier(&mut parts.headers, body),
         }
     }
@@ -211,6 +257,32 @@ impl Provider for Vertex {
     fn classify(&self, parts: &response::Parts, body: &[u8]) -> Error {
         classified(&Gemini, parts, body)
     }
+}
+
+/// What AI Studio reads in `generateContentRequest`, Vertex reads at the top, and nothing else but what is counted.
+fn counted(body: Bytes) -> Result<Bytes, Error> {
+    const WHOLE: &str = "generateContentRequest";
+    const COUNTED: [&str; 6] = [
+        "contents",
+        "systemInstruction",
+        "system_instruction",
+        "tools",
+        "generationConfig",
+        "generation_config",
+    ];
+    let root = Value::root(&body)?;
+    let whole = root.object()?.take_raw(WHOLE);
+    let Some(whole) = whole else {
+        return Ok(body);
+    };
+    let root = Value::root(whole.get().as_bytes())?;
+    let mut out = ObjectWriter::new();
+    for (name, value) in root.object()?.into_extra().iter() {
+        if COUNTED.contains(&name) {
+            out.field(name, value);
+        }
+    }
+    Ok(out.finish().into())
 }
 
 /// What AI Studio reads in the body, Vertex reads in a header.

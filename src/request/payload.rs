@@ -141,6 +141,24 @@ impl Payload {
         Ok(this)
     }
 
+    /// Where the file stands in a form whose `purpose` is this one.
+    pub(crate) fn file_of(&self, purpose: &str) -> Option<std::ops::Range<usize>> {
+        let text = self.0.content_type.as_ref()?.to_str().ok()?;
+        let parts = multipart::parts(&self.0.bytes, &multipart::boundary(text)?).ok()?;
+        let is_it = |part: &multipart::Part| {
+            part.name == "purpose"
+                && !part.file
+                && self.0.bytes.get(part.value.clone()) == Some(purpose.as_bytes())
+        };
+        if !parts.iter().any(is_it) {
+            return None;
+        }
+        let file = parts
+            .into_iter()
+            .find(|part| part.name == "file" && part.file)?;
+        Some(file.value)
+    }
+
     /// Is it something other than JSON?
     pub(crate) fn is_form(&self) -> bool {
         self.0.form

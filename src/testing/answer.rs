@@ -104,6 +104,11 @@ impl Answer {
         super::gemini::error(code, status, message)
     }
 
+    /// An error as Cohere writes it.
+    pub fn cohere_error(status: u16, message: &str) -> Self {
+        super::cohere::error(status, message)
+    }
+
     /// An error as Amazon writes it, e.g. `aws_error(429, "ThrottlingException", "Too many requests.")`.
     pub fn aws_error(status: u16, exception: &str, message: &str) -> Self {
         super::converse::error(status, exception, message)

@@ -21,7 +21,11 @@ pub(super) fn error(status: u16, r#type: &str, message: &str) -> Answer {
 }
 
 pub(super) fn whole(script: &Script, model: &str) -> Answer {
-    let blocks: Vec<String> = script.parts.iter().map(block).collect();
+    let blocks: Vec<String> = script
+        .parts
+        .iter()
+        .map(|part| block(script, part))
+        .collect();
     let body = message(
         script,
         model,
@@ -53,7 +57,7 @@ pub(super) fn stream(script: &Script, model: &str) -> Answer {
         if index == 0 {
             frames.push(event("ping", ""));
         }
-        for delta in deltas(part) {
+        for delta in deltas(script, part) {
             frames.push(event(
                 "content_block_delta",
                 &format!(r#"{at},"delta":{delta}"#),
@@ -86,12 +90,13 @@ fn message(script: &Script, model: &str, blocks: &str, stop: &str, usage: &str) 
     )
 }
 
-fn block(part: &Part) -> String {
+fn block(script: &Script, part: &Part) -> String {
     match part {
         Part::Text(text) => format!(r#"{{"type":"text","text":{}}}"#, quote(text)),
         Part::Thinking(text) => format!(
-            r#"{{"type":"thinking","thinking":{},"signature":"{SIGNATURE}"}}"#,
-            quote(text)
+            r#"{{"type":"thinking","thinking":{},"signature":{}}}"#,
+            quote(text),
+            script.signature_or(SIGNATURE)
         ),
         Part::ToolCall {
             id,
@@ -117,7 +122,7 @@ fn tool_use(id: &str, name: &str, input: &str) -> String {
     )
 }
 
-fn deltas(part: &Part) -> Vec<String> {
+fn deltas(script: &Script, part: &Part) -> Vec<String> {
     match part {
         Part::Text(text) => words(text)
             .iter()
@@ -127,7 +132,8 @@ fn deltas(part: &Part) -> Vec<String> {
             .iter()
             .map(|word| format!(r#"{{"type":"thinking_delta","thinking":{}}}"#, quote(word)))
             .chain([format!(
-                r#"{{"type":"signature_delta","signature":"{SIGNATURE}"}}"#
+                r#"{{"type":"signature_delta","signature":{}}}"#,
+                script.signature_or(SIGNATURE)
             )])
             .collect(),
         // The first piece is an empty one, as from the real endpoint.

@@ -16,7 +16,11 @@ pub(super) fn error(status: u16, exception: &str, message: &str) -> Answer {
 }
 
 pub(super) fn whole(script: &Script) -> Answer {
-    let blocks: Vec<String> = script.parts.iter().map(block).collect();
+    let blocks: Vec<String> = script
+        .parts
+        .iter()
+        .map(|part| block(script, part))
+        .collect();
     let body = format!(
         r#"{{"metrics":{{"latencyMs":1}},"output":{{"message":{{"content":[{}],"role":"assistant"}}}},"stopReason":"{}","usage":{}}}"#,
         blocks.join(","),
@@ -40,7 +44,7 @@ pub(super) fn events(script: &Script) -> Vec<(&'static str, String)> {
             );
             events.push(("contentBlockStart", start));
         }
-        for delta in deltas(part) {
+        for delta in deltas(script, part) {
             let delta = format!(r#"{{{at},"delta":{delta}}}"#);
             events.push(("contentBlockDelta", delta));
         }
@@ -58,11 +62,12 @@ pub(super) fn events(script: &Script) -> Vec<(&'static str, String)> {
     events
 }
 
-fn block(part: &Part) -> String {
+fn block(script: &Script, part: &Part) -> String {
     match part {
         Part::Text(text) => format!(r#"{{"text":{}}}"#, quote(text)),
         Part::Thinking(text) => format!(
-            r#"{{"reasoningContent":{{"reasoningText":{{"signature":"{SIGNATURE}","text":{}}}}}}}"#,
+            r#"{{"reasoningContent":{{"reasoningText":{{"signature":{},"text":{}}}}}}}"#,
+            script.signature_or(SIGNATURE),
             quote(text)
         ),
         Part::ToolCall {
@@ -83,7 +88,7 @@ fn block(part: &Part) -> String {
     }
 }
 
-fn deltas(part: &Part) -> Vec<String> {
+fn deltas(script: &Script, part: &Part) -> Vec<String> {
     let thought =
         |name: &str, value: &str| format!(r#"{{"reasoningContent":{{"{name}":{value}}}}}"#);
     match part {
@@ -94,7 +99,7 @@ fn deltas(part: &Part) -> Vec<String> {
         Part::Thinking(text) => words(text)
             .iter()
             .map(|word| thought("text", &quote(word)))
-            .chain([thought("signature", &quote(SIGNATURE))])
+            .chain([thought("signature", &script.signature_or(SIGNATURE))])
             .collect(),
         // A call without arguments has no delta at all.
         Part::ToolCall { arguments, .. } if arguments == "{}" => Vec::new(),

@@ -27,7 +27,13 @@ pub(super) fn whole(script: &Script, model: &str) -> Answer {
                 id,
                 name,
                 arguments,
-            } => call(id, name, arguments, std::mem::replace(&mut signed, true)),
+            } => call(
+                script,
+                id,
+                name,
+                arguments,
+                std::mem::replace(&mut signed, true),
+            ),
         })
         .collect();
     Answer::json(200, chunk(script, model, &parts.join(","), true))
@@ -45,6 +51,7 @@ pub(super) fn stream(script: &Script, model: &str) -> Answer {
                 name,
                 arguments,
             } => frames.push(call(
+                script,
                 id,
                 name,
                 arguments,
@@ -74,7 +81,7 @@ fn thought(text: &str) -> String {
 }
 
 /// Only the first call of a turn is signed.
-fn call(id: &str, name: &str, arguments: &str, signed: bool) -> String {
+fn call(script: &Script, id: &str, name: &str, arguments: &str, signed: bool) -> String {
     let args = match serde_json::from_str::<serde_json::Value>(arguments) {
         Ok(value) if value.is_object() => arguments,
         _ => "{}",
@@ -87,7 +94,7 @@ fn call(id: &str, name: &str, arguments: &str, signed: bool) -> String {
     let proof = if signed {
         String::new()
     } else {
-        format!(r#","thoughtSignature":"{SIGNATURE}""#)
+        format!(r#","thoughtSignature":{}"#, script.signature_or(SIGNATURE))
     };
     format!(
         r#"{{"functionCall":{{{id}"name":{},"args":{args}}}{proof}}}"#,

@@ -48,6 +48,7 @@
 mod answer;
 mod anthropic;
 mod bedrock;
+mod cohere;
 mod converse;
 mod demo;
 mod gemini;

@@ -14,7 +14,12 @@ const REQUEST_ID: (&str, &str) = ("x-request-id", "req_scripted");
 const ENCRYPTED: &str = "gAAAAABzY3JpcHRlZA";
 
 pub(super) fn whole(script: &Script, model: &str) -> Answer {
-    let items: Vec<Value> = script.parts.iter().enumerate().map(whole_item).collect();
+    let items: Vec<Value> = script
+        .parts
+        .iter()
+        .enumerate()
+        .map(|(at, part)| whole_item(script, at, part))
+        .collect();
     let body = answer(script, model, status(script), items);
     Answer::json(200, body.to_string()).header(REQUEST_ID.0, REQUEST_ID.1)
 }
@@ -27,7 +32,7 @@ pub(super) fn stream(script: &Script, model: &str) -> Answer {
     }
     let mut items = Vec::new();
     for (at, part) in script.parts.iter().enumerate() {
-        let item = whole_item((at, part));
+        let item = whole_item(script, at, part);
         events.item(at, part, &item);
         items.push(item);
     }
@@ -127,7 +132,7 @@ impl Events {
     }
 }
 
-fn whole_item((at, part): (usize, &Part)) -> Value {
+fn whole_item(script: &Script, at: usize, part: &Part) -> Value {
     match part {
         Part::Text(text) => json!({
             "id": format!("msg_scripted_{at}"),
@@ -140,7 +145,7 @@ fn whole_item((at, part): (usize, &Part)) -> Value {
             "id": format!("rs_scripted_{at}"),
             "type": "reasoning",
             "summary": [{"type": "summary_text", "text": text}],
-            "encrypted_content": ENCRYPTED,
+            "encrypted_content": script.signature.as_deref().unwrap_or(ENCRYPTED),
         }),
         Part::ToolCall {
             id,

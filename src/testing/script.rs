@@ -1,6 +1,6 @@
 //! What a model says, before it is spelled in a dialect.
 
-use super::{Answer, anthropic, bedrock, converse, gemini, openai, responses};
+use super::{Answer, anthropic, bedrock, cohere, converse, gemini, openai, responses};
 
 /// One turn of a model: thinking, text and tool calls in the order given, usage, and why it stopped.
 ///
@@ -23,6 +23,7 @@ pub struct Script {
     pub(super) parts: Vec<Part>,
     pub(super) stop: Stop,
     id: Option<String>,
+    pub(super) signature: Option<String>,
     usage: Option<(u64, u64)>,
     cached: u64,
 }
@@ -119,6 +120,13 @@ impl Script {
         self
     }
 
+    /// Sets what the vendor alone can read: the signature of its thinking or of its calls, the encrypted reasoning. Without it a
+    /// constant in the dialect's manner. OpenAI's Chat and Cohere have none.
+    pub fn signature(mut self, signature: impl Into<String>) -> Self {
+        self.signature = Some(signature.into());
+        self
+    }
+
     /// The answer of OpenAI's Chat Completions. `include_usage` is for streams; a whole answer always has its usage.
     pub fn openai(&self, model: &str, stream: bool, include_usage: bool) -> Answer {
         if stream {
@@ -160,6 +168,15 @@ impl Script {
         }
     }
 
+    /// The answer of Cohere's Chat, version 2. Text beside calls is its `tool_plan`.
+    pub fn cohere(&self, stream: bool) -> Answer {
+        if stream {
+            cohere::stream(self)
+        } else {
+            cohere::whole(self)
+        }
+    }
+
     /// The whole answer of Amazon Bedrock's Converse.
     pub fn converse(&self) -> Answer {
         converse::whole(self)
@@ -172,6 +189,11 @@ impl Script {
 
     pub(super) fn id_or<'a>(&'a self, default: &'a str) -> &'a str {
         self.id.as_deref().unwrap_or(default)
+    }
+
+    /// As a JSON string.
+    pub(super) fn signature_or(&self, default: &str) -> String {
+        quote(self.signature.as_deref().unwrap_or(default))
     }
 
     pub(super) fn has_tool_calls(&self) -> bool {

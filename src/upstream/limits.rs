@@ -14,6 +14,9 @@ pub struct Limits {
     pub tpm: Option<u64>,
     /// Calls at the same time, streams to their end.
     pub concurrency: Option<u32>,
+    /// Is the number of calls at the same time found out by trying, with [`concurrency`](Self::concurrency) as the most? It shrinks
+    /// when the vendor pushes back without naming a window, or becomes very slow, and grows again.
+    pub adaptive: bool,
     /// The least time between the starts of two calls.
     pub min_interval: Duration,
     /// Further windows; a call needs room in each that counts its model.
@@ -87,6 +90,7 @@ impl Limits {
             rpm: None,
             tpm: None,
             concurrency: None,
+            adaptive: false,
             min_interval: Duration::ZERO,
             windows: Vec::new(),
             reserve: 0,
@@ -125,6 +129,13 @@ impl Limits {
     #[must_use]
     pub const fn concurrency(mut self, calls: u32) -> Self {
         self.concurrency = Some(calls);
+        self
+    }
+
+    /// Finds out by trying how many calls at the same time it can bear, at most [`concurrency`](Self::concurrency).
+    #[must_use]
+    pub const fn adaptive(mut self) -> Self {
+        self.adaptive = true;
         self
     }
 

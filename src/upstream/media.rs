@@ -7,9 +7,10 @@ use serde_json::Value;
 use super::Attempt;
 use crate::{
     chat::{ChatRequest, Content, Source},
-    dialect::{Call, Dialect, Quirks},
+    dialect::{Call, Dialect},
     error::{Error, ErrorKind},
     media::{Fetched, MediaKind, MediaSource, Wanted},
+    provider::Provider,
     request::{Operation, Payload},
 };
 
@@ -43,7 +44,7 @@ pub(super) async fn inlined(
     for message in &mut chat.messages {
         visit(&mut message.content, &mut |kind, source| {
             if let Source::Url(url) = source
-                && needs_bytes(dialect, provider.quirks(), kind, url)
+                && needs_bytes(dialect, provider, &call, kind, url)
             {
                 let new = Wanted::new(kind, url.as_str());
                 if !wanted.contains(&new) {
@@ -71,15 +72,21 @@ pub(super) async fn inlined(
     Ok(Some(chat))
 }
 
-fn needs_bytes(dialect: &dyn Dialect, quirks: &Quirks, kind: MediaKind, url: &str) -> bool {
+fn needs_bytes(
+    dialect: &dyn Dialect,
+    provider: &dyn Provider,
+    call: &Call<'_>,
+    kind: MediaKind,
+    url: &str,
+) -> bool {
     let is_web = ["https://", "http://"].iter().any(|scheme| {
         url.get(..scheme.len())
             .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
     });
     is_web
-        && match quirks.urls {
+        && match provider.fetches(call) {
             Some(takes) => !takes,
-            None => dialect.needs_bytes(kind, url, quirks),
+            None => dialect.needs_bytes(kind, url, provider.quirks()),
         }
 }
 

@@ -101,18 +101,26 @@ pub(super) fn prepare(
             };
             (Method::POST, Some(dialect), body, provider.path(&call))
         }
-        Operation::Proxy { method, path } | Operation::Resource { method, path } => (
-            method.clone(),
-            None,
-            proxied(attempt, &mut fidelity),
-            path.to_string().into(),
-        ),
-        _ => (
+        Operation::Proxy { method, path } | Operation::Resource { method, path }
+            if provider.offers(&call) =>
+        {
+            (
+                method.clone(),
+                None,
+                proxied(attempt, &mut fidelity),
+                path.to_string().into(),
+            )
+        }
+        _ if provider.offers(&call) => (
             Method::POST,
             None,
             request.payload.renamed(&deployment.model),
             provider.path(&call),
         ),
+        _ => {
+            let message = "this vendor does not offer this operation";
+            return Err(Error::new(ErrorKind::Unsupported, message).with_unsent());
+        }
     };
     let (request, body) = spell(attempt, secret, &call, method, &path, body)?;
     Ok(Prepared {
@@ -141,14 +149,32 @@ pub(super) fn spell(
     *http.method_mut() = method;
     *http.uri_mut() = join(provider.base_url(), path)?;
     let (mut parts, ()) = http.into_parts();
-    set_headers(&mut parts.headers, attempt, dialect, !body.is_empty());
     // What is passed through unread goes to the same vendor, which asks for the same headers everywhere.
-    if let Some(dialect) = dialect.or_else(|| provider.dialect(&Operation::Chat)) {
-        dialect.headers(&mut parts.headers);
+    let spoken = dialect.or_else(|| usual(attempt));
+    set_headers(
+        &mut parts.headers,
+        attempt,
+        dialect,
+        spoken,
+        !body.is_empty(),
+    );
+    if let Some(spoken) = spoken {
+        spoken.headers(&mut parts.headers);
     }
     let sent = provider.finish(call, &mut parts, body.clone())?;
     provider.authorize(secret, &mut parts, &sent)?;
     Ok((Request::from_parts(parts, Body::from(sent)), body))
+}
+
+/// The dialect in which the vendor would talk about this model.
+fn usual(attempt: &Attempt) -> Option<&'static dyn Dialect> {
+    let Attempt {
+        request,
+        deployment,
+        ..
+    } = attempt;
+    let call = Call::new(&Operation::Chat, &deployment.model, false);
+    deployment.provider.speaks(&call, &request.payload)
 }
 
 /// A body that is passed through unread may hold parts of a conversation nevertheless.
@@ -228,6 +254,7 @@ fn set_headers(
     headers: &mut HeaderMap,
     attempt: &Attempt,
     dialect: Option<&'static dyn Dialect>,
+    spoken: Option<&'static dyn Dialect>,
     has_body: bool,
 ) {
     const USER_AGENT: &str = concat!("trunkline/", env!("CARGO_PKG_VERSION"));
@@ -239,7 +266,12 @@ fn set_headers(
         _ => false,
     };
     for (name, value) in &*attempt.request.headers {
-        if !same && !is_neutral(name) {
+        let fits = match owner(name) {
+            None => true,
+            // A client may send another dialect's headers wherever it calls.
+            Some(owner) => same && spoken.is_some_and(|spoken| spoken.name().starts_with(owner)),
+        };
+        if !fits {
             continue;
         }
         let kept = match dialect {
@@ -270,9 +302,15 @@ fn set_headers(
     }
 }
 
-/// Headers that belong to no dialect.
-fn is_neutral(name: &HeaderName) -> bool {
-    matches!(name.as_str(), "traceparent" | "tracestate")
+/// How the names of those dialects begin to which a header belongs; none if it belongs to no dialect.
+fn owner(name: &HeaderName) -> Option<&'static str> {
+    match name.as_str() {
+        "traceparent" | "tracestate" => None,
+        "anthropic-beta" | "anthropic-version" => Some("anthropic"),
+        // Nobody knows whose others are: they stay with bodies that are passed on.
+        _ if !name.as_str().starts_with("openai-") && name.as_str() != TURN_STATE => Some(""),
+        _ => Some("openai"),
+    }
 }
 
 #[cfg(test)]

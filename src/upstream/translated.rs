@@ -124,7 +124,9 @@ impl<'a> Called<'a> {
             }
             Ok(bytes)
         };
-        let body = whole.await.map_err(|error| error.with_windows(windows.clone()))?;
+        let body = whole
+            .await
+            .map_err(|error| error.with_windows(windows.clone()))?;
         Ok(Answer {
             parts,
             windows,
@@ -282,7 +284,8 @@ where
     }
     let asked = RerankRequest::decode(payload.bytes(), &mut report)?;
     let body = vendor.encode(&asked, &deployment.model, &mut report);
-    let answer = called.send(client, ready, vendor.path(), body).await?;
+    let path = vendor.path(&deployment.model);
+    let answer = called.send(client, ready, &path, body).await?;
     let ranked = vendor.decode(&answer.body)?;
     let body = ranked.encode(&asked, &called.asked());
     Ok(called.answered(&answer, body, ranked.tokens, report))

@@ -219,6 +219,82 @@ async fn case_053_anthropic_passes_untouched() {
 }
 
 #[tokio::test]
+async fn case_053_headers_reach_their_own_dialect_only() {
+    let bed = bed().await;
+    bed.alpha
+        .always(hello().openai("alpha-model", false, false));
+    bed.gamma.always(hello().anthropic("gamma-model", false));
+    // Who asks, whom, and which version arrives there: the caller's with its own words, that of the words where they are written here.
+    for (path, model, alphas, version) in [
+        ("/v1/chat/completions", "the-model", true, None),
+        ("/v1/messages", "the-model", true, None),
+        ("/v1/embeddings", "the-model", true, None),
+        ("/v1/the-model/anything", "the-model", true, None),
+        ("/v1/messages", "claude", false, Some("2026-10-21")),
+        ("/v1/claude/anything", "claude", false, Some("2026-10-21")),
+        ("/v1/chat/completions", "claude", false, Some("2023-06-01")),
+        ("/v1/responses", "claude", false, Some("2023-06-01")),
+    ] {
+        let body = match path {
+            "/v1/messages" => messages(model, false),
+            "/v1/responses" => format!(r#"{{"model":"{model}","input":"hi"}}"#),
+            "/v1/embeddings" => format!(r#"{{"model":"{model}","input":"hi"}}"#),
+            _ => chat(model, false),
+        };
+        let response = reqwest::Client::new()
+            .post(bed.url(path))
+            .header("content-type", "application/json")
+            .header("anthropic-version", "2026-10-21")
+            .header("anthropic-beta", "novel-2026-11-01")
+            .header("openai-beta", "assistants=v2")
+            .body(body)
+            .send()
+            .await
+            .unwrap();
+        // Only the request matters: not all of the scripted answers fit.
+        drop(response);
+        let vendor = if alphas { &bed.alpha } else { &bed.gamma };
+        let asked = vendor.requests().pop().expect(path);
+        assert_eq!(asked.header("anthropic-version"), version, "{path} {model}");
+        let own = version == Some("2026-10-21");
+        assert_eq!(
+            asked.header("anthropic-beta").is_some(),
+            own,
+            "{path} {model}"
+        );
+        let openai = alphas && path != "/v1/messages";
+        assert_eq!(
+            asked.header("openai-beta").is_some(),
+            openai,
+            "{path} {model}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn case_014_a_version_without_sampling() {
+    let vendor = Vendor::new();
+    let server = served(&vendor).await;
+    vendor.always(hello().anthropic("claude-sonnet-4-5", false));
+    let config = "providers:\n  a: { kind: anthropic-compatible, base_url: \"${A}\", headers: { anthropic-version: 2026-10-21 }, accounts: [k] }\nmodels: { m: [a/claude-sonnet-4-5] }\n";
+    let gateway = Running::start(config, &[("A", server.url("/v1"))]).await;
+    let body = r#"{"model":"m","temperature":0.2,"top_p":0.5,"messages":[{"role":"user","content":"hi"}]}"#;
+    let (status, headers, text) = post(&gateway.url("/v1/chat/completions"), body).await;
+    assert_eq!(status, 200, "{text}");
+    let lossy = headers["x-trunkline-lossy"].to_str().unwrap();
+    assert!(
+        lossy.contains("temperature=dropped") && lossy.contains("top_p=dropped"),
+        "{lossy}"
+    );
+    let asked = vendor.requests().pop().unwrap();
+    assert_eq!(asked.header("anthropic-version"), Some("2026-10-21"));
+    assert_eq!(
+        (asked.field("/temperature"), asked.field("/top_p")),
+        (None, None)
+    );
+}
+
+#[tokio::test]
 async fn case_065_an_error_under_a_200_is_an_error() {
     let bed = bed().await;
     let body = fs::read(goldens().join("065-error-in-200/in.json")).unwrap();

@@ -1,11 +1,9 @@
 """The official SDKs, unmodified, as callers of the gateway.
 
-usage: run.py GATEWAY_URL
+usage: run.py GATEWAY_URL MODELS_THAT_THINK OTHER_MODELS
 
-Speaks every dialect to the models `over-openai`, `over-responses`, `over-anthropic` and `over-gemini`, which scripted vendors of those
-dialects serve. The vendors
-answer by what they are asked: see tests/sdk.rs. Prints a line for each exchange, and exits with 1 at the first that is not as it
-should be.
+Speaks every dialect to the models, whose names stand with commas between them. Each is served by a scripted vendor, which answers by
+what it is asked: see tests/sdk/vendors.rs. Prints a line for each round, and exits with 1 if one is not as it should be.
 """
 
 import base64
@@ -16,13 +14,19 @@ import anthropic
 import openai
 from google import genai
 from google.genai import errors as google_errors, types
+from pydantic import BaseModel
 
 GATEWAY = sys.argv[1]
+THINKING, PLAIN = (names.split(",") for names in sys.argv[2:])
+MODELS = THINKING + PLAIN
 PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
 QUESTION = "How is the weather in Paris and in Rome? Use the tool."
 CITIES = ["Paris", "Rome"]
+OSLO = "Think of Oslo, then use the tool."
+THOUGHT = "They ask about Oslo."
+DATA = "Describe Oslo"
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 
 chat = openai.OpenAI(base_url=f"{GATEWAY}/v1", api_key="caller", max_retries=0, timeout=20)
@@ -32,9 +36,15 @@ google = genai.Client(api_key="caller", http_options=types.HttpOptions(base_url=
 
 def check(condition, what):
     if not condition:
-        print(f"FAILED: {what}", file=sys.stderr)
-        sys.exit(1)
+        raise AssertionError(what)
 
+
+class Weather(BaseModel):
+    city: str
+    sunny: bool
+
+
+OSLO_DATA = Weather(city="Oslo", sunny=True)
 
 # ---- OpenAI's SDK
 
@@ -92,6 +102,46 @@ def openai_sdk(model, stream):
     text, calls, finish, _ = chat_call(model, stream, messages, tools=CHAT_TOOLS)
     check("both sunny" in text and not calls and finish == "stop", f"results: {text} {calls} {finish}")
 
+    # The message goes back as the object it came as.
+    messages = [{"role": "user", "content": OSLO}]
+    more = {"model": model, "tools": CHAT_TOOLS, "reasoning_effort": "medium"}
+    for last in [False, True]:
+        if stream:
+            with chat.chat.completions.stream(messages=messages, **more) as events:
+                for _ in events:
+                    pass
+                message = events.get_final_completion().choices[0].message
+        else:
+            message = chat.chat.completions.create(messages=messages, **more).choices[0].message
+        if last:
+            break
+        thought = (message.model_extra or {}).get("reasoning_content") or ""
+        check((thought == THOUGHT) == (model in THINKING), f"thought: {message}")
+        messages.append(message)
+        for call in message.tool_calls:
+            messages.append({"role": "tool", "tool_call_id": call.id, "content": "sunny in Oslo"})
+    check(message.content == "Oslo is sunny.", f"after the thought: {message}")
+
+    more = {"model": model, "messages": [{"role": "user", "content": DATA}], "response_format": Weather}
+    if stream:
+        with chat.chat.completions.stream(**more) as events:
+            answer = events.get_final_completion()
+    else:
+        answer = chat.chat.completions.parse(**more)
+    check(answer.choices[0].message.parsed == OSLO_DATA, f"data: {answer}")
+
+
+def completions(model):
+    """The API before Chat."""
+    answer = chat.completions.create(model=model, prompt="Say hello", max_tokens=50)
+    check(answer.choices[0].text == "Hello, caller." and answer.choices[0].finish_reason == "stop", f"completion: {answer}")
+    check(answer.usage.total_tokens == 14, f"usage: {answer}")
+    chunks = list(
+        chat.completions.create(model=model, prompt="Say hello", stream=True, stream_options={"include_usage": True})
+    )
+    text = "".join(choice.text for chunk in chunks for choice in chunk.choices)
+    check(text == "Hello, caller." and chunks[-1].usage.total_tokens == 14, f"streamed completion: {chunks}")
+
 
 # ---- Anthropic's SDK
 
@@ -145,6 +195,40 @@ def anthropic_sdk(model, stream):
     message = claude_call(model, stream, messages, tools=CLAUDE_TOOLS, system="Be brief.")
     check("both sunny" in text_of(message) and message.stop_reason == "end_turn", f"results: {message}")
 
+    messages = [{"role": "user", "content": OSLO}]
+    more = {
+        "model": model,
+        "max_tokens": 4000,
+        "thinking": {"type": "enabled", "budget_tokens": 1024},
+        "tools": CLAUDE_TOOLS,
+    }
+    for last in [False, True]:
+        if stream:
+            with claude.messages.stream(messages=messages, **more) as events:
+                message = events.get_final_message()
+        else:
+            message = claude.messages.create(messages=messages, **more)
+        if last:
+            break
+        thoughts = [block.thinking for block in message.content if block.type == "thinking"]
+        check((thoughts == [THOUGHT]) == (model in THINKING), f"thought: {message}")
+        messages.append({"role": "assistant", "content": message.content})
+        results = [
+            {"type": "tool_result", "tool_use_id": block.id, "content": "sunny in Oslo"}
+            for block in message.content
+            if block.type == "tool_use"
+        ]
+        messages.append({"role": "user", "content": results})
+    check(text_of(message) == "Oslo is sunny.", f"after the thought: {message}")
+
+    more = {"model": model, "max_tokens": 500, "messages": [{"role": "user", "content": DATA}], "output_format": Weather}
+    if stream:
+        with claude.messages.stream(**more) as events:
+            message = events.get_final_message()
+    else:
+        message = claude.messages.parse(**more)
+    check(message.parsed_output == OSLO_DATA, f"data: {message}")
+
 
 # ---- OpenAI's SDK, Responses
 
@@ -193,6 +277,32 @@ def responses_sdk(model, stream):
         items.append({"type": "function_call_output", "call_id": call.call_id, "output": f"sunny in {city}"})
     answer = responses_call(model, stream, items, tools=RESPONSES_TOOLS, store=False)
     check("both sunny" in answer.output_text, f"results: {answer}")
+
+    items = [{"role": "user", "content": OSLO}]
+    more = {
+        "tools": RESPONSES_TOOLS,
+        "store": False,
+        "reasoning": {"effort": "medium", "summary": "auto"},
+        "include": ["reasoning.encrypted_content"],
+    }
+    answer = responses_call(model, stream, items, **more)
+    thoughts = [part.text for item in answer.output if item.type == "reasoning" for part in item.summary]
+    check((thoughts == [THOUGHT]) == (model in THINKING), f"thought: {answer}")
+    items += answer.output
+    for item in answer.output:
+        if item.type == "function_call":
+            items.append({"type": "function_call_output", "call_id": item.call_id, "output": "sunny in Oslo"})
+    answer = responses_call(model, stream, items, **more)
+    check(answer.output_text == "Oslo is sunny.", f"after the thought: {answer}")
+
+    if stream:
+        with chat.responses.stream(model=model, input=DATA, text_format=Weather) as events:
+            for _ in events:
+                pass
+            answer = events.get_final_response()
+    else:
+        answer = chat.responses.parse(model=model, input=DATA, text_format=Weather)
+    check(answer.output_parsed == OSLO_DATA, f"data: {answer}")
 
 
 # ---- Google's SDK
@@ -246,6 +356,49 @@ def google_sdk(model, stream):
     parts, _, _ = google_call(model, stream, contents, GOOGLE_TOOLS)
     check("both sunny" in "".join(part.text or "" for part in parts), f"results: {parts}")
 
+    contents = [types.Content(role="user", parts=[types.Part(text=OSLO)])]
+    config = GOOGLE_TOOLS.model_copy(
+        update={"thinking_config": types.ThinkingConfig(include_thoughts=True, thinking_budget=2048)}
+    )
+    parts, _, _ = google_call(model, stream, contents, config)
+    thought = "".join(part.text or "" for part in parts if part.thought)
+    check((thought == THOUGHT) == (model in THINKING), f"thought: {parts}")
+    contents.append(types.Content(role="model", parts=parts))
+    answers = [
+        types.FunctionResponse(id=part.function_call.id, name="weather", response={"result": "sunny in Oslo"})
+        for part in parts
+        if part.function_call
+    ]
+    contents.append(types.Content(role="user", parts=[types.Part(function_response=answer) for answer in answers]))
+    parts, _, _ = google_call(model, stream, contents, config)
+    check("".join(part.text or "" for part in parts) == "Oslo is sunny.", f"after the thought: {parts}")
+
+    config = types.GenerateContentConfig(response_mime_type="application/json", response_schema=Weather)
+    if stream:
+        parts, _, _ = google_call(model, stream, DATA, config)
+        data = Weather.model_validate_json("".join(part.text or "" for part in parts))
+    else:
+        data = google.models.generate_content(model=model, contents=DATA, config=config).parsed
+    check(data == OSLO_DATA, f"data: {data}")
+
+
+# ---- how many tokens it would be
+
+
+def counts(model):
+    counted = [
+        claude.messages.count_tokens(
+            model=model, messages=[{"role": "user", "content": QUESTION}], tools=CLAUDE_TOOLS, system="Be brief."
+        ).input_tokens,
+        google.models.count_tokens(model=model, contents=[QUESTION]).total_tokens,
+        chat.responses.input_tokens.count(model=model, input=QUESTION, tools=RESPONSES_TOOLS).input_tokens,
+    ]
+    # Scripted vendors count seven; for those that are not asked it is estimated.
+    if model in COUNTING:
+        check(counted == [7, 7, 7], f"counts: {counted}")
+    else:
+        check(counted[0] > 20 and counted[1] > 3 and counted[2] > 20, f"estimates: {counted}")
+
 
 # ---- errors are the SDKs' own kinds
 
@@ -280,12 +433,23 @@ def errors():
     check([m.name for m in google.models.list()] == [f"models/{name}" for name in names], "Google's list of models")
 
 
-MODELS = ["over-openai", "over-responses", "over-anthropic", "over-gemini"]
+COUNTING = {"over-openai", "over-responses", "over-anthropic", "over-gemini", "over-old-claude"}
 SDKS = [("openai", openai_sdk), ("responses", responses_sdk), ("anthropic", anthropic_sdk), ("google", google_sdk)]
-for model in MODELS:
-    for stream in [False, True]:
-        for name, run in SDKS:
-            run(model, stream)
-            print(f"ok: {name} SDK, {model}, {'stream' if stream else 'whole'}")
-errors()
-print("ok: errors and models")
+ROUNDS = [
+    (f"{name} SDK, {model}, {'stream' if stream else 'whole'}", run, (model, stream))
+    for model in MODELS
+    for stream in [False, True]
+    for name, run in SDKS
+]
+ROUNDS += [(f"completions, {model}", completions, (model,)) for model in MODELS]
+ROUNDS += [(f"counts, {model}", counts, (model,)) for model in MODELS]
+failed = False
+for name, run, arguments in [*ROUNDS, ("errors and models", errors, ())]:
+    try:
+        run(*arguments)
+    except Exception as error:
+        failed = True
+        print(f"FAILED: {name}: {type(error).__name__}: {error}", file=sys.stderr)
+    else:
+        print(f"ok: {name}")
+sys.exit(failed)

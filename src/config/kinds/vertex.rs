@@ -61,6 +61,11 @@ pub(super) fn settings(
     fields: &Fields<'_>,
     accounts: &[AccountConfig],
 ) -> Option<VertexConfig> {
+    if let Some(at) = fields.get("health") {
+        let message =
+            "Vertex has no list of models that an account's key is asked for: leave `health` out";
+        reader.problem_at_key(at, message);
+    }
     let stated = fields.read(reader, "project", Reader::text);
     let project = stated
         .or_else(|| set(reader.env, PROJECT))

@@ -142,6 +142,10 @@ fn vertex_is_a_project_a_location_and_an_account() {
             "2: providers.acme: it needs its `project`, or set GOOGLE_CLOUD_PROJECT",
         ),
         (
+            "    project: p\n    health: { interval: 1s }\n    accounts: [k]",
+            "5: providers.acme.health: Vertex has no list of models",
+        ),
+        (
             "    project: p/q\n    accounts: [k]",
             "4: providers.acme.project: `project` is of letters",
         ),

@@ -169,3 +169,68 @@ fn anchors_and_json_are_yaml_too() {
     let config = read("\u{feff}{\"server\": {\"body_limit\": 5}}");
     assert_eq!(config.server.body_limit, 5);
 }
+
+#[test]
+fn windows_of_an_account() {
+    use crate::upstream::{Counted, LimitWindow, Limits, Period};
+    let config = read(
+        "providers:
+  acme:
+    kind: openai-compatible
+    base_url: https://llm.acme.example/v1
+    accounts:
+      - api_key: k
+        limits:
+          rpm: 5
+          rpd: 1000
+          tpd: 2000000
+          reserve: 10%
+          windows:
+            - { requests: 100, per: 5h, sliding: false }
+            - { input_tokens: 7, per: 10m, models: gpt-4* }
+            - { output_tokens: 8, per: 1m, sliding: true }
+            - { tokens: 9, per: day, utc_offset: \"-08:00\" }
+            - { usd: 12.5, per: month }
+models:
+  m: acme/large
+",
+    );
+    let hours = |n: u64| Duration::from_secs(n * 3_600);
+    let pacific = Period::Day { offset: -480 };
+    let expected = Limits::none()
+        .rpm(5)
+        .rpd(1_000)
+        .tpd(2_000_000)
+        .reserve(0.1)
+        .window(LimitWindow::new(
+            Counted::Requests,
+            100,
+            Period::Fixed(hours(5)),
+        ))
+        .window(
+            LimitWindow::new(
+                Counted::InputTokens,
+                7,
+                Period::Sliding(Duration::from_secs(600)),
+            )
+            .for_models("gpt-4*"),
+        )
+        .window(LimitWindow::new(
+            Counted::OutputTokens,
+            8,
+            Period::Sliding(Duration::from_secs(60)),
+        ))
+        .window(LimitWindow::new(Counted::Tokens, 9, pacific))
+        .window(LimitWindow::new(Counted::Money, 12_500_000, Period::MONTH));
+    assert_eq!(config.providers[0].accounts[0].limits, expected);
+    let plan = config.plan().to_string();
+    for said in [
+        "100 requests in each 5h",
+        "7 input tokens in any 10m of gpt-4*",
+        "9 tokens/day",
+        "12.5 $/month",
+        "10% of it for high priority",
+    ] {
+        assert!(plan.contains(said), "{said}: {plan}");
+    }
+}

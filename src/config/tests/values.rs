@@ -158,6 +158,64 @@ fn accounts_have_names_and_keys() {
         &with("[{ api_key: a, limits: { rpn: 1 } }]"),
         "did you mean `rpm`?",
     );
+    let limits = |text: &str| with(&format!("[{{ api_key: a, limits: {{ {text} }} }}]"));
+    for (text, said) in [
+        ("rpd: 0", "0 would let nothing through"),
+        ("reserve: 100%", "leave the others something"),
+        ("reserve: some", "is not a share"),
+        (
+            "windows: 5",
+            "expected a list of windows, found the number `5`",
+        ),
+        (
+            "windows: [{ per: day }]",
+            "a window counts one of requests, tokens, input_tokens, output_tokens, usd",
+        ),
+        (
+            "windows: [{ tokens: 1, usd: 1, per: day }]",
+            "a window counts one of",
+        ),
+        (
+            "windows: [{ tokens: 0, per: day }]",
+            "0 would let nothing through",
+        ),
+        (
+            "windows: [{ usd: 0.0, per: day }]",
+            "0 would let nothing through",
+        ),
+        (
+            "windows: [{ usd: -1, per: day }]",
+            "expected dollars such as `25` or `0.5`, found the number `-1`",
+        ),
+        ("windows: [{ usd: 1 }]", "in which time? write e.g. per: 1h"),
+        (
+            "windows: [{ usd: 1, per: week }]",
+            "expected `day`, `month` or a duration such as `1h`, found the text `week`",
+        ),
+        ("windows: [{ usd: 1, per: 0s }]", "longer than nothing"),
+        (
+            "windows: [{ usd: 1, per: day, sliding: true }]",
+            "does not slide",
+        ),
+        (
+            "windows: [{ usd: 1, per: 1h, utc_offset: '+01:00' }]",
+            "only a day or a month begins by a clock",
+        ),
+        (
+            "windows: [{ usd: 1, per: day, utc_offset: '+15:00' }]",
+            "an offset from UTC such as `-08:00` or `+05:30`",
+        ),
+        (
+            "windows: [{ usd: 1, per: day, models: 'a*b*' }]",
+            "one * in it",
+        ),
+        (
+            "windows: [{ tokens: 1, per: day, model: x }]",
+            "did you mean `models`?",
+        ),
+    ] {
+        wrong(&limits(text), said);
+    }
     wrong(&with("[]"), "needs an account");
     wrong(
         &with("sk-canary"),
@@ -307,6 +365,18 @@ fn splits_have_shares() {
     wrong(
         &with_models("  a: acme\n  s: { split: { a: 1 }, by: key }"),
         "only way is `caller`",
+    );
+    wrong(
+        &with_models("  a: { deployments: [acme], wait: 1s, queue: { size: 0 } }"),
+        "4: models.a.queue.size: 0 would let nobody wait",
+    );
+    wrong(
+        &with_models("  a: { deployments: [acme], wait: 1s, queue: { size: 5, per_caller: 9 } }"),
+        "more than the whole queue holds, which is 5",
+    );
+    wrong(
+        &with_models("  a: { deployments: [acme], queue: { size: 5 } }"),
+        "4: models.a.queue: nobody waits in it: set `wait` beside it",
     );
     wrong(
         &with_models("  a: acme\n  s: { split: { a: 1 }, wait: 1s }"),

@@ -13,6 +13,7 @@
 
 mod answer;
 mod citations;
+mod count;
 mod error;
 mod event;
 mod mend;
@@ -32,10 +33,11 @@ use bytes::Bytes;
 use http::response;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{Call, Dialect, EventDecoder, Target, alias::alias};
+use super::{Call, Counter, Dialect, EventDecoder, Target, alias::alias};
 use crate::{
     chat::{ChatRequest, ChatResponse, Fidelity, Usage},
     error::Error,
+    operation::Operation,
 };
 
 /// The dialect's name.
@@ -61,10 +63,10 @@ impl Dialect for Converse {
     }
 
     fn path(&self, call: &Call<'_>) -> Cow<'static, str> {
-        let verb = if call.stream {
-            "converse-stream"
-        } else {
-            "converse"
+        let verb = match call.operation {
+            Operation::CountTokens => "count-tokens",
+            _ if call.stream => "converse-stream",
+            _ => "converse",
         };
         let model = utf8_percent_encode(call.model, PLAIN);
         format!("/model/{model}/{verb}").into()
@@ -97,6 +99,10 @@ impl Dialect for Converse {
 
     fn mend(&self, body: &[u8], error: &Error, report: &mut Fidelity) -> Option<Bytes> {
         mend::mend(body, error, report)
+    }
+
+    fn counter(&self) -> Option<&'static dyn Counter> {
+        Some(&Self)
     }
 
     fn tool_name<'n>(&self, name: &'n str) -> Cow<'n, str> {

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     chat::{CallKind, ChatResponse, Citation, Collector, Content, EventSink, Stop, StopReason},
-    dialect::{EventDecoder, FrameError, classify},
+    dialect::{EventDecoder, FOREIGN_SIGNATURE_PREFIX, FrameError, classify},
     error::{Error, ErrorKind},
     wire::Frame,
 };
@@ -66,6 +66,8 @@ pub(super) fn decode(body: &[u8]) -> Result<ChatResponse, Error> {
 #[derive(Debug, Default)]
 pub(super) struct Decoder {
     ended: bool,
+    /// A thought is open.
+    thinks: bool,
 }
 
 impl EventDecoder for Decoder {
@@ -95,10 +97,18 @@ impl EventDecoder for Decoder {
             }
             Some("content-start" | "content-delta" | "tool-plan-delta") => {
                 if let Some(message) = message {
+                    let mut parts = message.content.iter().flat_map(|parts| parts.iter());
+                    self.thinks |= parts.any(|part| part.thinking.is_some());
                     tell(message, out);
                 }
             }
-            Some("content-end") => out.close_block(),
+            Some("content-end") => {
+                // Events do not say whose a thought is: this way it finds its way back.
+                if std::mem::take(&mut self.thinks) {
+                    out.signature(&format!("{FOREIGN_SIGNATURE_PREFIX}{NAME}"));
+                }
+                out.close_block();
+            }
             Some("tool-call-start" | "tool-call-delta") => {
                 for call in message
                     .and_then(|m| m.tool_calls.as_ref())

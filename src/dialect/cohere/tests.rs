@@ -2,12 +2,16 @@ use serde_json::{Value, json};
 
 use super::Cohere;
 use crate::{
-    chat::{ChatResponse, Collector, Content, EventSink, Fidelity, StopReason},
+    chat::{
+        ChatRequest, ChatResponse, Collector, Content, EventSink, Fidelity, Message, Role,
+        StopReason,
+    },
     dialect::{
         Dialect, FrameError, Front, Quirks, Target, anthropic::Anthropic, openai_chat::OpenAiChat,
     },
     error::{Error, ErrorKind},
-    wire::Frame,
+    testing::Script,
+    wire::{Frame, SseSplitter},
 };
 
 /// A request in OpenAI's words, in this vendor's, with the paths the report names.
@@ -349,5 +353,55 @@ fn failures_are_never_answers() {
         ),
     ] {
         assert_eq!(of(status, body), kind, "{status} {body}");
+    }
+}
+
+#[test]
+fn thoughts_go_back_to_a_model_that_thinks() {
+    let script = Script::new()
+        .thinking("Hm, hm.")
+        .tool_call("c", "f", r#"{"a":1}"#);
+    let mut splitter = SseSplitter::new();
+    splitter.push(script.cohere(true).content());
+    let mut frames = Vec::new();
+    while let Ok(Some(frame)) = splitter.next_frame() {
+        let name = frame.name().unwrap_or_default().to_owned();
+        frames.push((name, String::from_utf8_lossy(frame.data()).into_owned()));
+    }
+    let frames: Vec<(&str, &str)> = frames.iter().map(|(n, d)| (&**n, &**d)).collect();
+    let answers = [
+        Cohere
+            .decode_response(&script.cohere(false).content())
+            .unwrap(),
+        streamed(&frames).unwrap(),
+    ];
+    let thought = json!([{"type": "thinking", "thinking": "Hm, hm."}]);
+    for answer in answers {
+        // Callers of Anthropic's dialect send it back as it came; those of OpenAI's Chat in words that do not say whose they were.
+        let content = answer.content.clone();
+        let Some(Content::Thinking(own)) = content.first() else {
+            panic!("{content:?}");
+        };
+        let told = own.told_signature().into_owned();
+        assert_eq!(told, "tl1.cohere");
+        for (origin, model, goes) in [
+            ("cohere", "command-a-reasoning-08-2025", true),
+            ("openai-chat", "command-a-reasoning-08-2025", true),
+            ("openai-chat", "command-a-03-2025", false),
+            ("gemini", "command-a-reasoning-08-2025", false),
+        ] {
+            let mut content = content.clone();
+            if let Some(Content::Thinking(own)) = content.first_mut() {
+                own.origin = Some(origin);
+                own.signature = None;
+            }
+            let turns = vec![Message::user("hi"), Message::new(Role::Assistant, content)];
+            let request = ChatRequest::new("any", turns);
+            let target = Target::new(model, &Quirks::NONE);
+            let body = Cohere.encode_request(&request, &target, &mut Fidelity::new());
+            let body: Value = serde_json::from_slice(&body.unwrap()).unwrap();
+            let sent = &body["messages"][1]["content"];
+            assert_eq!(*sent == thought, goes, "{origin} {model} {sent}");
+        }
     }
 }

@@ -88,7 +88,7 @@ pub(super) fn bare(model: &str) -> &str {
     model.strip_prefix("models/").unwrap_or(model)
 }
 
-fn content(text: &str) -> Json {
+pub(super) fn content(text: &str) -> Json {
     let part = object(|o| {
         o.field("text", text);
     });
@@ -97,7 +97,7 @@ fn content(text: &str) -> Json {
     })
 }
 
-const fn name_of(task: EmbeddingTask) -> &'static str {
+pub(super) const fn name_of(task: EmbeddingTask) -> &'static str {
     match task {
         EmbeddingTask::Query => "RETRIEVAL_QUERY",
         EmbeddingTask::Document => "RETRIEVAL_DOCUMENT",

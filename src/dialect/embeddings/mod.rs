@@ -7,16 +7,23 @@ mod cohere;
 mod front;
 mod gemini;
 mod openai;
+mod retrieval;
 mod titan;
 mod vector;
+mod vertex;
 
 use std::{borrow::Cow, fmt::Debug};
 
 use bytes::Bytes;
 
+pub(in crate::dialect) use self::titan::SEGMENT;
 pub use self::{
-    cohere::CohereEmbeddings, gemini::GeminiEmbeddings, openai::OpenAiEmbeddings,
+    cohere::{BedrockCohereEmbeddings, CohereEmbeddings},
+    gemini::GeminiEmbeddings,
+    openai::OpenAiEmbeddings,
+    retrieval::{JinaEmbeddings, VoyageEmbeddings},
     titan::TitanEmbeddings,
+    vertex::VertexEmbeddings,
 };
 pub(crate) use self::{
     front::front,

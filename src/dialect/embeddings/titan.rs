@@ -18,7 +18,7 @@ use crate::{
 pub struct TitanEmbeddings;
 
 /// All but what AWS leaves as it is.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+pub(in crate::dialect) const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
     .remove(b'.')

@@ -5,11 +5,11 @@
 
 mod vendors;
 
-use std::fmt::Debug;
+use std::{borrow::Cow, fmt::Debug};
 
 use bytes::Bytes;
 
-pub use self::vendors::{CohereRerank, JinaRerank, VoyageRerank};
+pub use self::vendors::{BedrockRerank, CohereRerank, JinaRerank, VoyageRerank};
 use crate::{
     chat::Fidelity,
     error::{Error, ErrorKind},
@@ -22,8 +22,9 @@ pub trait RerankDialect: Debug + Send + Sync + 'static {
     fn name(&self) -> &'static str;
 
     /// The path below the vendor's base URL.
-    fn path(&self) -> &'static str {
-        "/rerank"
+    fn path(&self, model: &str) -> Cow<'static, str> {
+        let _ = model;
+        "/rerank".into()
     }
 
     /// Is it asked and answered in the callers' own words, so that bytes pass?

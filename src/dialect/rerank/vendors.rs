@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use percent_encoding::utf8_percent_encode;
 use serde::Deserialize;
 
 use super::{Ranked, RerankDialect, RerankRequest, RerankResponse, unreadable};
-use crate::{chat::Fidelity, error::Error, json::object};
+use crate::{chat::Fidelity, dialect::embeddings::SEGMENT, error::Error, json::object};
 
 /// Jina's way, which most have taken over: Together, vLLM, llama.cpp, OpenRouter. Bytes pass.
 #[derive(Clone, Copy, Debug, Default)]
@@ -16,6 +17,10 @@ pub struct JinaRerank;
 /// here.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CohereRerank;
+
+/// Cohere's and Amazon's models on Bedrock, by `InvokeModel`: the model stands in the path.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BedrockRerank;
 
 /// Voyage's.
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,6 +51,39 @@ impl RerankDialect for CohereRerank {
 
     fn encode(&self, request: &RerankRequest, model: &str, _: &mut Fidelity) -> Bytes {
         written(request, model, "top_n", false)
+    }
+
+    fn decode(&self, body: &[u8]) -> Result<RerankResponse, Error> {
+        read(body)
+    }
+}
+
+impl RerankDialect for BedrockRerank {
+    fn name(&self) -> &'static str {
+        "bedrock"
+    }
+
+    fn path(&self, model: &str) -> Cow<'static, str> {
+        format!("/model/{}/invoke", utf8_percent_encode(model, SEGMENT)).into()
+    }
+
+    fn encode(&self, request: &RerankRequest, model: &str, report: &mut Fidelity) -> Bytes {
+        let cohere = model.contains("cohere.");
+        if !cohere && request.max_tokens_per_doc.is_some() {
+            report.dropped("max_tokens_per_doc", "this vendor has no place for it");
+        }
+        let body = object(|o| {
+            o.field("query", &request.query)
+                .field("documents", &request.documents)
+                .optional("top_n", request.top_n)
+                .optional(
+                    "max_tokens_per_doc",
+                    request.max_tokens_per_doc.filter(|_| cohere),
+                )
+                // The first version would want documents of another shape.
+                .optional("api_version", cohere.then_some(2));
+        });
+        Bytes::copy_from_slice(body.as_str().as_bytes())
     }
 
     fn decode(&self, body: &[u8]) -> Result<RerankResponse, Error> {

@@ -1,5 +1,6 @@
 //! Each rule as a short story, with scripted vendors and a stopped clock.
 
+mod adaptive;
 mod breakers;
 mod cooldowns;
 mod fastest;

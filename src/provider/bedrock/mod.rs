@@ -24,7 +24,8 @@ use crate::{
         Call, Dialect, Quirks,
         anthropic::Anthropic,
         bedrock::Converse,
-        embeddings::{EmbeddingDialect, TitanEmbeddings},
+        embeddings::{BedrockCohereEmbeddings, EmbeddingDialect, TitanEmbeddings},
+        rerank::{BedrockRerank, RerankDialect},
     },
     error::Error,
     request::{Operation, Payload},
@@ -177,6 +178,7 @@ impl Provider for Bedrock {
         match (operation, self.api) {
             (Operation::Chat, BedrockApi::Converse) => converse(),
             (Operation::Chat, _) => Some(&Anthropic),
+            (Operation::CountTokens, _) => converse(),
             _ => None,
         }
     }
@@ -184,19 +186,52 @@ impl Provider for Bedrock {
     fn speaks(&self, call: &Call<'_>, _payload: &Payload) -> Option<&'static dyn Dialect> {
         match call.operation {
             Operation::Chat => self.chat(call.model),
+            // No other maker's models are counted, and none by an ARN.
+            Operation::CountTokens if is_claude(call.model) && !call.model.starts_with("arn:") => {
+                converse()
+            }
             _ => None,
         }
     }
 
-    /// Titan's only: each family has its own.
+    /// Titan's and Cohere's only: each family has its own way.
     fn embeddings(&self, call: &Call<'_>) -> Option<&'static dyn EmbeddingDialect> {
-        call.model
-            .contains("titan-embed")
-            .then_some(&TitanEmbeddings as _)
+        if call.model.contains("titan-embed") {
+            Some(&TitanEmbeddings)
+        } else if call.model.contains("cohere.embed") {
+            Some(&BedrockCohereEmbeddings)
+        } else {
+            None
+        }
+    }
+
+    fn rerank(&self, call: &Call<'_>) -> Option<&'static dyn RerankDialect> {
+        let known = ["cohere.rerank", "amazon.rerank"];
+        let known = known.iter().any(|name| call.model.contains(name));
+        known.then_some(&BedrockRerank as _)
+    }
+
+    /// Nothing of OpenAI's: neither pictures and sounds nor files and batches.
+    fn offers(&self, call: &Call<'_>) -> bool {
+        call.operation.path().is_none() && !matches!(call.operation, Operation::Resource { .. })
+    }
+
+    /// Bytes only, and what is in S3.
+    fn fetches(&self, _: &Call<'_>) -> Option<bool> {
+        Some(false)
+    }
+
+    /// Its list of models is at another host.
+    fn probe(&self) -> Option<Cow<'static, str>> {
+        None
     }
 
     fn path(&self, call: &Call<'_>) -> Cow<'static, str> {
         let dialect = call.dialect.or_else(|| self.chat(call.model));
+        if *call.operation == Operation::CountTokens {
+            let model = utf8_percent_encode(base_id(call.model), SEGMENT);
+            return format!("/model/{model}/count-tokens").into();
+        }
         let verb = match (is_anthropic(dialect), call.stream) {
             (true, false) => "invoke",
             (true, true) => "invoke-with-response-stream",
@@ -296,6 +331,14 @@ fn is_anthropic(dialect: Option<&'static dyn Dialect>) -> bool {
 fn is_claude(model: &str) -> bool {
     let id = model.rsplit('/').next().unwrap_or(model);
     id.split('.').any(|part| part == "anthropic")
+}
+
+/// The id without its profile's region: only the model itself is counted for.
+fn base_id(model: &str) -> &str {
+    match model.split_once('.') {
+        Some((_, rest)) if rest.starts_with("anthropic.") => rest,
+        _ => model,
+    }
 }
 
 /// Can it be a region of AWS?

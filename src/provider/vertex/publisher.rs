@@ -59,6 +59,20 @@ impl<'m> Publisher<'m> {
         }
     }
 
+    /// The path of a count of tokens; that of a conversation for those who have none.
+    pub(super) fn count_path(self) -> String {
+        let (folder, model) = match self {
+            Self::Google(model) => ("publishers/google/models", model),
+            Self::Tuned(model) => ("endpoints", model),
+            Self::Anthropic(_) => {
+                return "/publishers/anthropic/models/count-tokens:rawPredict".to_owned();
+            }
+            Self::Raw { .. } | Self::Open(_) => return self.path(false),
+        };
+        let model = utf8_percent_encode(model, PLAIN);
+        format!("/{folder}/{model}:countTokens")
+    }
+
     /// The path below project and location.
     pub(super) fn path(self, stream: bool) -> String {
         let (generate, raw) = if stream {

@@ -201,3 +201,17 @@ fn errors_are_whose_they_look() {
         assert_eq!(error.body().unwrap().dialect, dialect);
     }
 }
+
+#[test]
+fn who_fetches_addresses_is_the_models_affair() {
+    for (model, fetches) in [
+        ("gemini-3-flash-preview", Some(true)),
+        ("4815162342", Some(true)),
+        ("claude-x", Some(false)),
+        ("meta/llama-4-scout", None),
+    ] {
+        let call = Call::new(&Operation::Chat, model, false);
+        assert_eq!(vertex().fetches(&call), fetches, "{model}");
+    }
+    assert_eq!(vertex().probe(), None);
+}

@@ -299,3 +299,61 @@ fn converse_says_the_same_whole_and_in_events() {
     let error = Answer::aws_error(429, "ThrottlingException", "Too many requests.");
     assert_eq!(error.content(), r#"{"message":"Too many requests."}"#);
 }
+
+#[test]
+fn cohere_says_the_same_whole_and_in_frames() {
+    let whole: Value = serde_json::from_slice(&script().cohere(false).content()).unwrap();
+    let frames = frames(&script().cohere(true).content());
+    assert_eq!(frames.last().unwrap(), &(None, "[DONE]".to_owned()));
+    let events: Vec<Value> = frames[..frames.len() - 1]
+        .iter()
+        .map(|(event, data)| {
+            let data: Value = serde_json::from_str(data).unwrap();
+            assert_eq!(data["type"].as_str(), event.as_deref());
+            data
+        })
+        .collect();
+    let messages = || events.iter().map(|event| &event["delta"]["message"]);
+    let message = &whole["message"];
+    assert_eq!(
+        joined(messages().map(|m| &m["content"]["thinking"])),
+        message["content"][0]["thinking"].as_str().unwrap()
+    );
+    assert_eq!(
+        joined(messages().map(|m| &m["tool_plan"])),
+        message["tool_plan"].as_str().unwrap()
+    );
+    assert_eq!(
+        joined(messages().map(|m| &m["tool_calls"]["function"]["arguments"])),
+        format!("{ARGUMENTS}{{}}")
+    );
+    assert_eq!(message["tool_calls"][1]["id"], "call_2");
+    assert_eq!(whole["finish_reason"], "TOOL_CALL");
+    assert_eq!(events.last().unwrap()["delta"]["usage"], whole["usage"]);
+    assert_eq!(whole["usage"]["tokens"]["reasoning_tokens"], 3);
+    let error = Answer::cohere_error(400, "no");
+    assert_eq!(error.content(), r#"{"id":"scripted","message":"no"}"#);
+}
+
+#[test]
+fn a_signature_of_ones_own_is_everywhere() {
+    let script = script().signature("own+/=");
+    let events: Vec<String> = script
+        .converse_events()
+        .into_iter()
+        .map(|(_, it)| it)
+        .collect();
+    for answer in [
+        script.responses("m", false).content(),
+        script.responses("m", true).content(),
+        script.anthropic("m", false).content(),
+        script.anthropic("m", true).content(),
+        script.gemini("m", false).content(),
+        script.gemini("m", true).content(),
+        script.converse().content(),
+        events.concat().into(),
+    ] {
+        let text = String::from_utf8(answer.to_vec()).unwrap();
+        assert!(text.contains("\"own+/=\""), "{text}");
+    }
+}

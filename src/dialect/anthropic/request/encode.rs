@@ -47,7 +47,8 @@ pub(in super::super) fn encode(
         return Err(Error::invalid("messages", "`messages` must not be empty"));
     }
     foreign_files(request)?;
-    let able = models::abilities(target.model);
+    let mut able = models::abilities(target.model);
+    able.sampling &= !target.quirks.no_sampling;
     let max_tokens = max_tokens(request, target, report);
     let by_tool = by_tool(request, &able, max_tokens, report);
     let request = by_tool.as_ref().unwrap_or(request);

@@ -33,7 +33,10 @@ pub(super) fn encode(
     }
     let mut o = ObjectWriter::new();
     o.field("model", target.model)
-        .array("messages", turns::turns(request, report)?)
+        .array(
+            "messages",
+            turns::turns(request, thinks(target.model), report)?,
+        )
         .field("stream", &request.stream);
     let has_tools = tools::tools(request, &mut o, report);
     o.optional("response_format", format(request, has_tools, report))
@@ -104,11 +107,15 @@ fn format(request: &ChatRequest, has_tools: bool, report: &mut Fidelity) -> Opti
     }))
 }
 
+/// Does it think? The others refuse the member.
+fn thinks(model: &str) -> bool {
+    model.contains("reasoning")
+}
+
 fn thinking(request: &ChatRequest, model: &str, report: &mut Fidelity) -> Option<Json> {
     let asked = request.reasoning.as_ref()?;
     let rests = asked.enabled == Some(false) || asked.effort == Some(Effort::None);
-    // Only these models think; the others refuse the member.
-    if !model.contains("reasoning") {
+    if !thinks(model) {
         if !rests {
             report.dropped("reasoning", "this model does not think");
         }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::super::{MAX_TOOL_NAME, NAME};
 use crate::{
     chat::{
-        CallKind, ChatRequest, Content, Fidelity, Media, Message, Role, Source, ToolCall,
+        CallKind, ChatRequest, Content, Fidelity, Media, Message, Role, Source, Thinking, ToolCall,
         ToolResult,
     },
     dialect::{alias::alias, pairs::Pairs},
@@ -13,8 +13,12 @@ use crate::{
     json::{self, Json},
 };
 
-/// Writes the messages.
-pub(super) fn turns(request: &ChatRequest, report: &mut Fidelity) -> Result<Vec<Json>, Error> {
+/// Writes the messages. Does the model think?
+pub(super) fn turns(
+    request: &ChatRequest,
+    thinks: bool,
+    report: &mut Fidelity,
+) -> Result<Vec<Json>, Error> {
     let messages = &request.messages;
     let pairs = Pairs::find(messages, report);
     let results: HashMap<(usize, usize), String> = pairs
@@ -33,7 +37,7 @@ pub(super) fn turns(request: &ChatRequest, report: &mut Fidelity) -> Result<Vec<
         match message.role {
             Role::System => out.push(spoken("system", i, message, report)?),
             Role::User => out.push(spoken("user", i, message, report)?),
-            Role::Assistant => out.extend(assistant(i, message, &pairs, report)),
+            Role::Assistant => out.extend(assistant(i, message, thinks, &pairs, report)),
             Role::Tool => tool(i, message, &results, &mut out, report)?,
         }
     }
@@ -148,6 +152,7 @@ fn unsupported(path: &str, why: &str) -> Error {
 fn assistant(
     i: usize,
     message: &Message,
+    thinks: bool,
     pairs: &Pairs<'_>,
     report: &mut Fidelity,
 ) -> Option<Json> {
@@ -174,7 +179,7 @@ fn assistant(
                 }
             }
             Content::Refusal(words) => parts.push(self::text(words)),
-            Content::Thinking(thinking) if thinking.origin == Some(NAME) => {
+            Content::Thinking(thinking) if is_ours(thinking, thinks) => {
                 parts.push(json::object(|o| {
                     o.field("type", "thinking")
                         .field("thinking", &thinking.text);
@@ -207,6 +212,15 @@ fn assistant(
             o.array("tool_calls", calls);
         }
     }))
+}
+
+/// Can the vendor make use of it? Callers of OpenAI's Chat cannot say whose a thought in plain words is: it may be the vendor's own.
+fn is_ours(thinking: &Thinking, thinks: bool) -> bool {
+    match thinking.origin {
+        Some(NAME) => !thinking.text.is_empty(),
+        Some("openai-chat") => thinks && thinking.signature.is_none() && !thinking.text.is_empty(),
+        _ => false,
+    }
 }
 
 fn tool_call(call: &ToolCall, id: &str) -> Json {
