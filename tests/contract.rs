@@ -2,25 +2,31 @@
 
 use std::{
     convert::Infallible,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
-use futures_util::future::{Ready, ready};
-use http::{Request, Response};
-use tower::{Layer, Service, ServiceExt};
+use futures_util::future::{BoxFuture, FutureExt, Ready, ready};
+use http::{Request, Response, StatusCode};
+use tower::{Layer, Service, ServiceBuilder, ServiceExt};
 use trunkline::{
     Body, BoxError, Error, ErrorKind, FailoverLayer, IngressLayer, ModelRequest, ModelResponse,
     PoolLayer, Pools, RetryBackoffLayer, Secret, SseNormalizeLayer, Upstream,
     chat::{ChatRequest, Message},
-    dialect::openai_chat::OpenAiChat,
+    credential::Credentials,
+    dialect::{anthropic::Anthropic, openai_chat::OpenAiChat},
     failover::Chains,
     pool::{Pool, Vendor},
     provider::Compatible,
+    request::{EmbeddingForm, Operation, Payload},
     response::{Complete, Reply, Served},
     retry::RetryPolicy,
-    upstream::{Account, Attempt, Deployment},
+    upstream::{Account, Attempt, Deployment, Limits},
 };
 
 /// Panics if it is called without having been polled ready itself. A clone starts unready, as tower allows.
@@ -84,14 +90,11 @@ fn failing(
     times: usize,
     kind: ErrorKind,
 ) -> impl FnMut(ModelRequest) -> Result<ModelResponse, BoxError> + Clone + Send {
-    let left = Arc::new(std::sync::atomic::AtomicUsize::new(times));
+    let left = Arc::new(AtomicUsize::new(times));
     move |request| {
         assert!(request.budget.try_attempt());
-        let before = left.load(std::sync::atomic::Ordering::Relaxed);
-        left.store(
-            before.saturating_sub(1),
-            std::sync::atomic::Ordering::Relaxed,
-        );
+        let before = left.load(Ordering::Relaxed);
+        left.store(before.saturating_sub(1), Ordering::Relaxed);
         if before == 0 {
             Ok(answer())
         } else {
@@ -107,15 +110,10 @@ where
     S::Error: std::fmt::Debug,
 {
     for _ in 0..2 {
-        assert!(
-            service
-                .ready()
-                .await
-                .expect("ready")
-                .call(request())
-                .await
-                .is_ok()
-        );
+        let ready = service.ready().await.expect("ready");
+        if let Err(error) = ready.call(request()).await {
+            panic!("{error:?}");
+        }
     }
 }
 
@@ -175,6 +173,39 @@ async fn pool() {
     twice(PoolLayer::new(pools).layer(Probe::new(inner)), request).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn pool_after_a_wait() {
+    let limits = Limits::none().min_interval(Duration::from_secs(3));
+    let account = Account::new("a", Secret::new("key")).with_limits(limits);
+    let vendor = Vendor::new(provider(), "m").account(Arc::new(account), 1);
+    let pool = Pool::new().vendor(vendor).wait(Duration::from_secs(5));
+    let inner = Probe::new(|_: Attempt| Ok::<_, Error>(answer()));
+    let pools = Pools::new().pool("m", pool);
+    twice(PoolLayer::new(pools).layer(inner), request).await;
+}
+
+#[tokio::test]
+async fn pool_that_counts() {
+    let anthropic = Compatible::anthropic("v", "http://v.example/v1").expect("a legal URL");
+    let vendor = Vendor::new(Arc::new(anthropic), "m")
+        .account(account("a"), 1)
+        .account(account("b"), 1);
+    let pools = Pools::new().pool("m", Pool::new().vendor(vendor));
+    let asked = Arc::new(AtomicUsize::new(0));
+    let asks = asked.clone();
+    let inner = move |_: Attempt| {
+        asks.fetch_add(1, Ordering::Relaxed);
+        Err::<ModelResponse, _>(Error::new(ErrorKind::Overloaded, "no"))
+    };
+    let counts = || {
+        let body = r#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}"#;
+        let payload = Payload::json(&Anthropic, Bytes::from(body)).expect("a legal body");
+        ModelRequest::new("m", Operation::CountTokens, payload)
+    };
+    twice(PoolLayer::new(pools).layer(Probe::new(inner)), counts).await;
+    assert_eq!(asked.load(Ordering::Relaxed), 4, "both accounts, each time");
+}
+
 fn whole(_: Request<Body>) -> Result<Response<Body>, Infallible> {
     let body = r#"{"id":"1","choices":[{"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}]}"#;
     Ok(Response::new(Body::from(body)))
@@ -193,16 +224,95 @@ async fn upstream() {
     twice(service, || Attempt::new(request(), through.clone())).await;
 }
 
+/// A key that is renewed whenever it is refused.
+#[derive(Debug)]
+struct Renewed;
+
+impl Credentials for Renewed {
+    fn secret(&self) -> BoxFuture<'_, Result<Secret, Error>> {
+        ready(Ok(Secret::new("key"))).boxed()
+    }
+
+    fn refused(&self, _: &Secret) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn upstream_with_another_key() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let refusing = move |request| {
+        let mut response = whole(request)?;
+        if calls.fetch_add(1, Ordering::Relaxed) % 2 == 0 {
+            *response.status_mut() = StatusCode::UNAUTHORIZED;
+        }
+        Ok::<_, Infallible>(response)
+    };
+    let account = Arc::new(Account::new("a", Renewed));
+    let deployment = Arc::new(Deployment::new(provider(), account, "m"));
+    twice(Upstream::new(Probe::new(refusing)), || {
+        Attempt::new(request(), deployment.clone())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn upstream_that_translates_embeddings() {
+    let gemini = Compatible::gemini("v", "http://v.example/v1beta").expect("a legal URL");
+    let deployment = Arc::new(Deployment::new(Arc::new(gemini), account("a"), "m"));
+    let vectors = |_: Request<Body>| {
+        let body = r#"{"embeddings":[{"values":[1.0]},{"values":[2.0]}]}"#;
+        let response = Response::builder().header("content-type", "application/json");
+        Ok::<_, Infallible>(response.body(Body::from(body)).expect("a legal response"))
+    };
+    twice(Upstream::new(Probe::new(vectors)), || {
+        let body = Bytes::from_static(br#"{"model":"m","input":["a","b"]}"#);
+        let payload = Payload::opaque(body, None);
+        let form = Operation::Embeddings(EmbeddingForm::OpenAi);
+        Attempt::new(ModelRequest::new("m", form, payload), deployment.clone())
+    })
+    .await;
+}
+
+/// All of them, one over the other, over a client whose clones are not ready.
+#[tokio::test(start_paused = true)]
+async fn the_whole_stack() {
+    let vendor = Vendor::new(provider(), "m")
+        .account(account("a"), 1)
+        .account(account("b"), 1);
+    let pools = Pools::new().pool("m", Pool::new().vendor(vendor));
+    let left = Arc::new(AtomicUsize::new(3));
+    let client = move |request| {
+        let mut response = whole(request)?;
+        if left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1))
+            .is_ok()
+        {
+            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        }
+        Ok::<_, Infallible>(response)
+    };
+    let stack = ServiceBuilder::new()
+        .layer(IngressLayer::new())
+        .layer(SseNormalizeLayer::new())
+        .layer(FailoverLayer::new(Chains::new()))
+        .layer(RetryBackoffLayer::new(RetryPolicy::new()))
+        .layer(PoolLayer::new(pools))
+        .service(Upstream::new(Probe::new(client)));
+    twice(stack, front).await;
+}
+
+fn front() -> Request<Body> {
+    let body = r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#;
+    Request::post("/v1/chat/completions")
+        .body(Body::from(body))
+        .expect("a legal request")
+}
+
 #[tokio::test]
 async fn ingress() {
     let inner = Probe::new(failing(0, ErrorKind::Server));
-    twice(IngressLayer::new().layer(inner), || {
-        let body = r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#;
-        Request::post("/v1/chat/completions")
-            .body(Body::from(body))
-            .expect("a legal request")
-    })
-    .await;
+    twice(IngressLayer::new().layer(inner), front).await;
 }
 
 /// Services and what travels between them cross threads.

@@ -100,7 +100,7 @@ impl Learned {
         self.known.push(Known {
             resource,
             window,
-            left: window.remaining as f64 - later_ones as f64,
+            left: exact(&window, reset) - later_ones as f64,
             at: now,
             told: now,
             length,
@@ -259,6 +259,16 @@ impl Known {
             _ => self.window.reset,
         }
     }
+}
+
+/// What is left, with the fraction that vendors leave out: of a bucket that fills little by little the time until it is full tells it.
+fn exact(window: &RateWindow, reset: Option<Duration>) -> f64 {
+    let remaining = window.remaining as f64;
+    let (Some(refill), Some(limit), Some(reset)) = (window.refill, window.limit, reset) else {
+        return remaining;
+    };
+    let missing = reset.as_secs_f64() / refill.as_secs_f64().max(f64::MIN_POSITIVE);
+    (limit as f64 * (1.0 - missing)).clamp(remaining, remaining + 1.0)
 }
 
 fn of(amounts: &Amounts, resource: Resource) -> u64 {
