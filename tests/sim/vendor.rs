@@ -187,7 +187,12 @@ impl Vendors {
             let account = account.lock().unwrap();
             let share = |meter: &Meter| (meter.total() / meter.hour() * 1e4) as u32;
             let refused = account.tally.limited;
-            (*key, share(&account.requests), share(&account.tokens), refused)
+            (
+                *key,
+                share(&account.requests),
+                share(&account.tokens),
+                refused,
+            )
         };
         accounts.map(of).collect()
     }
