@@ -243,7 +243,7 @@ async fn upstream_with_another_key() {
     let calls = Arc::new(AtomicUsize::new(0));
     let refusing = move |request| {
         let mut response = whole(request)?;
-        if calls.fetch_add(1, Ordering::Relaxed) % 2 == 0 {
+        if calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
             *response.status_mut() = StatusCode::UNAUTHORIZED;
         }
         Ok::<_, Infallible>(response)
