@@ -33,13 +33,13 @@ pub(super) async fn read<B>(
 where
     B: HttpBody<Data = Bytes>,
 {
-    let bytes = match &route {
-        Route::Chat { .. } | Route::Count { .. } | Route::Generate { .. } => {
-            check_content_type(&parts.headers)?;
-            collect(parts, body, settings.body_limit).await?
-        }
-        _ => collect(parts, body, settings.body_limit).await?,
-    };
+    if matches!(
+        route,
+        Route::Chat { .. } | Route::Count { .. } | Route::Generate { .. }
+    ) {
+        check_content_type(&parts.headers)?;
+    }
+    let bytes = collect(parts, body, settings.body_limit).await?;
     let mut request = match route {
         Route::Chat { dialect, model } => {
             let mut pin = None;

@@ -109,11 +109,6 @@ impl Answer {
         super::cohere::error(status, message)
     }
 
-    /// An error as Amazon writes it, e.g. `aws_error(429, "ThrottlingException", "Too many requests.")`.
-    pub fn aws_error(status: u16, exception: &str, message: &str) -> Self {
-        super::converse::error(status, exception, message)
-    }
-
     /// The connection closes in good order (FIN) before a byte of the answer.
     ///
     /// In service form: an [`io::Error`] of kind `UnexpectedEof`.

@@ -9,12 +9,6 @@ const REQUEST_ID: (&str, &str) = ("x-amzn-requestid", "scripted");
 /// Opaque to every caller, as the real ones are.
 const SIGNATURE: &str = "c2NyaXB0ZWQgc2lnbmF0dXJl";
 
-pub(super) fn error(status: u16, exception: &str, message: &str) -> Answer {
-    Answer::json(status, format!(r#"{{"message":{}}}"#, quote(message)))
-        .header("x-amzn-errortype", exception)
-        .header(REQUEST_ID.0, REQUEST_ID.1)
-}
-
 pub(super) fn whole(script: &Script) -> Answer {
     let blocks: Vec<String> = script
         .parts

@@ -70,13 +70,16 @@ pub(super) fn prepare(
                         .map_err(Error::with_unsent)?
                 }
             };
-            let body = match target.quirks.edits() && !again {
-                true => edit(&body, target.quirks, &mut fidelity)?,
-                false => body,
-            };
-            let body = match again {
-                true => body,
-                false => origin::settle(body, dialect, deployment, &mut fidelity),
+            let body = match (again, target.quirks.edits()) {
+                // It has been through both before it was mended.
+                (true, _) => body,
+                (false, edits) => {
+                    let body = match edits {
+                        true => edit(&body, target.quirks, &mut fidelity)?,
+                        false => body,
+                    };
+                    origin::settle(body, dialect, deployment, &mut fidelity)
+                }
             };
             let mode = request.fidelity.unwrap_or(deployment.fidelity);
             dialect::check(mode, &fidelity, dialect.name()).map_err(Error::with_unsent)?;

@@ -296,7 +296,7 @@ fn converse_says_the_same_whole_and_in_events() {
     );
     assert_eq!(content[2]["toolUse"]["input"]["city"], "Köln");
     assert_eq!(whole["stopReason"], "tool_use");
-    let error = Answer::aws_error(429, "ThrottlingException", "Too many requests.");
+    let error = Answer::bedrock_error(429, "ThrottlingException", "Too many requests.");
     assert_eq!(error.content(), r#"{"message":"Too many requests."}"#);
 }
 
