@@ -189,6 +189,7 @@ mod learned;
 mod lease;
 mod ledger;
 mod pools;
+mod prices;
 mod queue;
 mod roster;
 mod search;
@@ -206,7 +207,7 @@ mod window;
 pub use self::{
     account::{AccountStatus, BreakerStatus, CooldownStatus, WindowStatus},
     balance::{
-        Balance, Candidate, Fastest, Headroom, LeastBusy, Rng, RoundRobin, Sampling, Sticky,
+        Balance, Candidate, Cheapest, Fastest, Headroom, LeastBusy, Rng, RoundRobin, Sampling, Sticky,
         UseBeforeReset, Weighted,
     },
     breaker::BreakerState,
