@@ -159,6 +159,15 @@ pub struct CallRecord {
     pub ending: &'static str,
     /// What went wrong; none if nothing did.
     pub kind: Option<&'static str>,
+    /// All its input, in tokens; none if nobody told.
+    pub input_tokens: Option<u64>,
+    /// The part of the input that was read from a cache.
+    pub cached_tokens: Option<u64>,
+    /// Its answer in tokens, reasoning included.
+    pub output_tokens: Option<u64>,
+    /// What the answer cost, in millionths of a US dollar, rounded up ([`Price::cost`](crate::upstream::Price::cost)); none if its usage
+    /// or its price is unknown. Attempts that failed before are not in it.
+    pub cost_micros: Option<u64>,
     /// Who was asked, as one line.
     pub way: String,
     /// Who was asked.
@@ -260,6 +269,10 @@ mod tests {
                 total_ms: 0,
                 ending: "failed",
                 kind: None,
+                input_tokens: None,
+                cached_tokens: None,
+                output_tokens: None,
+                cost_micros: None,
                 way: String::new(),
                 trail: Trail::new(),
             });

@@ -51,6 +51,7 @@ mod models;
 mod names;
 mod nearest;
 mod plan;
+mod price;
 mod problem;
 mod providers;
 mod reader;

@@ -15,7 +15,7 @@ use crate::{
     credential::Secret,
     media::MediaOptions,
     pool::Pool,
-    upstream::{Limits, Timeouts},
+    upstream::{Limits, Price, Timeouts},
 };
 
 /// A whole configuration, checked: every name in it leads somewhere.
@@ -266,6 +266,8 @@ pub enum BalanceKind {
     Sticky,
     /// Whoever has most to lose at the end of a window.
     UseBeforeReset,
+    /// Whoever costs least.
+    Cheapest,
 }
 
 /// A model at a provider.
@@ -281,10 +283,12 @@ pub struct DeploymentConfig {
     pub weight: u32,
     /// The accounts it may use; empty is all.
     pub accounts: Vec<String>,
-    /// How many tokens, in and out, the model can hold.
+    /// How many tokens, in and out, the model can hold; `None` is what the catalogue knows of the model.
     pub context_window: Option<u64>,
     /// How many tokens it can answer.
     pub max_output: Option<u64>,
+    /// What it costs; `None` is what the catalogue knows of the model.
+    pub price: Option<Price>,
     /// Is it in use?
     pub enabled: bool,
 }
@@ -367,6 +371,7 @@ impl BalanceKind {
             Self::Headroom => "headroom",
             Self::Sticky => "sticky",
             Self::UseBeforeReset => "use-before-reset",
+            Self::Cheapest => "cheapest",
         }
     }
 }
@@ -395,6 +400,7 @@ impl DeploymentConfig {
             accounts: Vec::new(),
             context_window: None,
             max_output: None,
+            price: None,
             enabled: true,
         }
     }

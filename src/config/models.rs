@@ -6,24 +6,23 @@ use super::{
     model::{BalanceKind, ModelConfig, PoolConfig, QueueConfig, SplitBy, Target},
     names::Names,
     nearest::did_you_mean,
+    price::price,
     reader::{At, Fields, Reader},
     yaml::Data,
 };
 use crate::chat::FidelityMode;
 
-const POOL: [&str; 7] = [
+const POOL: [&str; 8] = [
     "deployments",
     "balance",
     "cooldown",
     "wait",
     "queue",
     "fidelity",
+    "price",
     "fallbacks",
 ];
 const SPLIT: [&str; 2] = ["split", "by"];
-
-/// Balances that are planned.
-const LATER: [&str; 1] = ["cheapest"];
 
 /// Reads the models, and what they name of each other.
 struct Models<'a, 'n> {
@@ -139,6 +138,11 @@ impl Models<'_, '_> {
         if let Some(fidelity) = fields.read(reader, "fidelity", fidelity) {
             pool.fidelity = fidelity;
         }
+        if let Some(price) = fields.read(reader, "price", price) {
+            for deployment in &mut pool.deployments {
+                deployment.price = deployment.price.or(Some(price));
+            }
+        }
         if let Some(at) = fields.get("fallbacks") {
             pool.fallbacks = self.fallbacks(reader, index, at);
         }
@@ -236,7 +240,7 @@ impl Models<'_, '_> {
 }
 
 fn balance(reader: &mut Reader<'_>, at: &At<'_>) -> Option<BalanceKind> {
-    const KINDS: [BalanceKind; 7] = [
+    const KINDS: [BalanceKind; 8] = [
         BalanceKind::Weighted,
         BalanceKind::RoundRobin,
         BalanceKind::LeastBusy,
@@ -244,6 +248,7 @@ fn balance(reader: &mut Reader<'_>, at: &At<'_>) -> Option<BalanceKind> {
         BalanceKind::Headroom,
         BalanceKind::Sticky,
         BalanceKind::UseBeforeReset,
+        BalanceKind::Cheapest,
     ];
     let text = reader.text(at)?;
     if let Some(kind) = KINDS.into_iter().find(|kind| kind.as_str() == text) {
@@ -252,13 +257,11 @@ fn balance(reader: &mut Reader<'_>, at: &At<'_>) -> Option<BalanceKind> {
     let written = Reader::written(at);
     let names = KINDS.map(BalanceKind::as_str);
     let known = names.join(", ");
-    let message = if LATER.contains(&text.as_str()) {
-        format!("{written} is not available yet; use one of {known}")
-    } else {
-        let hint = did_you_mean(&text, names);
-        format!("{written} is no way to balance{hint}; known are {known}")
-    };
-    reader.problem(at, message);
+    let hint = did_you_mean(&text, names);
+    reader.problem(
+        at,
+        format!("{written} is no way to balance{hint}; known are {known}"),
+    );
     None
 }
 

@@ -237,6 +237,11 @@ fn write_deployment(f: &mut Formatter<'_>, deployment: &DeploymentConfig) -> fmt
     if let Some(tokens) = deployment.max_output {
         write!(f, ", output {tokens}")?;
     }
+    if let Some(price) = deployment.price {
+        let dollars = |micros: u64| micros as f64 / 1e6;
+        let (input, output) = (dollars(price.input), dollars(price.output));
+        write!(f, ", {input} $ in and {output} $ out a million")?;
+    }
     writeln!(f, "{}", disabled(deployment.enabled))
 }
 

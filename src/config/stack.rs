@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     Body, BoxError, Calls, Error, FailoverLayer, IngressLayer, ModelRequest, PoolLayer,
-    RetryBackoffLayer, RetryBudget, SseNormalizeLayer, Upstream, catalog,
+    RetryBackoffLayer, RetryBudget, SseNormalizeLayer, Upstream,
     client::{Client, ClientOptions},
     dialect::Bridge,
     error::ErrorKind,
@@ -34,7 +34,7 @@ use crate::{
     operation::Operation,
     pool::{
         Explanation, Fastest, Headroom, LeastBusy, Pool, Pools, RoundRobin, Sticky, UseBeforeReset,
-        Vendor, Weighted,
+        Vendor, Weighted, Cheapest,
     },
     provider::{Compatible, Provider, preset},
     retry::RetryPolicy,
@@ -396,6 +396,7 @@ fn build_pool(config: &PoolConfig, providers: &HashMap<&str, Parts>) -> Pool {
         BalanceKind::Headroom => pool.balance(Headroom::new()),
         BalanceKind::Sticky => pool.balance(Sticky::new()),
         BalanceKind::UseBeforeReset => pool.balance(UseBeforeReset::new()),
+        BalanceKind::Cheapest => pool.balance(Cheapest::new()),
     };
     for deployment in &config.deployments {
         // The configuration was checked: the provider is there.
@@ -422,10 +423,11 @@ fn build_vendor(config: &DeploymentConfig, parts: &Parts) -> Vendor {
     if let Some(tokens) = config.max_output {
         vendor = vendor.max_output(tokens);
     }
-    let known = config.model.as_deref().zip(parts.catalogue);
-    let known = known.and_then(|(model, vendor)| catalog::model(vendor, model));
-    if let Some(price) = known.and_then(|model| model.price) {
+    if let Some(price) = config.price {
         vendor = vendor.price(price);
+    }
+    if let Some(name) = parts.catalogue {
+        vendor = vendor.catalogue(name);
     }
     for member in &parts.accounts {
         let named = config

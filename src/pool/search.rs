@@ -198,7 +198,7 @@ impl Walk<'_> {
         let Some(line) = self.found.route.lines.get(line) else {
             return;
         };
-        let (standing, load) = line.state.standing(&self.ask(line, at), now);
+        let (standing, load) = line.state.standing(&self.ask(at), now);
         if open {
             survey.add(stop, standing, load);
         }
@@ -216,7 +216,7 @@ impl Walk<'_> {
     ) -> Option<(Standing, super::account::Load, Option<Standing>)> {
         let stop = self.stops.get(stop)?;
         let line = self.found.route.lines.get(stop.line)?;
-        let ask = self.ask(line, stop);
+        let ask = self.ask(stop);
         // What is said of one model says nothing of another.
         let any = (!line.is_fixed()).then(|| Arc::from(""));
         let least = Ask {

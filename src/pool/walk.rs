@@ -194,7 +194,7 @@ impl<'a> Walk<'a> {
         };
         // However they share them out: somebody has at least so many to serve until then.
         let nth = ahead / (open().count() as u64).max(1) + 1;
-        let turns = open().map(|(line, stop)| line.state.turn_at(&self.ask(line, stop), nth, now));
+        let turns = open().map(|(line, stop)| line.state.turn_at(&self.ask(stop), nth, now));
         turns.min().unwrap_or(now)
     }
 
@@ -229,7 +229,7 @@ impl<'a> Walk<'a> {
         let mut survey = Survey::default();
         for (index, stop) in self.stops.iter().enumerate() {
             if let Some(line) = self.open(stop) {
-                let (standing, load) = line.state.standing(&self.ask(line, stop), now);
+                let (standing, load) = line.state.standing(&self.ask(stop), now);
                 survey.add(index, standing, load);
                 if self.session.is_some() && standing.is_busy() {
                     survey.full.push((index, load));
@@ -237,7 +237,7 @@ impl<'a> Walk<'a> {
             } else if self.session.is_some()
                 && let Some(line) = self.tried(stop)
             {
-                let (standing, load) = line.state.standing(&self.ask(line, stop), now);
+                let (standing, load) = line.state.standing(&self.ask(stop), now);
                 if standing.is_busy() || standing == Standing::Free {
                     survey.full.push((index, load));
                 }
@@ -276,7 +276,7 @@ impl<'a> Walk<'a> {
     /// comes from; none if its window is too small.
     pub(super) fn asked(&self, line: usize) -> Option<(Arc<Deployment>, u64, u8)> {
         let stop = self.stop(line)?;
-        let tokens = self.ask(self.found.route.lines.get(line)?, &stop).tokens;
+        let tokens = self.ask(&stop).tokens;
         Some((stop.deployment, tokens, stop.nearness))
     }
 
@@ -302,7 +302,7 @@ impl<'a> Walk<'a> {
             .flatten()
     }
 
-    pub(super) fn ask<'s>(&self, line: &Line, stop: &'s Stop) -> Ask<'s> {
+    pub(super) fn ask<'s>(&self, stop: &'s Stop) -> Ask<'s> {
         Ask {
             model: &stop.deployment.model,
             limits: &stop.deployment.account.limits,
@@ -386,7 +386,7 @@ impl<'a> Walk<'a> {
     fn take(&mut self, index: usize, forced: bool, now: Instant) -> Option<Picked> {
         let stop = self.stops.get(index)?;
         let line = self.found.route.lines.get(stop.line)?;
-        let start = line.state.start(&self.ask(line, stop), forced, now)?;
+        let start = line.state.start(&self.ask(stop), forced, now)?;
         let deployment = stop.deployment.clone();
         let lease = Lease {
             state: line.state.clone(),

@@ -264,8 +264,8 @@ fn pools_lead_somewhere() {
         "all weights are 0",
     );
     wrong(
-        &with_models("  a: { deployments: [acme], balance: cheapest }"),
-        "`cheapest` is not available yet; use one of weighted, round-robin, least-busy, fastest, headroom, sticky",
+        &with_models("  a: { deployments: [acme], balance: dearest }"),
+        "`dearest` is no way to balance; did you mean `cheapest`?; known are weighted, round-robin, least-busy",
     );
     wrong(
         &with_models("  a: { deployments: [acme], balance: least_busy }"),
