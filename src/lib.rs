@@ -65,6 +65,7 @@ pub mod response;
 pub mod retry;
 mod rng;
 mod served;
+pub mod split;
 mod stream;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
@@ -88,6 +89,7 @@ pub use self::{
     request::ModelRequest,
     response::ModelResponse,
     retry::RetryBackoffLayer,
+    split::SplitLayer,
     trail::{CallRecord, Calls, Step, Trail},
     upstream::Upstream,
 };

@@ -10,14 +10,23 @@ use std::{
 use http::StatusCode;
 use serde::{Serialize, Serializer, ser::SerializeSeq};
 
-use crate::error::{Error, ErrorKind};
+use crate::{
+    error::{Error, ErrorKind},
+    split::Drawn,
+};
 
 /// Everybody a call has asked so far, over all its models and attempts, and what came of each. Clones share it; all clones of a
 /// [`ModelRequest`](crate::ModelRequest) have the same.
 ///
 /// As text it is one line: `openai/a:429 → openai/b:ok`.
 #[derive(Clone, Debug, Default)]
-pub struct Trail(Arc<Mutex<Vec<Step>>>);
+pub struct Trail(Arc<Mutex<Way>>);
+
+#[derive(Debug, Default)]
+struct Way {
+    steps: Vec<Step>,
+    drawn: Vec<Drawn>,
+}
 
 /// One account that was asked, or a pool in which nobody could be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,21 +56,30 @@ impl Trail {
 
     /// Everybody who was asked, in order.
     pub fn steps(&self) -> Vec<Step> {
-        self.lock().clone()
+        self.lock().steps.clone()
+    }
+
+    /// The arms that it has drawn of the [splits](crate::split) it came by.
+    pub fn drawn(&self) -> Vec<Drawn> {
+        self.lock().drawn.clone()
     }
 
     pub(crate) fn add(&self, step: Step) {
-        self.lock().push(step);
+        self.lock().steps.push(step);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Step>> {
+    pub(crate) fn drew(&self, arms: Vec<Drawn>) {
+        self.lock().drawn.extend(arms);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Way> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl fmt::Display for Trail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, step) in self.lock().iter().enumerate() {
+        for (index, step) in self.lock().steps.iter().enumerate() {
             if index > 0 {
                 f.write_str(" → ")?;
             }
@@ -73,7 +91,7 @@ impl fmt::Display for Trail {
 
 impl Serialize for Trail {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let steps = self.lock();
+        let steps = &self.lock().steps;
         let mut list = serializer.serialize_seq(Some(steps.len()))?;
         for step in steps.iter() {
             list.serialize_element(step)?;
@@ -159,6 +177,8 @@ pub struct CallRecord {
     pub ending: &'static str,
     /// What went wrong; none if nothing did.
     pub kind: Option<&'static str>,
+    /// The arms that it drew of [splits](crate::split).
+    pub arms: Vec<Drawn>,
     /// All its input, in tokens; none if nobody told.
     pub input_tokens: Option<u64>,
     /// The part of the input that was read from a cache.
@@ -269,6 +289,7 @@ mod tests {
                 total_ms: 0,
                 ending: "failed",
                 kind: None,
+                arms: Vec::new(),
                 input_tokens: None,
                 cached_tokens: None,
                 output_tokens: None,

@@ -465,6 +465,7 @@ impl Log {
             total_ms: self.start.elapsed().as_millis() as u64,
             ending,
             kind,
+            arms: self.trail.drawn(),
             input_tokens: usage.total_input(),
             cached_tokens: usage.cache_read,
             output_tokens: usage.total_output(),

@@ -204,6 +204,7 @@ mod vendor;
 mod walk;
 mod window;
 
+pub(crate) use self::session::session;
 pub use self::{
     account::{AccountStatus, BreakerStatus, CooldownStatus, WindowStatus},
     balance::{
