@@ -26,6 +26,7 @@ use trunkline::{
     request::{EmbeddingForm, Operation, Payload},
     response::{Complete, Reply, Served},
     retry::RetryPolicy,
+    split::{Arm, Arms, Shadow, Split, SplitLayer, Splits},
     upstream::{Account, Attempt, Deployment, Limits},
 };
 
@@ -135,6 +136,23 @@ async fn failover() {
         request,
     )
     .await;
+}
+
+#[tokio::test]
+async fn split() {
+    let shadow = Shadow::new("copy", "o");
+    let split = Split::new().arm(Arm::new("a", "n", 1)).shadow(shadow);
+    let arms = Arms::new();
+    let layer = SplitLayer::new(Splits::new().split("m", split)).results(arms.clone());
+    let inner = Probe::new(failing(0, ErrorKind::Server));
+    twice(layer.layer(inner), request).await;
+    // The copies were made by clones, which were polled ready themselves.
+    while arms.report().iter().any(|arm| arm.running > 0) {
+        tokio::task::yield_now().await;
+    }
+    let report = arms.report();
+    let completed = report.iter().map(|arm| (arm.completed, arm.failed()));
+    assert_eq!(completed.collect::<Vec<_>>(), [(2, 0), (2, 0)]);
 }
 
 #[tokio::test]

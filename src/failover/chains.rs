@@ -95,8 +95,13 @@ impl Chains {
 
     /// The models that a call would ask, in order, each once; a draw that it would take stays to be drawn.
     pub fn explain(&self, request: &ModelRequest) -> Vec<Arc<str>> {
+        self.explain_by(self.splits.forked(), request)
+    }
+
+    /// The same by these splits, whose draws are nobody's.
+    pub(crate) fn explain_by(&self, splits: Splits, request: &ModelRequest) -> Vec<Arc<str>> {
         let same = Self {
-            splits: self.splits.forked(),
+            splits,
             ..self.clone()
         };
         same.walk(request)

@@ -56,7 +56,7 @@ impl Split {
         self
     }
 
-    /// Some calls are copied to another model.
+    /// Some calls are copied to another model; see [`copies_to`](Self::copies_to).
     pub fn shadow(mut self, shadow: Shadow) -> Self {
         self.shadow = Some(shadow);
         self

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Can it be told without a look at the body that the call is no conversation, or bound to something?
-pub(super) fn is_plain(request: &ModelRequest) -> bool {
+pub(crate) fn is_plain(request: &ModelRequest) -> bool {
     request.operation == Operation::Chat && request.pin.is_none()
 }
 

@@ -66,6 +66,8 @@ mod tally;
 mod tests;
 mod timing;
 
+#[cfg(feature = "config")]
+pub(crate) use self::copy::is_plain;
 pub use self::{
     arm::{Arm, Split, Sticky},
     report::{ArmReport, ArmTokens},

@@ -75,9 +75,19 @@ impl Shadow {
         self
     }
 
+    /// What its results are told under.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The model that it copies to.
     pub fn model(&self) -> &str {
         &self.model
+    }
+
+    /// The share of the calls that it copies, from 0 to 1.
+    pub const fn copied(&self) -> f64 {
+        self.share
     }
 }
 

@@ -4,7 +4,7 @@ use std::{collections::HashMap, fmt, sync::Arc};
 
 use serde::{Serialize, Serializer};
 
-use super::{Arm, Split, draw};
+use super::{Arm, Shadow, Split, draw};
 use crate::{request::ModelRequest, rng::Rng};
 
 /// Names that stand for [`Split`]s. Cloning shares them, and the randomness of their draws.
@@ -13,6 +13,8 @@ use crate::{request::ModelRequest, rng::Rng};
 pub struct Splits {
     splits: Arc<HashMap<Arc<str>, Arc<Split>>>,
     rng: Arc<Rng>,
+    /// For copies: they take no draws from the arms.
+    dice: Arc<Rng>,
 }
 
 /// An arm that a call has drawn. As text it is `split/arm`.
@@ -33,6 +35,7 @@ impl Splits {
         Self {
             splits: Arc::default(),
             rng: Arc::new(Rng::new()),
+            dice: Arc::new(Rng::new()),
         }
     }
 
@@ -45,6 +48,7 @@ impl Splits {
     /// Makes draws at random repeatable: of shadows, and of callers that cannot be told apart.
     pub fn seed(mut self, seed: u64) -> Self {
         self.rng = Arc::new(Rng::seeded(seed));
+        self.dice = Arc::new(Rng::seeded(!seed));
         self
     }
 
@@ -64,6 +68,7 @@ impl Splits {
         Self {
             splits: self.splits.clone(),
             rng: Arc::new(self.rng.fork()),
+            dice: Arc::new(self.dice.fork()),
         }
     }
 
@@ -92,7 +97,8 @@ impl Splits {
         (name, drawn)
     }
 
-    pub(crate) fn get(&self, name: &str) -> Option<&Split> {
+    /// What a name stands for.
+    pub fn get(&self, name: &str) -> Option<&Split> {
         self.splits.get(name).map(|split| &**split)
     }
 
@@ -102,7 +108,7 @@ impl Splits {
 
     /// A share of 1, drawn.
     pub(super) fn fraction(&self) -> f64 {
-        self.rng.fraction()
+        self.dice.fraction()
     }
 }
 
@@ -110,6 +116,11 @@ impl Split {
     /// Its arms.
     pub fn arms(&self) -> &[Arm] {
         &self.arms
+    }
+
+    /// Where some of its calls are copied to.
+    pub const fn copies_to(&self) -> Option<&Shadow> {
+        self.shadow.as_ref()
     }
 }
 
