@@ -17,7 +17,9 @@ use tower::{Layer, Service};
 use trunkline::{
     Body, BoxError, Error, ErrorKind, ModelRequest, ModelResponse, PoolLayer, Pools, Provider,
     Secret,
-    pool::{Balance, Cheapest, Fastest, Headroom, LeastBusy, Pool, RoundRobin, Sticky, Vendor, Weighted},
+    pool::{
+        Balance, Cheapest, Fastest, Headroom, LeastBusy, Pool, RoundRobin, Sticky, Vendor, Weighted,
+    },
     provider::Compatible,
     request::{Operation, Payload},
     response::{Reply, Served},

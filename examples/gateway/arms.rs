@@ -72,23 +72,44 @@ pub fn write(page: &mut String, gateway: &Gateway) {
         head(page, name, "counter", help);
         for arm in &arms {
             for (labels, value) in samples(arm) {
-                row(page, &format!("{name}{{{}{labels}}}", labels_of(arm)), value);
+                row(
+                    page,
+                    &format!("{name}{{{}{labels}}}", labels_of(arm)),
+                    value,
+                );
             }
         }
     }
     head(page, "arm_running", "gauge", "Calls that are under way.");
     for arm in &arms {
-        row(page, &format!("arm_running{{{}}}", labels_of(arm)), arm.running);
+        row(
+            page,
+            &format!("arm_running{{{}}}", labels_of(arm)),
+            arm.running,
+        );
     }
     let name = "arm_first_content_seconds";
-    head(page, name, "histogram", "How long streams took to their first content.");
+    head(
+        page,
+        name,
+        "histogram",
+        "How long streams took to their first content.",
+    );
     for arm in &arms {
         let (labels, timing) = (labels_of(arm), &arm.first_content);
         for (end, count) in &timing.buckets {
             let end = *end as f64 / 1e3;
-            row(page, &format!("{name}_bucket{{{labels},le=\"{end}\"}}"), *count);
+            row(
+                page,
+                &format!("{name}_bucket{{{labels},le=\"{end}\"}}"),
+                *count,
+            );
         }
-        row(page, &format!("{name}_bucket{{{labels},le=\"+Inf\"}}"), timing.count);
+        row(
+            page,
+            &format!("{name}_bucket{{{labels},le=\"+Inf\"}}"),
+            timing.count,
+        );
         row(page, &format!("{name}_count{{{labels}}}"), timing.count);
         let sum = timing.sum_ms as f64 / 1e3;
         row(page, &format!("{name}_sum{{{labels}}}"), sum);

@@ -60,7 +60,9 @@ pub(super) fn accounts(
     fields: &Fields<'_>,
     mut owner: Owner<'_>,
 ) -> Vec<AccountConfig> {
-    owner.limits = fields.read(reader, "limits", stated_limits).unwrap_or_default();
+    owner.limits = fields
+        .read(reader, "limits", stated_limits)
+        .unwrap_or_default();
     let Some(list) = fields.get("accounts") else {
         return if fields.readable {
             let mut usual = none_listed(reader, at, &mut owner);
@@ -159,7 +161,9 @@ fn account(reader: &mut Reader<'_>, index: usize, at: &At<'_>, owner: &Owner<'_>
     if let Some(weight) = fields.read(reader, "weight", Reader::number) {
         account.weight = weight;
     }
-    let own = fields.read(reader, "limits", stated_limits).unwrap_or_default();
+    let own = fields
+        .read(reader, "limits", stated_limits)
+        .unwrap_or_default();
     account.limits = own.or(&owner.limits).limits();
     account.enabled = fields
         .read(reader, "enabled", Reader::boolean)

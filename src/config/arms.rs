@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use super::{
-    ArmConfig, ArmTarget, Config, ModelConfig, PoolConfig, ShadowConfig, SplitBy, SplitConfig, Target,
+    ArmConfig, ArmTarget, Config, ModelConfig, PoolConfig, ShadowConfig, SplitBy, SplitConfig,
+    Target,
 };
 use crate::split::{Arm, Shadow, Split, Splits, Sticky};
 

@@ -71,7 +71,9 @@ impl Stated {
         if let Some(tokens) = self.tpd {
             limits = limits.tpd(tokens);
         }
-        limits.windows.extend(self.windows.iter().flatten().cloned());
+        limits
+            .windows
+            .extend(self.windows.iter().flatten().cloned());
         limits.reserve(self.reserve.unwrap_or(0.0))
     }
 }

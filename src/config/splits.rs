@@ -29,13 +29,17 @@ impl Models<'_, '_> {
         }
         if name.contains('*') {
             reader.problem_at_key(at, "a name with a `*` cannot be split: name one model");
+            return None;
         }
         let by = fields.read(reader, "by", by).unwrap_or_default();
         let mut arms = Vec::new();
-        for (key, item) in reader.entries(at, "a mapping of models and their shares")? {
-            arms.extend(self.arm(reader, index, (name, key), &item));
+        let entries = reader.entries(at, "a mapping of models and their shares")?;
+        for (key, item) in &entries {
+            arms.extend(self.arm(reader, index, (name, key), item));
         }
-        if arms.iter().all(|arm| arm.weight == 0) {
+        // Of those that could not be read nobody knows.
+        let complete = arms.len() == entries.len();
+        if complete && arms.iter().all(|arm| arm.weight == 0) {
             reader.problem_at_key(at, "the shares sum to 0: no model would ever be chosen");
         }
         let shadow = None;
@@ -88,7 +92,8 @@ impl Models<'_, '_> {
             (None, Some(_)) => {
                 let own = format!("{split}#{name}");
                 if self.names.find(&own).is_some_and(|found| found.exact) {
-                    let message = format!("its deployments are served as `{own}`, which is a model already");
+                    let message =
+                        format!("its deployments are served as `{own}`, which is a model already");
                     reader.problem_at_key(at, message);
                 }
                 ArmTarget::Pool(self.pool(reader, index, split, at, &fields))

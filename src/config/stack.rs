@@ -19,8 +19,8 @@ use tower::{ServiceBuilder, util::BoxCloneSyncService};
 use tower_service::Service;
 
 use super::{
-    BalanceKind, Config, DeploymentConfig, Kind, PoolConfig, ProviderConfig, ProxyUrl,
-    Target, arms, health::Check, listed,
+    BalanceKind, Config, DeploymentConfig, Kind, PoolConfig, ProviderConfig, ProxyUrl, Target,
+    arms, health::Check, listed,
 };
 use crate::{
     Body, BoxError, Calls, Error, FailoverLayer, IngressLayer, ModelRequest, PoolLayer,
@@ -33,8 +33,8 @@ use crate::{
     media::MediaFetcher,
     operation::Operation,
     pool::{
-        Explanation, Fastest, Headroom, LeastBusy, Pool, Pools, RoundRobin, Sticky, UseBeforeReset,
-        Vendor, Weighted, Cheapest,
+        Cheapest, Explanation, Fastest, Headroom, LeastBusy, Pool, Pools, RoundRobin, Sticky,
+        UseBeforeReset, Vendor, Weighted,
     },
     provider::{Compatible, Provider, preset},
     retry::RetryPolicy,
@@ -163,7 +163,9 @@ impl Gateway {
         let (model, arms) = splits.resolve(&request.model, request);
         let copies = arms.iter().filter_map(|arm| {
             let shadow = graph.splits.get(&arm.split)?.copies_to()?;
-            let same = arms.last().is_some_and(|last| *last.model == *shadow.model());
+            let same = arms
+                .last()
+                .is_some_and(|last| *last.model == *shadow.model());
             (!same && is_plain(request)).then(|| CopyExplanation {
                 name: shadow.name().to_owned(),
                 model: shadow.model().to_owned(),

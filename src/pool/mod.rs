@@ -208,8 +208,8 @@ pub(crate) use self::session::session;
 pub use self::{
     account::{AccountStatus, BreakerStatus, CooldownStatus, WindowStatus},
     balance::{
-        Balance, Candidate, Cheapest, Fastest, Headroom, LeastBusy, Rng, RoundRobin, Sampling, Sticky,
-        UseBeforeReset, Weighted,
+        Balance, Candidate, Cheapest, Fastest, Headroom, LeastBusy, Rng, RoundRobin, Sampling,
+        Sticky, UseBeforeReset, Weighted,
     },
     breaker::BreakerState,
     explain::{CandidateReport, CandidateState, Explanation, Limit, Refusal},

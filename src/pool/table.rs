@@ -355,14 +355,17 @@ fn classify(lines: &[Line], entries: &mut [Entry]) -> Vec<usize> {
     for (index, line) in lines.iter().enumerate() {
         classes.entry(line.price_class()).or_default().push(index);
     }
-    let each = classes.into_values().enumerate().filter_map(|(class, all)| {
-        for line in &all {
-            if let Some(entry) = entries.get_mut(*line) {
-                entry.price_class = class;
+    let each = classes
+        .into_values()
+        .enumerate()
+        .filter_map(|(class, all)| {
+            for line in &all {
+                if let Some(entry) = entries.get_mut(*line) {
+                    entry.price_class = class;
+                }
             }
-        }
-        all.first().copied()
-    });
+            all.first().copied()
+        });
     each.collect()
 }
 

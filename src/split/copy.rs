@@ -79,8 +79,7 @@ fn copy(request: &ModelRequest, shadow: &Shadow) -> ModelRequest {
     copy.fidelity = request.fidelity;
     copy.budget = CallBudget::new().with_timeout(shadow.timeout);
     // One attempt, and none of the traffic's second ones. The first to say so wins.
-    copy.budget
-        .limit(1, &RetryBudget::with_reserve(0.0, 0));
+    copy.budget.limit(1, &RetryBudget::with_reserve(0.0, 0));
     copy.trail = Trail::new();
     copy
 }
@@ -248,20 +247,53 @@ mod tests {
             (&OpenAiChat as &'static dyn Dialect, "", false),
             (&OpenAiChat, r#","store":null,"tools":[]"#, false),
             (&OpenAiChat, r#","store":true"#, true),
-            (&OpenAiChat, r#","tools":[{"type":"function","function":{}}]"#, false),
-            (&Anthropic, r#","tools":[{"name":"a","input_schema":{}}]"#, false),
+            (
+                &OpenAiChat,
+                r#","tools":[{"type":"function","function":{}}]"#,
+                false,
+            ),
+            (
+                &Anthropic,
+                r#","tools":[{"name":"a","input_schema":{}}]"#,
+                false,
+            ),
             (&Anthropic, r#","mcp_servers":[{"url":"https://x"}]"#, true),
             (&Anthropic, r#","container":"c_1""#, true),
             (&OpenAiResponses, "", true),
             (&OpenAiResponses, r#","store":false"#, false),
-            (&OpenAiResponses, r#","store":false,"background":true"#, true),
-            (&OpenAiResponses, r#","store":false,"previous_response_id":"r"""#.trim_end_matches('"'), true),
-            (&OpenAiResponses, r#","store":false,"tools":[{"type":"mcp"}]"#, true),
-            (&OpenAiResponses, r#","store":false,"tools":[{"type":"web_search"}]"#, false),
+            (
+                &OpenAiResponses,
+                r#","store":false,"background":true"#,
+                true,
+            ),
+            (
+                &OpenAiResponses,
+                r#","store":false,"previous_response_id":"r"""#.trim_end_matches('"'),
+                true,
+            ),
+            (
+                &OpenAiResponses,
+                r#","store":false,"tools":[{"type":"mcp"}]"#,
+                true,
+            ),
+            (
+                &OpenAiResponses,
+                r#","store":false,"tools":[{"type":"web_search"}]"#,
+                false,
+            ),
         ] {
             // A body that is no call of its dialect is another test's.
-            let members = if members.ends_with(":\"r") { format!("{members}\"") } else { members.to_owned() };
-            assert_eq!(of(dialect, &members), leaves, "{} {members}", dialect.name());
+            let members = if members.ends_with(":\"r") {
+                format!("{members}\"")
+            } else {
+                members.to_owned()
+            };
+            assert_eq!(
+                of(dialect, &members),
+                leaves,
+                "{} {members}",
+                dialect.name()
+            );
         }
         let typed = ChatRequest::new("m", vec![Message::user("hi")]);
         assert!(!leaves_something(&Payload::from_chat(typed)));

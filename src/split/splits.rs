@@ -74,7 +74,11 @@ impl Splits {
 
     /// The model that a name stands for in this call, and the arms that were drawn on the way. Splits may lead to splits; as many steps
     /// as there are splits settle it, or it is a loop.
-    pub(crate) fn resolve(&self, name: &Arc<str>, request: &ModelRequest) -> (Arc<str>, Vec<Drawn>) {
+    pub(crate) fn resolve(
+        &self,
+        name: &Arc<str>,
+        request: &ModelRequest,
+    ) -> (Arc<str>, Vec<Drawn>) {
         let (mut name, mut drawn) = (name.clone(), Vec::new());
         for _ in 0..self.splits.len() {
             let Some(split) = self.splits.get(&name) else {

@@ -61,7 +61,11 @@ async fn equals_share_by_calls_in_flight_and_weight() {
     for _ in 0..8 {
         open.push(begin(&pools, &vendors, request()).await.unwrap());
     }
-    let a = vendors.accounts().iter().filter(|name| *name == "a").count();
+    let a = vendors
+        .accounts()
+        .iter()
+        .filter(|name| *name == "a")
+        .count();
     assert_eq!((a, vendors.accounts().len()), (6, 8), "3 to 1");
 }
 
