@@ -19,6 +19,7 @@
 //! - To mount a gateway in a service of yours, see [`ingress`].
 //! - To call models in process, with no HTTP in front, make a [`ModelRequest::chat`] and leave [`IngressLayer`] out.
 //! - To add a vendor, see [`provider`]; to add a wire format, [`dialect`].
+//! - To try a model on a part of the traffic, or on copies of it, see [`split`].
 //! - What happens after which failure is one table: [`error::Policy`].
 //!
 //! # Features

@@ -9,9 +9,11 @@ use support::{
     process::{Dir, Process},
     served, until, whole,
 };
+use trunkline::config::Config;
 use trunkline::testing::{Answer, Recorded, Script, Server, Vendor};
 
 const TEXT: &str = r#"
+retry: { base: 1ms, max: 1ms }
 providers:
   acme:
     kind: openai-compatible
@@ -124,6 +126,15 @@ async fn callers_keep_their_arm_and_each_arm_has_results_even_where_it_fails_ove
     assert!(
         models.contains("\"next\"") && !models.contains('#'),
         "{models}"
+    );
+    // Other weights leave the results alone, and callers who need not move.
+    let text = TEXT.replacen("model: old, weight: 50", "model: old, weight: 51", 1);
+    let config = Config::from_yaml(&text, &|_| Some("http://127.0.0.1:9/v1".to_owned()));
+    gateway.gateway.reload(&config.unwrap()).unwrap();
+    let report = arms(&gateway).await;
+    assert_eq!(
+        (&report("control")["weight"], &report("canary")["requests"]),
+        (&json!(51), &canary["requests"])
     );
     admin(&gateway, "DELETE", "/admin/api/arms", json!(null)).await;
     assert_eq!(arms(&gateway).await("canary")["requests"], 0);

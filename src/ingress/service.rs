@@ -403,8 +403,10 @@ impl Log {
             Outcome::Broken { error, .. } => ("broken", Some(error.kind().as_str())),
             Outcome::Cancelled { .. } => ("cancelled", None),
         };
+        let arm = self.arm();
         tracing::info!(
             model = &*self.model,
+            arm = arm.as_deref(),
             caller = self.caller.as_deref(),
             repeats = self.repeats,
             provider = &*served.provider,
@@ -426,10 +428,17 @@ impl Log {
         self.remember(ending, kind, &usage, cost);
     }
 
+    /// The arm of the split that was asked for.
+    fn arm(&self) -> Option<String> {
+        self.trail.drawn().first().map(ToString::to_string)
+    }
+
     fn failed(&self, error: &Error) {
         let served = error.served();
+        let arm = self.arm();
         tracing::warn!(
             model = &*self.model,
+            arm = arm.as_deref(),
             caller = self.caller.as_deref(),
             repeats = self.repeats,
             provider = served.map(|s| &*s.provider),

@@ -13,7 +13,7 @@ use super::{
     vendor::Member,
 };
 use crate::{
-    catalog,
+    catalog::{self, Task},
     chat::FidelityMode,
     operation::Operation,
     origin::Origin,
@@ -538,7 +538,10 @@ fn complete(deployment: &mut Deployment, catalogue: Option<&str>) {
     }
     if let Some(known) = catalogue.and_then(|vendor| catalog::model(vendor, &deployment.model)) {
         deployment.price = deployment.price.or(known.price);
-        deployment.context_window = deployment.context_window.or(known.context_window);
+        // What vectors are made of has the window for each text, not for the call.
+        if matches!(known.task, Task::Chat | Task::Completion) {
+            deployment.context_window = deployment.context_window.or(known.context_window);
+        }
     }
 }
 

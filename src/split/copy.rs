@@ -1,6 +1,6 @@
 //! One copy: is it fit, what is in it, and what becomes of its answer.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderName};
 use serde::Deserialize;
@@ -19,6 +19,9 @@ use crate::{
     response::{ModelResponse, Outcome, Reply},
     trail::Trail,
 };
+
+/// Longer than any call may wait.
+const FOREVER: Duration = Duration::from_secs(365 * 86_400);
 
 /// Can it be told without a look at the body that the call is no conversation, or bound to something?
 pub(crate) fn is_plain(request: &ModelRequest) -> bool {
@@ -80,6 +83,8 @@ fn copy(request: &ModelRequest, shadow: &Shadow) -> ModelRequest {
     copy.budget = CallBudget::new().with_timeout(shadow.timeout);
     // One attempt, and none of the traffic's second ones. The first to say so wins.
     copy.budget.limit(1, &RetryBudget::with_reserve(0.0, 0));
+    // Nor does it stand in a queue before real calls: this is as if it had waited already.
+    copy.budget.add_waited(FOREVER);
     copy.trail = Trail::new();
     copy
 }

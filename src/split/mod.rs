@@ -47,12 +47,13 @@
 //! the arms. The caller never notices. The copy is made and sent by a task of its own, which has its own deadline; when as many copies
 //! are under way as may be, or its money is spent, there is none. It is nobody's call: it has no caller, low
 //! [priority](crate::request::Priority), its own budget of one attempt, its own [`Trail`](crate::Trail) and none of the
-//! [extensions](crate::ModelRequest::extensions), so that no limit, queue or record takes it for the caller's. Its answer is read as it
+//! [extensions](crate::ModelRequest::extensions), so that no limit, queue or record takes it for the caller's; it waits in no queue. Its answer is read as it
 //! comes, kept nowhere, and given up when it grows too large. Only conversations are copied, and of them none that leaves something
 //! behind: stored answers, calls in the background, and those whose tools a vendor runs on other people's servers.
 //! [`Shadows::stop`] ends all copies that are under way.
 //!
-//! A copy costs what a call costs, and takes room from real calls where it uses the same accounts.
+//! A copy costs what a call costs. Where it uses the same accounts as real calls it takes room from them, and what a vendor answers it
+//! (a rate limit, an outage) counts for them too: a model that gets many copies is better given accounts of its own.
 
 mod arm;
 mod copy;

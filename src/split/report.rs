@@ -36,7 +36,7 @@ pub struct ArmReport {
     pub errors: BTreeMap<&'static str, u64>,
     /// How many attempts the calls that were answered took in all.
     pub attempts: u64,
-    /// How long the first content of streams took.
+    /// How long the first content of streams took, with all waits and attempts before it.
     pub first_content: Timing,
     /// How long whole calls took that were answered to the end.
     pub whole: Timing,

@@ -17,10 +17,11 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 
 use super::*;
 use crate::{
-    ErrorKind,
+    ErrorKind, FailoverLayer,
     chat::{ChatRequest, Message, Usage},
     dialect::openai_chat::OpenAiChat,
     error::Error,
+    failover::Chains,
     request::{Caller, ModelRequest, Operation, Payload, Priority},
     response::{Complete, EventStream, ModelResponse, Reply, Served},
     stream::FrameSource,
@@ -410,6 +411,28 @@ async fn each_arm_has_results_of_its_own() {
     assert_eq!(named(&arms, "whole").requests, 3);
     arms.reset();
     assert_eq!(named(&arms, "whole").requests, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_chain_leads_to_is_drawn_but_no_result() {
+    let (inner, seen) = below(&[("first", Act::Fail(ErrorKind::Overloaded))]);
+    let splits = split(&[0, 7]).split("top", Split::new().arm(Arm::new("only", "first", 1)));
+    let chains = Chains::new()
+        .splits(splits.clone())
+        .chain("first", ["next"]);
+    let arms = Arms::new();
+    let layer = SplitLayer::new(splits).results(arms.clone());
+    let service = layer.layer(FailoverLayer::new(chains).layer(inner));
+    read(service.oneshot(request("top")).await.unwrap()).await;
+    let asked: Vec<_> = seen
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|r| r.model.to_string())
+        .collect();
+    assert_eq!(asked, ["first", "m1"]);
+    assert_eq!(named(&arms, "only").completed, 1);
+    assert_eq!(named(&arms, "arm1").requests, 0);
 }
 
 /// A model `m` whose calls are copied to `o`.

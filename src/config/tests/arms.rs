@@ -176,7 +176,7 @@ fn what_is_wrong_with_arms_and_shadows_is_told_where_it_stands() {
         ),
         (
             "  s: { split: { x: { model: b, weight: 1 } } }",
-            "5: models.s.split.x.model: there is no model `b`; did you mean `a`?",
+            "5: models.s.split.x.model: there is no model `b`",
         ),
         (
             "  s: { split: { x: { weight: 1 } } }",
