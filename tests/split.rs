@@ -66,8 +66,8 @@ async fn admin(gateway: &Running, method: &str, path: &str, body: Value) -> Valu
 async fn arms(gateway: &Running) -> impl Fn(&str) -> Value + use<> {
     let told = admin(gateway, "GET", "/admin/api/arms", json!(null)).await;
     move |name: &str| {
-        let arms = told.as_array().unwrap().iter();
-        let found = arms.filter(|arm| arm["arm"] == name).next_back();
+        let mut arms = told.as_array().unwrap().iter();
+        let found = arms.rfind(|arm| arm["arm"] == name);
         found.unwrap_or_else(|| panic!("{name}: {told}")).clone()
     }
 }

@@ -219,7 +219,7 @@ fn typed(chat: &ChatRequest) -> bool {
         "container",
         "mcp_servers",
     ];
-    let said = |name: &&str| {
+    let said = |name: &str| {
         let member = chat.extra.get(name);
         member.is_some_and(|member| !matches!(member.as_str(), "null" | "false" | "[]"))
     };
@@ -227,7 +227,7 @@ fn typed(chat: &ChatRequest) -> bool {
         ToolKind::Hosted { json, .. } => acts(json.as_str()),
         _ => false,
     });
-    acts || MEMBERS.iter().any(|name| said(&name))
+    acts || MEMBERS.iter().any(|name| said(name))
 }
 
 #[cfg(test)]
