@@ -53,6 +53,7 @@ pub mod failover;
 pub mod ingress;
 pub mod issued;
 mod json;
+mod marks;
 pub mod media;
 pub mod normalize;
 mod operation;

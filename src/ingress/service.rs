@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, header};
+use http::{HeaderName, HeaderValue, Request, Response, header};
 use tokio::time::Instant;
 use tower::ServiceExt;
 use tower_service::Service;
@@ -367,7 +367,8 @@ fn request_id(headers: &http::HeaderMap, rng: &Rng) -> HeaderValue {
 
 /// OpenAI's and Anthropic's SDKs count their repeats.
 fn repeats(headers: &http::HeaderMap) -> Option<u32> {
-    let value = headers.get("x-stainless-retry-count")?;
+    const REPEATS: HeaderName = HeaderName::from_static("x-stainless-retry-count");
+    let value = headers.get(REPEATS)?;
     value.to_str().ok()?.trim().parse().ok()
 }
 

@@ -118,13 +118,14 @@ impl Caller {
     /// The caller who sent this key.
     pub fn from_key(key: &str) -> Self {
         use sha2::{Digest, Sha256};
-        use std::fmt::Write;
         let digest = Sha256::digest(key.as_bytes());
-        let mut id = String::with_capacity(16);
-        for byte in digest.iter().take(8) {
-            // Writing to a String cannot fail.
-            let _ = write!(id, "{byte:02x}");
-        }
+        let nibbles = digest
+            .iter()
+            .take(8)
+            .flat_map(|byte| [byte >> 4, byte & 15]);
+        let id: String = nibbles
+            .filter_map(|nibble| char::from_digit(nibble.into(), 16))
+            .collect();
         Self {
             id: Some(id.into()),
         }
