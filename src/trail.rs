@@ -274,7 +274,10 @@ mod tests {
             provider: "".into(),
             ..step("")
         };
-        clone.add(clone.begin(), nobody.failed(&Error::new(ErrorKind::Exhausted, ""), Duration::ZERO));
+        clone.add(
+            clone.begin(),
+            nobody.failed(&Error::new(ErrorKind::Exhausted, ""), Duration::ZERO),
+        );
         clone.add(clone.begin(), step("c"));
         assert_eq!(
             trail.to_string(),

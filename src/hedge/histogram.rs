@@ -83,10 +83,10 @@ fn step(took: Duration) -> usize {
     step.min(STEPS - 1)
 }
 
-/// The longest time of a step.
+/// The longest time of a step, in whole milliseconds: clocks have no finer ones.
 fn end(step: usize) -> Duration {
     let millis = ((step + 1) as f64 / FINE).exp2();
-    Duration::from_secs_f64(millis / 1e3)
+    Duration::from_millis(millis.ceil() as u64)
 }
 
 #[cfg(test)]
@@ -108,7 +108,7 @@ mod tests {
         for (share, exact) in [(0.05, 45.0), (0.5, 450.0), (0.95, 855.0), (1.0, 900.0)] {
             let found = times.quantile(share).unwrap().as_secs_f64() * 1e3;
             assert!(
-                found >= exact * 0.99 && found <= exact * 1.1,
+                found >= exact * 0.99 && found <= exact * 1.1 + 1.0,
                 "{share}: {found}"
             );
         }

@@ -72,8 +72,6 @@ mod race;
 mod service;
 mod share;
 mod status;
-#[cfg(test)]
-mod tests;
 
 pub(crate) use self::race::Race;
 pub use self::{

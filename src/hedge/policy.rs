@@ -84,6 +84,12 @@ impl HedgePolicy {
         }
     }
 
+    /// The bounds of the delay.
+    #[cfg(feature = "config")]
+    pub(crate) const fn delays(&self) -> (Duration, Duration) {
+        (self.min, self.max)
+    }
+
     pub(super) const fn millionths(&self) -> u32 {
         self.share
     }

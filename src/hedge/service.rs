@@ -87,7 +87,10 @@ where
         return result;
     }
     let race = call.race.second();
-    tracing::debug!(model = &*request.model, "the first account is silent: a second one is asked");
+    tracing::debug!(
+        model = &*request.model,
+        "the first account is silent: a second one is asked"
+    );
     let mut taken = Some(Taken { known, race: &race });
     let mut second = pin!(async {
         let request = request.clone().in_race(race.clone());

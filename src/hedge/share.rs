@@ -48,7 +48,8 @@ mod tests {
             hedged += u32::from((call > 5_000 || call % 100 == 0) && share.take());
             assert!(hedged * 20 <= call);
         }
-        assert_eq!(hedged, 50 + 10 + 250 - 1 + 1);
+        // The few of the first half, what was saved up by then, and what came in since.
+        assert_eq!(hedged, 50 + 9 + 250);
         share.give_back();
         assert!(share.take() && !share.take());
     }
