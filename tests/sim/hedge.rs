@@ -19,7 +19,7 @@ use crate::{
     vendor::{Mood, Plan, Vendors},
 };
 
-/// Ten times as slow for three seconds of each hundred, one account after the other.
+/// Twenty times as slow for three seconds of each hundred, one account after the other.
 const fn moments(key: &'static str, mood: fn(f64) -> Mood) -> Plan {
     Plan {
         mood,
@@ -44,7 +44,7 @@ const ACCOUNTS: [Plan; 5] = [
 
 const LOAD: Load = Load {
     per_minute: 240.0,
-    minutes: 60.0,
+    minutes: 20.0,
     timeout: Duration::from_secs(120),
     tenant: "t",
     streams: true,
