@@ -96,3 +96,27 @@ async fn the_second_account_answers_and_everybody_is_told() {
     );
     assert_eq!(gateway.gateway.hedges().snapshot()[0].calls, 4);
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn an_operator_reads_of_it_among_the_metrics() {
+    use support::process::{Dir, Process};
+    let text = "providers:\n  v: { kind: openai-compatible, base_url: \"http://127.0.0.1:9/v1\", accounts: [a, b] }\n\
+                models: { m: { deployments: [v/m], hedge: p95 }, plain: [v/m] }\n";
+    let dir = Dir::with(text);
+    let gateway = Process::start(dir.gateway(&["--listen", "127.0.0.1:0"])).await;
+    let page = support::client().get(gateway.url("/metrics"));
+    let page = page.send().await.unwrap().text().await.unwrap();
+    for name in [
+        "hedgeable_calls",
+        "hedges",
+        "hedges_won",
+        "hedges_refused",
+        "hedges_alone",
+    ] {
+        let line = format!("trunkline_{name}_total{{model=\"m\"}} 0\n");
+        assert!(page.contains(&line), "no {line} in\n{page}");
+    }
+    assert!(page.contains("# TYPE trunkline_hedge_delay_milliseconds gauge"));
+    assert!(!page.contains("plain"), "{page}");
+}

@@ -41,6 +41,7 @@
 //! # What is never hedged
 //!
 //! * Whatever is not a chat, embeddings or a reranking. An upload or a batch that is made twice is there twice.
+//! * A response that is made in the background: the vendor goes on with it when nobody listens.
 //! * A call that only one account can serve, because it names what that account issued.
 //! * A call that would be over before a second answer can begin: its deadline is nearer than the model's median.
 //! * A call for which no other account has room at that moment, or for which others wait. Nobody is asked in spite of a cooldown, and

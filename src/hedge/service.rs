@@ -57,8 +57,9 @@ where
     }
 
     fn call(&mut self, request: ModelRequest) -> Self::Future {
-        let kind = HedgeKind::of(&request);
-        let Some((rule, kind)) = self.hedges.rule(&request.model).zip(kind) else {
+        let rule = self.hedges.rule(&request.model);
+        let hedged = rule.and_then(|rule| Some((rule, HedgeKind::of(&request)?)));
+        let Some((rule, kind)) = hedged else {
             return ResponseFuture::plain(self.inner.call(request));
         };
         // The clone takes over: the readiness belongs to the one we were polled as.

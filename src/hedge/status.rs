@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use memchr::memmem;
+
 use crate::request::{ModelRequest, Operation};
 
 /// What came of hedging the calls for a model, see [`Hedges::snapshot`](super::Hedges::snapshot).
@@ -70,6 +72,7 @@ impl HedgeKind {
             return None;
         }
         match request.operation {
+            Operation::Chat if stays(request) => None,
             Operation::Chat if request.payload.wants_stream() => Some(Self::Stream),
             Operation::Chat => Some(Self::Whole),
             Operation::Embeddings(_) => Some(Self::Embeddings),
@@ -77,4 +80,11 @@ impl HedgeKind {
             _ => None,
         }
     }
+}
+
+/// Does the vendor go on with it when nobody listens any more? Whoever only writes of such a thing is not hedged either.
+fn stays(request: &ModelRequest) -> bool {
+    let dialect = request.payload.dialect();
+    dialect.is_some_and(|dialect| dialect.name() == "openai-responses")
+        && memmem::find(request.payload.bytes(), b"\"background\"").is_some()
 }

@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use super::*;
 use crate::{
     HedgeLayer, RetryBackoffLayer, RetryBudget,
+    dialect::openai_responses::OpenAiResponses,
     hedge::{Hedge, HedgePolicy, HedgeStatus, Hedges},
     issued::{AccountTag, Pin as Pinned},
     request::{EmbeddingForm, ImageTask},
@@ -359,6 +360,9 @@ async fn some_calls_are_never_hedged() {
         account: pinned,
         id: "resp_1".into(),
     });
+    let body = r#"{"model":"m","input":"hi","background": true}"#;
+    let body = Payload::json(&OpenAiResponses, Bytes::from(body)).unwrap();
+    let background = ModelRequest::new("m", Operation::Chat, body);
     let calls = [
         (of(Operation::Images(ImageTask::Generate)), "an image"),
         (of(Operation::Moderations), "a moderation"),
@@ -369,6 +373,7 @@ async fn some_calls_are_never_hedged() {
             }),
             "an upload",
         ),
+        (background, "in the background"),
         (named, "of one account"),
         (request().with_model("n"), "another model"),
     ];
