@@ -272,6 +272,7 @@ where
             served,
             fidelity,
             headers,
+            trail,
             ..
         }) => {
             let body = StreamBody::streaming(stream, front, form, every)
@@ -279,6 +280,7 @@ where
             let mut response = reply::stream(Body::new(body), form);
             response.headers_mut().extend(headers);
             reply::tell(response.headers_mut(), &served);
+            reply::tell_hedge(response.headers_mut(), &trail);
             reply::tell_losses(response.headers_mut(), &fidelity);
             response
         }
@@ -312,6 +314,7 @@ fn tell(answer: ModelResponse) -> Response<Body> {
     };
     response.headers_mut().extend(answer.headers);
     reply::tell(response.headers_mut(), &answer.served);
+    reply::tell_hedge(response.headers_mut(), &answer.trail);
     reply::tell_losses(response.headers_mut(), &answer.fidelity);
     response
 }
@@ -417,6 +420,7 @@ impl Log {
             lossy,
             ending,
             kind,
+            hedge = self.trail.hedge(),
             way = %self.trail,
             "served"
         );
@@ -437,6 +441,7 @@ impl Log {
             total_ms = self.start.elapsed().as_millis() as u64,
             kind = %error.kind(),
             error = error.message(),
+            hedge = self.trail.hedge(),
             way = %self.trail,
             "failed"
         );
@@ -455,6 +460,7 @@ impl Log {
             total_ms: self.start.elapsed().as_millis() as u64,
             ending,
             kind,
+            hedge: self.trail.hedge(),
             way: self.trail.to_string(),
             trail: self.trail.clone(),
         });

@@ -14,6 +14,7 @@ pub use crate::operation::{EmbeddingForm, ImageTask, Operation};
 use crate::{
     budget::CallBudget,
     chat::{ChatRequest, FidelityMode},
+    hedge::Race,
     issued::Pin,
     trail::Trail,
 };
@@ -47,6 +48,8 @@ pub struct ModelRequest {
     pub budget: CallBudget,
     /// Everybody this call has asked so far, shared by all layers and all clones.
     pub trail: Trail,
+    /// Which attempt of a call that may be hedged it is.
+    pub(crate) race: Option<Race>,
     /// The user's own data. No layer of this crate reads or writes it.
     pub extensions: Extensions,
 }
@@ -66,6 +69,7 @@ impl ModelRequest {
             pin: None,
             budget: CallBudget::new(),
             trail: Trail::new(),
+            race: None,
             extensions: Extensions::new(),
         }
     }
@@ -95,6 +99,11 @@ impl ModelRequest {
     #[must_use]
     pub const fn with_priority(mut self, priority: Priority) -> Self {
         self.priority = priority;
+        self
+    }
+
+    pub(crate) fn in_race(mut self, race: Race) -> Self {
+        self.race = Some(race);
         self
     }
 
