@@ -13,6 +13,7 @@ use super::kinds::{CloudConfig, SignIn};
 use crate::{
     chat::FidelityMode,
     credential::Secret,
+    hedge::HedgePolicy,
     media::MediaOptions,
     pool::Pool,
     upstream::{Limits, Price, Timeouts},
@@ -225,7 +226,7 @@ pub enum ArmTarget {
     /// Another model.
     Model(String),
     /// Deployments of its own; as a model they are `split#arm`.
-    Pool(PoolConfig),
+    Pool(Box<PoolConfig>),
 }
 
 /// Who always draws the same arm of a split.
@@ -277,6 +278,8 @@ pub struct PoolConfig {
     pub queue: QueueConfig,
     /// What to do with a request that a vendor cannot be told all of; it is sent as well as can be.
     pub fidelity: FidelityMode,
+    /// Whether and when a second account is asked while the first is silent; never.
+    pub hedge: Option<HedgePolicy>,
     /// The models to try next, in order.
     pub fallbacks: Vec<String>,
     /// Where some of the calls are copied to.
@@ -444,6 +447,12 @@ impl SplitBy {
     }
 }
 
+impl ModelConfig {
+    pub(super) const fn is_hedged(&self) -> bool {
+        matches!(&self.target, Target::Pool(pool) if pool.hedge.is_some())
+    }
+}
+
 impl PoolConfig {
     /// A pool with the usual settings.
     pub(super) fn new(deployments: Vec<DeploymentConfig>) -> Self {
@@ -454,6 +463,7 @@ impl PoolConfig {
             wait: Duration::ZERO,
             queue: QueueConfig::default(),
             fidelity: FidelityMode::default(),
+            hedge: None,
             fallbacks: Vec::new(),
             shadow: None,
         }

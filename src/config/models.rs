@@ -2,6 +2,7 @@
 
 use super::{
     deployments::{self, Vendors},
+    hedge,
     loops::{self, Edge},
     model::{BalanceKind, ModelConfig, PoolConfig, QueueConfig, Target},
     names::Names,
@@ -12,7 +13,7 @@ use super::{
 };
 use crate::chat::FidelityMode;
 
-pub(super) const POOL: [&str; 8] = [
+pub(super) const POOL: [&str; 9] = [
     "deployments",
     "balance",
     "cooldown",
@@ -20,6 +21,7 @@ pub(super) const POOL: [&str; 8] = [
     "queue",
     "fidelity",
     "price",
+    "hedge",
     "fallbacks",
 ];
 const SPLIT: [&str; 3] = ["split", "by", "shadow"];
@@ -148,6 +150,7 @@ impl Models<'_, '_> {
                 deployment.price = deployment.price.or(Some(price));
             }
         }
+        pool.hedge = fields.read(reader, "hedge", hedge::hedge);
         if let Some(at) = fields.get("fallbacks") {
             pool.fallbacks = self.fallbacks(reader, index, at);
         }

@@ -96,7 +96,8 @@ impl Models<'_, '_> {
                         format!("its deployments are served as `{own}`, which is a model already");
                     reader.problem_at_key(at, message);
                 }
-                ArmTarget::Pool(self.pool(reader, index, split, at, &fields))
+                let pool = self.pool(reader, index, split, at, &fields);
+                ArmTarget::Pool(Box::new(pool))
             }
         };
         Some(ArmConfig {

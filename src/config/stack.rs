@@ -23,12 +23,13 @@ use super::{
     arms, health::Check, listed,
 };
 use crate::{
-    Body, BoxError, Calls, Error, FailoverLayer, IngressLayer, ModelRequest, PoolLayer,
+    Body, BoxError, Calls, Error, FailoverLayer, HedgeLayer, IngressLayer, ModelRequest, PoolLayer,
     RetryBackoffLayer, RetryBudget, SseNormalizeLayer, Upstream,
     client::{Client, ClientOptions},
     dialect::Bridge,
     error::ErrorKind,
     failover::Chains,
+    hedge::Hedges,
     ingress::Closing,
     media::MediaFetcher,
     operation::Operation,
@@ -56,6 +57,7 @@ struct Kept {
     pools: Pools,
     closing: Closing,
     calls: Calls,
+    hedges: Hedges,
     arms: Arms,
     shadows: Shadows,
 }
@@ -155,6 +157,11 @@ impl Gateway {
         self.kept.shadows.stop();
     }
 
+    /// Which models are hedged, and what came of it.
+    pub fn hedges(&self) -> &Hedges {
+        &self.kept.hedges
+    }
+
     /// What would become of this call if it came now: the models it would ask for, and for each of them whom. See
     /// [`Pools::explain`].
     pub fn explain(&self, request: &ModelRequest) -> CallExplanation {
@@ -251,15 +258,18 @@ impl Graph {
         let mut pools = Pools::new();
         let splits = arms::splits(config);
         let mut chains = Chains::new().splits(splits.clone());
+        let mut hedges = Hedges::new();
         for (name, pool) in arms::pools(config) {
             check_speaks(&name, pool, &providers)?;
             pools = pools.pool(&*name, build_pool(pool, &providers));
+            hedges = hedges.model(&*name, pool.hedge.clone());
             let fallbacks = pool.fallbacks.iter().map(String::as_str);
             chains = chains.chain(&*name, fallbacks);
         }
         let pools = pools.home(home(config));
         // Nothing can fail from here on.
         kept.pools.replace(&pools);
+        kept.hedges.replace(&hedges);
         kept.arms.retain(&splits);
         let split = SplitLayer::new(splits.clone())
             .results(kept.arms.clone())
@@ -528,7 +538,7 @@ fn stack(
     chains: Chains,
     upstream: Upstream<Client>,
 ) -> Stack {
-    let pools = &kept.pools;
+    let (pools, hedges) = (&kept.pools, &kept.hedges);
     let policy = RetryPolicy::new()
         .max_attempts(config.retry.max_attempts)
         .backoff(config.retry.base, config.retry.max)
@@ -555,6 +565,7 @@ fn stack(
         .layer(split)
         .layer(FailoverLayer::new(chains))
         .layer(RetryBackoffLayer::new(policy))
+        .layer(HedgeLayer::new(hedges.clone()))
         .layer(PoolLayer::new(pools.clone()))
         .service(upstream);
     BoxCloneSyncService::new(service)

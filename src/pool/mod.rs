@@ -199,6 +199,7 @@ mod prices;
 mod queue;
 mod roster;
 mod search;
+mod second;
 mod service;
 mod session;
 mod steps;
