@@ -71,7 +71,9 @@ fn script() -> Script {
 }
 
 fn answer(dialect: &str, stream: bool) -> Answer {
-    script().answer(dialect, "m", stream).expect("a known dialect")
+    script()
+        .answer(dialect, "m", stream)
+        .expect("a known dialect")
 }
 
 /// What has to be the same whatever harmless thing happens on the way. Ids may not: two calls of one id are told apart.
@@ -84,11 +86,22 @@ fn essence(answer: &ChatResponse) -> String {
             _ => None,
         })
         .collect();
-    let (input, output) = answer
-        .usage
-        .as_ref()
-        .map_or((None, None), |usage| (usage.input, usage.output));
-    format!("{} {calls:?} {:?} {input:?} {output:?}", answer.text(), answer.stop)
+    let mut ids: Vec<_> = answer
+        .content
+        .iter()
+        .filter_map(|content| match content {
+            Content::ToolCall(call) => Some(&call.id),
+            _ => None,
+        })
+        .collect();
+    ids.sort_unstable();
+    ids.dedup();
+    format!(
+        "{} {calls:?} {} ids, {:?}",
+        answer.text(),
+        ids.len(),
+        answer.stop
+    )
 }
 
 #[tokio::test(start_paused = true)]
@@ -101,7 +114,11 @@ async fn every_fault_at_every_vendor_ends_as_it_should() {
             vendor.push(answer(dialect, stream));
             let right = ask(vendor.clone(), attempt()).await.expect("no fault");
             for fault in Fault::ALL {
-                for place in [0.0, 0.3, 0.6, 0.9, 1.0] {
+                let places: &[f64] = match fault.effect() {
+                    Effect::Midway => &[0.0, 0.3, 0.6, 0.9, 1.0],
+                    _ => &[0.5],
+                };
+                for &place in places {
                     let case = format!("{fault} at {place} in {dialect}, stream: {stream}");
                     vendor.push(answer(dialect, stream).fault_at(fault, place));
                     let limit = Duration::from_secs(60);
@@ -110,15 +127,18 @@ async fn every_fault_at_every_vendor_ends_as_it_should() {
                         // A whole answer has no clock of its own but the caller's.
                         (Err(_), _) => (stream || !fault.stalls()).then(|| "hangs".to_owned()),
                         (Ok(Err(error)), Effect::Harmless) => Some(format!("{error:?}")),
+                        (Ok(Ok(got)), Effect::Harmless) if got.usage != right.usage => {
+                            Some(format!("{:?} is not {:?}", got.usage, right.usage))
+                        }
                         // Struck after its last word, an answer may pass for whole; then it has to be.
                         (Ok(Ok(got)), Effect::Harmless | Effect::Midway) => {
                             let (got, right) = (essence(&got), essence(&right));
                             (got != right).then(|| format!("{got}\nis not {right}"))
                         }
                         (Ok(Ok(_)), _) => Some("passes for an answer".to_owned()),
-                        (Ok(Err(error)), Effect::Unanswered) => (error.kind()
-                            == ErrorKind::StreamBroken)
-                            .then(|| format!("{error:?}")),
+                        (Ok(Err(error)), Effect::Unanswered) => {
+                            (error.kind() == ErrorKind::StreamBroken).then(|| format!("{error:?}"))
+                        }
                         (Ok(Err(_)), _) => None,
                     };
                     wrongs.extend(wrong.map(|wrong| format!("{case}: {wrong}")));
@@ -129,7 +149,7 @@ async fn every_fault_at_every_vendor_ends_as_it_should() {
         }
     }
     assert!(wrongs.is_empty(), "{}", wrongs.join("\n"));
-    assert_eq!(tried, DIALECTS.len() * 2 * Fault::ALL.len() * 5);
+    assert!(tried >= DIALECTS.len() * 2 * Fault::ALL.len());
 }
 
 #[tokio::test]
@@ -140,11 +160,19 @@ async fn every_fault_over_real_sockets_ends_as_it_should() {
     let options = ClientOptions::new();
     let direct = Client::new(&options).expect("a client");
     let reqwest = ReqwestClient::new(&options).expect("a client");
-    for (dialect, stream) in [("openai-chat", true), ("anthropic", false), ("bedrock-converse", true)] {
+    let mut asked = 0;
+    for (dialect, stream) in [
+        ("openai-chat", true),
+        ("anthropic", false),
+        ("bedrock-converse", true),
+    ] {
         for fault in Fault::ALL.into_iter().filter(|fault| !fault.stalls()) {
             for transport in ["direct", "reqwest"] {
                 let case = format!("{fault} in {dialect} by {transport}");
-                vendor.push(answer(dialect, stream).fault_at(fault, 0.4));
+                // A connection that is kept might be closed just as it is used again, and the call never arrive.
+                let struck = answer(dialect, stream).fault_at(fault, 0.4);
+                vendor.push(struck.header("connection", "close"));
+                asked += 1;
                 let attempt = attempt(dialect, &base, stream);
                 let got = match transport {
                     "direct" => ask(direct.clone(), attempt).await,
@@ -158,6 +186,7 @@ async fn every_fault_over_real_sockets_ends_as_it_should() {
                     _ => assert!(got.is_err(), "{case}"),
                 }
                 vendor.wait_for_idle().await;
+                assert_eq!(vendor.received(), asked, "{case}");
             }
         }
     }
@@ -171,13 +200,18 @@ async fn what_was_compressed_unasked_is_read_and_what_cannot_be_is_named() {
     for encoding in Encoding::ALL {
         for stream in [false, true] {
             vendor.push(answer("openai-chat", stream).encoded(encoding).chunks_of(3));
-            let got = ask(vendor.clone(), attempt(stream)).await.expect("an answer");
+            let got = ask(vendor.clone(), attempt(stream))
+                .await
+                .expect("an answer");
             assert!(got.text().contains("Grüße aus Köln 🙂"), "{encoding:?}");
         }
         // A refusal is read as well: its kind stands in its body.
-        let refusal = Answer::openai_error(429, "insufficient_quota", "insufficient_quota", "No money.");
+        let refusal =
+            Answer::openai_error(429, "insufficient_quota", "insufficient_quota", "No money.");
         vendor.push(refusal.encoded(encoding));
-        let error = ask(vendor.clone(), attempt(false)).await.expect_err("refused");
+        let error = ask(vendor.clone(), attempt(false))
+            .await
+            .expect_err("refused");
         assert_eq!(error.kind(), ErrorKind::QuotaExhausted, "{encoding:?}");
         assert_eq!(error.message(), "No money.");
         let shown = error.body().expect("the vendor's own body");
@@ -214,4 +248,43 @@ async fn a_compressed_bomb_is_defused() {
         let error = upstream.oneshot(attempt).await.expect_err("too large");
         assert!(error.message().contains("1048576"), "{encoding:?}: {error}");
     }
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_was_closed_unsaid_is_not_used_again() {
+    let vendor = Vendor::new();
+    let server = vendor.serve().await.expect("a free port");
+    let client = Client::new(&ClientOptions::new()).expect("a client");
+    for calls in 1..=3 {
+        vendor.push(answer("openai-chat", false).fault(Fault::CloseIdle));
+        let attempt = attempt("openai-chat", &server.url("/v1"), false);
+        ask(client.clone(), attempt).await.expect("an answer");
+        while server.open_connections() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(server.connections(), calls);
+    }
+    assert_eq!(vendor.finished(), 3);
+}
+
+#[tokio::test]
+async fn a_vendor_that_dies_refuses_and_comes_back_at_its_address() {
+    let vendor = Vendor::new();
+    vendor.always(answer("openai-chat", true).stall_after(3));
+    let server = vendor.serve().await.expect("a free port");
+    let client = Client::new(&ClientOptions::new()).expect("a client");
+    let attempt = || attempt("openai-chat", &server.url("/v1"), true);
+    let running = tokio::spawn(ask(client.clone(), attempt()));
+    vendor.wait_for_requests(1).await;
+    server.go_down().await;
+    assert_eq!(server.open_connections(), 0);
+    running.await.expect("no panic").expect_err("cut");
+    let error = ask(client.clone(), attempt()).await.expect_err("refused");
+    assert_eq!(error.kind(), ErrorKind::Connection);
+    assert!(error.is_unsent(), "{error:?}");
+
+    server.come_back().await;
+    vendor.always(answer("openai-chat", true));
+    ask(client, attempt()).await.expect("an answer");
+    assert_eq!((vendor.received(), vendor.aborted()), (2, 1));
 }

@@ -365,14 +365,6 @@ impl Answer {
         }
     }
 
-    /// The same header, whatever was there before.
-    pub(super) fn with_only_header(mut self, name: &str, value: &str) -> Self {
-        if let Opening::Head(_, headers) = &mut self.opening {
-            headers.remove(name);
-        }
-        self.header(name, value)
-    }
-
     pub(super) fn without_header(mut self, name: &str) -> Self {
         if let Opening::Head(_, headers) = &mut self.opening {
             headers.remove(name);

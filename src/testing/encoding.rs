@@ -1,6 +1,9 @@
 //! Compressed bodies.
 
-use async_compression::futures::write::{BrotliEncoder, GzipEncoder, ZstdEncoder};
+use async_compression::{
+    Level,
+    futures::write::{BrotliEncoder, GzipEncoder, ZstdEncoder},
+};
 use bytes::Bytes;
 use futures_util::{AsyncWrite, AsyncWriteExt, FutureExt};
 
@@ -33,13 +36,18 @@ impl Encoding {
     /// The same number of chunks. Each holds all that a reader needs to have the bytes of the chunk it stands for.
     pub(super) fn compress(self, chunks: &[Bytes]) -> Vec<Bytes> {
         match self {
-            Self::Gzip => through(GzipEncoder::new(Vec::new()), chunks, GzipEncoder::get_mut),
-            Self::Brotli => through(
-                BrotliEncoder::new(Vec::new()),
-                chunks,
-                BrotliEncoder::get_mut,
-            ),
-            Self::Zstd => through(ZstdEncoder::new(Vec::new()), chunks, ZstdEncoder::get_mut),
+            Self::Gzip => {
+                let encoder = GzipEncoder::with_quality(Vec::new(), Level::Fastest);
+                through(encoder, chunks, GzipEncoder::get_mut)
+            }
+            Self::Brotli => {
+                let encoder = BrotliEncoder::with_quality(Vec::new(), Level::Fastest);
+                through(encoder, chunks, BrotliEncoder::get_mut)
+            }
+            Self::Zstd => {
+                let encoder = ZstdEncoder::with_quality(Vec::new(), Level::Fastest);
+                through(encoder, chunks, ZstdEncoder::get_mut)
+            }
         }
     }
 }

@@ -37,9 +37,10 @@ impl Form {
         match self {
             Self::Whole => event.data.clone().into(),
             Self::Sse => Frame::new(event.name.as_deref(), event.data.clone()).into_raw(),
-            Self::Messages => {
-                bedrock::message(event.name.as_deref().unwrap_or("chunk"), event.data.as_bytes())
-            }
+            Self::Messages => bedrock::message(
+                event.name.as_deref().unwrap_or("chunk"),
+                event.data.as_bytes(),
+            ),
         }
     }
 

@@ -339,10 +339,18 @@ impl fmt::Display for Fault {
 }
 
 /// A number below `length` for a place between 0 and 1.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss
+)]
 fn offset(length: usize, place: f64) -> usize {
     let last = length.saturating_sub(1);
-    let place = if place.is_nan() { 0.5 } else { place.clamp(0.0, 1.0) };
+    let place = if place.is_nan() {
+        0.5
+    } else {
+        place.clamp(0.0, 1.0)
+    };
     ((last as f64 * place) as usize).min(last)
 }
 

@@ -278,12 +278,7 @@ impl Drop for Last {
 }
 
 impl Connection {
-    fn new(
-        stream: TcpStream,
-        vendor: Vendor,
-        open: Open,
-        orders: watch::Receiver<Order>,
-    ) -> Self {
+    fn new(stream: TcpStream, vendor: Vendor, open: Open, orders: watch::Receiver<Order>) -> Self {
         // Small chunks are to leave when they are written. Failing that, they leave later.
         let _ = stream.set_nodelay(true);
         let (close, closed) = oneshot::channel();

@@ -83,7 +83,11 @@ impl Exchange {
     /// Moves to a later state; one that is over stays as it is.
     pub(super) fn enter(&self, next: Progress) {
         self.tally.0.send_if_modified(|counts| {
-            let mut now = self.fate.progress.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut now = self
+                .fate
+                .progress
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             if now.is_over() || *now == next {
                 return false;
             }

@@ -61,9 +61,7 @@ impl Vendor {
     /// A vendor that answers by itself, at a pace pleasant to watch: 15 ms between the events of a stream.
     #[must_use]
     pub fn demo() -> Self {
-        Demo::new()
-            .pace(Duration::from_millis(15))
-            .into()
+        Demo::new().pace(Duration::from_millis(15)).into()
     }
 
     /// Queues an answer for one request. Queued answers are used first, in order.

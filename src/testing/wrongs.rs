@@ -36,9 +36,7 @@ pub(super) fn overloaded(dialect: Option<&str>) -> Answer {
     match dialect.unwrap_or_default() {
         "anthropic" => Answer::anthropic_error(529, "overloaded_error", OVERLOADED),
         "gemini" => Answer::gemini_error(503, "UNAVAILABLE", OVERLOADED),
-        "bedrock-converse" => {
-            Answer::bedrock_error(503, "ServiceUnavailableException", OVERLOADED)
-        }
+        "bedrock-converse" => Answer::bedrock_error(503, "ServiceUnavailableException", OVERLOADED),
         "cohere" => Answer::cohere_error(503, OVERLOADED),
         _ => Answer::openai_error(503, "server_error", "overloaded", OVERLOADED),
     }

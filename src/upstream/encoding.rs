@@ -80,10 +80,7 @@ mod decoding {
 
     pub(super) fn decoded(coding: &str, body: Body) -> Result<Body, Error> {
         let from_wire = |error: BoxError| io::Error::other(FromWire(error));
-        let source = body
-            .into_data_stream()
-            .map_err(from_wire)
-            .into_async_read();
+        let source = body.into_data_stream().map_err(from_wire).into_async_read();
         let (coding, reader): (_, Pin<Box<dyn AsyncRead + Send>>) =
             match coding.to_ascii_lowercase().as_str() {
                 "gzip" | "x-gzip" => ("gzip", Box::pin(GzipDecoder::new(source))),
@@ -133,8 +130,9 @@ mod decoding {
             Ok(FromWire(error)) => return error,
             Err(error) => error.into(),
         };
-        let message =
-            format!("the vendor's answer is not the {coding} it is said to be, or is cut within it");
+        let message = format!(
+            "the vendor's answer is not the {coding} it is said to be, or is cut within it"
+        );
         Error::new(ErrorKind::Server, message)
             .with_code("content_encoding")
             .with_source(error)

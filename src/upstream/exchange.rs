@@ -381,7 +381,9 @@ fn whole(
     let mut complete = Complete::json(dialect, marker.body(bytes));
     if translated {
         // Read here, not above: an answer that cannot be read is a failure that another account may mend.
-        complete.decoded = Some(Box::new(dialect.decode_response(&complete.bytes)?));
+        let mut decoded = dialect.decode_response(&complete.bytes)?;
+        decoded.set_calls_apart();
+        complete.decoded = Some(Box::new(decoded));
     }
     Ok(Reply::Complete(complete))
 }
