@@ -58,6 +58,7 @@ mod gemini;
 pub mod grammar;
 mod openai;
 mod playback;
+mod rate_limit;
 mod recorded;
 mod reply;
 mod responses;
@@ -77,6 +78,7 @@ pub use self::{
     demo::Demo,
     encoding::Encoding,
     fault::{Effect, Fault},
+    rate_limit::RateLimit,
     recorded::{Progress, Recorded},
     script::Script,
     server::Server,

@@ -18,7 +18,13 @@ use http_body_util::BodyExt;
 use tower_service::Service;
 
 use super::{
-    answer::Answer, demo::Demo, openai, playback::play, recorded::Recorded, server::Server,
+    answer::Answer,
+    demo::Demo,
+    openai,
+    playback::play,
+    rate_limit::{RateLimit, Verdict, told},
+    recorded::Recorded,
+    server::Server,
     tally::Tally,
 };
 use crate::{Body, BoxError};
@@ -39,6 +45,7 @@ struct State {
     early: Vec<Rule>,
     rules: Vec<Rule>,
     reading: Option<Duration>,
+    limit: Option<RateLimit>,
     fallback: Option<Rule>,
     requests: Vec<Recorded>,
 }
@@ -86,6 +93,11 @@ impl Vendor {
         F: Fn(&Recorded) -> Option<Answer> + Send + Sync + 'static,
     {
         self.state().early.push(Arc::new(rule));
+    }
+
+    /// Plays limits: what is beyond them is refused, whatever the script says. The last call counts.
+    pub fn limit(&self, limit: RateLimit) {
+        self.state().limit = Some(limit);
     }
 
     /// Reads requests slowly from now on: waits before each piece of a body, so that the caller has to wait too once what lies
@@ -181,6 +193,15 @@ impl Vendor {
     }
 
     fn choose(&self, request: &Recorded) -> Answer {
+        let limit = self.state().limit.clone();
+        match limit.map(|limit| limit.judge(request)) {
+            Some(Verdict::Refused(answer)) => answer,
+            Some(Verdict::Admitted(headers)) => told(self.scripted(request), headers),
+            None => self.scripted(request),
+        }
+    }
+
+    fn scripted(&self, request: &Recorded) -> Answer {
         let (rules, fallback) = {
             let mut state = self.state();
             if let Some(answer) = state.queue.pop_front() {
