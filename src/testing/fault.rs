@@ -36,7 +36,7 @@ pub enum Fault {
     CrLf,
     /// Lines end with `\r`.
     Cr,
-    /// A comment before every event.
+    /// A comment before every event, and one in it.
     Comments,
     /// An event of a kind that nobody knows, at the place.
     UnknownEvent,
@@ -364,7 +364,7 @@ fn with_comments(answer: Answer) -> Answer {
     let mut chunks = Vec::new();
     for chunk in answer.chunks() {
         chunks.push(Bytes::from_static(b": still here\n\n"));
-        chunks.push(chunk.clone());
+        chunks.push([b": and here\n", &**chunk].concat().into());
     }
     answer.with_chunks(chunks)
 }

@@ -49,6 +49,7 @@ mod answer;
 mod anthropic;
 mod bedrock;
 mod cohere;
+pub mod conformance;
 mod converse;
 mod demo;
 mod encoding;
@@ -75,6 +76,7 @@ mod tests;
 
 pub use self::{
     answer::{Answer, LineEnds},
+    conformance::{Fixtures, Report, Turn, conformance},
     demo::Demo,
     encoding::Encoding,
     fault::{Effect, Fault},
