@@ -72,8 +72,13 @@ async fn every_cloud_conforms() {
     };
     let keys = AwsKeys::new("AKIDEXAMPLE", "wJalrXUtnFEMI-a1b2c3d4").to_secret();
     for secret in [Secret::new("bedrock-api-key-a1b2c3"), keys] {
-        let converse = fixtures("bedrock-converse").secret(secret);
+        let model = "anthropic.claude-sonnet-4-5-v1:0";
+        let converse = fixtures("bedrock-converse")
+            .secret(secret.clone())
+            .model(model);
         right("bedrock", bedrock(BedrockApi::Converse), converse, LINES).await;
+        let claude = fixtures("anthropic-on-bedrock").secret(secret).model(model);
+        right("claude", bedrock(BedrockApi::ByModel), claude, LINES).await;
     }
 }
 

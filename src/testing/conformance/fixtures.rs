@@ -143,7 +143,8 @@ impl Fixtures {
         }
     }
 
-    /// Everything, as a vendor of this dialect answers; none if no vendor of it can be scripted here.
+    /// Everything, as a vendor of this dialect answers; none if no vendor of it can be scripted here. The names are those of
+    /// [`Dialect::name`](crate::dialect::Dialect::name), and `anthropic-on-bedrock`.
     #[must_use]
     pub fn of(dialect: &str) -> Option<Self> {
         const TEXT: &str = "Conformance says: Grüße aus Köln 🙂, and that is all.";
@@ -178,7 +179,7 @@ impl Fixtures {
         // The others sign nothing, or sign calls and not thoughts.
         if matches!(
             dialect,
-            "anthropic" | "bedrock-converse" | "openai-responses"
+            "anthropic" | "anthropic-on-bedrock" | "bedrock-converse" | "openai-responses"
         ) {
             thought = thought.signature(SIGNATURE);
         }

@@ -1,5 +1,7 @@
 //! What the vendor is sent.
 
+use percent_encoding::percent_decode_str;
+
 use super::bench::{Bench, Check, Outcome, excerpt, have, holds, must, wrong};
 use crate::{
     ErrorKind, Json,
@@ -77,7 +79,8 @@ async fn model(b: &Bench) -> Outcome {
     chat.model = "alias-of-the-caller".to_owned();
     let sent = b.sent(chat).await?;
     let model = b.fixtures.model.as_str();
-    let there = holds(&sent.body, model) || sent.path_and_query().contains(model);
+    let path = percent_decode_str(sent.path_and_query()).decode_utf8_lossy();
+    let there = holds(&sent.body, model) || path.contains(model);
     must(
         there && !holds(&sent.body, "alias-of-the-caller"),
         format!("the vendor's name of the model, {model}"),

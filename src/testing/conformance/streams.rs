@@ -4,7 +4,10 @@ use super::{
     answers::{same_calls, same_text},
     bench::{Bench, Check, Outcome, have, must, shown},
 };
-use crate::testing::{Answer, Fault, events::Form};
+use crate::testing::{
+    Answer, Fault,
+    events::{Form, edited},
+};
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -64,7 +67,7 @@ async fn split(b: &Bench) -> Outcome {
     let bytes = have(turn.stream.as_ref(), "stream")?.content().len();
     let answer = b.read(turn, true, |answer| answer.chunks_of(1)).await?;
     same_text(turn, &answer)?;
-    for at in (1..bytes).step_by(bytes / 64 + 1) {
+    for at in (1..bytes).step_by(bytes / 24 + 1) {
         let answer = b.read(turn, true, |answer| answer.split_at([at])).await?;
         same_text(turn, &answer)?;
     }
@@ -106,13 +109,21 @@ async fn alike(b: &Bench) -> Outcome {
     Ok(())
 }
 
-/// Clean ends, as proxies make them of a lost connection.
+/// Clean ends, as proxies make them of a lost connection: between events and amid them.
 async fn truncated(b: &Bench) -> Outcome {
     let turn = b.text()?;
     let stream = have(turn.stream.as_ref(), "stream")?;
-    for step in 0..20 {
-        let place = f64::from(step) / 20.0;
+    let events = Form::of(stream).read(stream.content()).len();
+    let between = (1..events).map(|kept| {
+        let cut = edited(stream.clone(), |events| events.truncate(kept));
+        (format!("the end after {kept} of {events} events"), cut)
+    });
+    let amid = (0..10).map(|step| {
+        let place = f64::from(step) / 10.0;
         let cut = stream.clone().fault_at(Fault::EarlyEnd, place);
+        (format!("the end after {}% of the bytes", step * 10), cut)
+    });
+    for (what, cut) in between.chain(amid) {
         let asked = b.ask(b.chat(true), cut).await;
         // Behind the last word of its text it may pass.
         let whole = asked
@@ -120,7 +131,7 @@ async fn truncated(b: &Bench) -> Outcome {
             .as_ref()
             .is_ok_and(|got| got.text() == turn.text);
         must(asked.result.is_err() || whole, "an error", || {
-            format!("cut after {}%: {}", step * 5, shown(&asked.result))
+            format!("{what} was taken for {}", shown(&asked.result))
         })?;
     }
     Ok(())
