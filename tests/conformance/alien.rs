@@ -227,7 +227,7 @@ pub fn fixtures() -> Fixtures {
         .length(said("long").stop(StopReason::MaxTokens))
         .tools(tools)
         .error_inside(Answer::json(200, wrong.to_string()))
-        .error_in_stream(events(&[wrong.clone()]))
+        .error_in_stream(events(std::slice::from_ref(&wrong)))
         .error_midway(events(&[hello.clone(), wrong]))
         .wait(
             Answer::status(429).header("retry-after", "9"),

@@ -35,14 +35,17 @@ struct Wrongs {
     /// Counts on it that every event comes in a piece of its own, and never beside another in memory.
     lonely: bool,
     finish: Option<fn(String) -> String>,
-    classify: Option<fn(&response::Parts, &[u8], Error) -> Error>,
+    classify: Option<Classify>,
     request: Option<fn(&mut ChatRequest)>,
     response: Option<fn(&mut ChatResponse)>,
     decode: Option<Decode>,
-    frame: Option<fn(&Frame) -> Result<Option<Frame>, FrameError>>,
-    result: Option<fn(FrameError, &mut EventSink) -> Result<(), FrameError>>,
+    frame: Option<Change>,
+    result: Option<Excuse>,
 }
 
+type Classify = fn(&response::Parts, &[u8], Error) -> Error;
+type Change = fn(&Frame) -> Result<Option<Frame>, FrameError>;
+type Excuse = fn(FrameError, &mut EventSink) -> Result<(), FrameError>;
 type Decode = fn(&[u8], Result<ChatResponse, Error>) -> Result<ChatResponse, Error>;
 
 struct Wrong {

@@ -206,7 +206,8 @@ pub(super) fn holds(body: &[u8], text: &str) -> bool {
             serde_json::Value::Object(members) => members
                 .iter()
                 .any(|(name, member)| name.contains(text) || within(member, text)),
-            other => other.to_string() == text,
+            serde_json::Value::Number(number) => number.to_string() == text,
+            _ => false,
         }
     }
     match serde_json::from_slice(body) {
