@@ -154,44 +154,6 @@ async fn pool_after_a_wait() {
     twice(PoolLayer::new(pools).layer(inner), request).await;
 }
 
-/// As [`Probe`], but the first of every two attempts is never answered.
-#[derive(Default)]
-struct Silent {
-    ready: bool,
-    asked: Arc<AtomicUsize>,
-}
-
-impl Clone for Silent {
-    fn clone(&self) -> Self {
-        Self {
-            ready: false,
-            asked: self.asked.clone(),
-        }
-    }
-}
-
-impl Service<Attempt> for Silent {
-    type Response = ModelResponse;
-    type Error = Error;
-    type Future = BoxFuture<'static, Result<ModelResponse, Error>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.ready = true;
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Attempt) -> Self::Future {
-        assert!(
-            std::mem::take(&mut self.ready),
-            "called without having been ready"
-        );
-        match self.asked.fetch_add(1, Ordering::Relaxed) % 2 {
-            0 => std::future::pending().boxed(),
-            _ => ready(Ok(answer())).boxed(),
-        }
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn hedge() {
     let vendor = Vendor::new(provider(), "m")
@@ -200,8 +162,15 @@ async fn hedge() {
     let pools = Pools::new().pool("m", Pool::new().vendor(vendor));
     let policy = HedgePolicy::new().fixed(Duration::from_secs(1)).share(1.0);
     let hedges = Hedges::new().model("m", policy);
-    let silent = Silent::default();
-    let asked = silent.asked.clone();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let asks = asked.clone();
+    // The first of every two attempts is never answered.
+    let silent = Unready::new(service_fn(move |_: Attempt| {
+        match asks.fetch_add(1, Ordering::Relaxed) % 2 {
+            0 => std::future::pending().boxed(),
+            _ => ready(Ok::<_, Error>(answer())).boxed(),
+        }
+    }));
     let layers = ServiceBuilder::new()
         .layer(HedgeLayer::new(hedges.clone()))
         .layer(PoolLayer::new(pools.clone()));
@@ -209,11 +178,7 @@ async fn hedge() {
     assert_eq!(asked.load(Ordering::Relaxed), 4, "two attempts, each time");
     // Whoever is not hedged goes by the same way.
     let plain = HedgeLayer::new(Hedges::new());
-    twice(
-        plain.layer(Probe::new(failing(0, ErrorKind::Server))),
-        request,
-    )
-    .await;
+    twice(plain.layer(probe(failing(0, ErrorKind::Server))), request).await;
 }
 
 #[tokio::test]
