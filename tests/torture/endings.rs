@@ -1,0 +1,1 @@
+//! How a stream ends: early, twice, not at all.
