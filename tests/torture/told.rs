@@ -43,9 +43,37 @@ impl Got {
         String::from_utf8_lossy(&self.raw).into_owned()
     }
 
+    /// What messages show of it: the begin and the end.
+    fn shown(&self) -> String {
+        let text = self.text();
+        let chars: Vec<char> = text.chars().collect();
+        match chars.len() {
+            0..1500 => text,
+            length => {
+                let (begin, end) = (&chars[..200], &chars[length - 1000..]);
+                format!("{} … {}", String::from_iter(begin), String::from_iter(end))
+            }
+        }
+    }
+
+    /// Less the frames of which one of these texts is a part, where they may pass.
+    pub fn without(mut self, texts: &[&str]) -> Self {
+        let mut splitter = SseSplitter::new();
+        splitter.push(std::mem::take(&mut self.raw).into());
+        while let Ok(Some(frame)) = splitter.next_frame() {
+            let data = String::from_utf8_lossy(frame.data());
+            if !texts.iter().any(|text| data.contains(text)) {
+                self.raw.extend_from_slice(frame.raw());
+            }
+        }
+        let cut = splitter.finish();
+        self.raw.extend(cut.iter().flat_map(|cut| cut.raw().iter()));
+        self
+    }
+
     /// A stream or an answer that says it is whole.
     pub fn success(&self) -> Result<Told, String> {
-        let text = self.text();
+        let text = self.shown();
         ensure!(self.status == 200, "status {}: {text}", self.status);
         ensure!(!self.cut, "cut, after: {text}");
         self.legal()?;
@@ -57,12 +85,12 @@ impl Got {
 
     /// A stream that broke: some of the answer, an error in the dialect's words, nothing after it, and a cut connection.
     pub fn broken(&self) -> Result<Told, String> {
-        let text = self.text();
+        let text = self.shown();
         ensure!(self.status == 200, "status {}: {text}", self.status);
         ensure!(self.cut, "a clean end would pass for success: {text}");
         self.legal()?;
         for ending in ["[DONE]", "message_stop", "response.completed"] {
-            ensure!(!text.contains(ending), "{ending} in a broken stream: {text}");
+            ensure!(!self.text().contains(ending), "{ending} in a broken stream: {text}");
         }
         let told = self.read()?;
         ensure!(told.error.is_some(), "no error told: {text}");
@@ -71,7 +99,7 @@ impl Got {
 
     /// A failure before anything was sent.
     pub fn refused(&self) -> Result<Value, String> {
-        let text = self.text();
+        let text = self.shown();
         ensure!(self.status >= 400, "status {}: {text}", self.status);
         ensure!(!self.cut, "cut: {text}");
         let body: Value = serde_json::from_slice(&self.raw).map_err(|e| format!("{e}: {text}"))?;
@@ -88,7 +116,7 @@ impl Got {
         };
         let found = found.ok_or("no grammar")?;
         let list: Vec<String> = found.iter().map(ToString::to_string).collect();
-        ensure!(list.is_empty(), "{}\n{}", list.join("; "), self.text());
+        ensure!(list.is_empty(), "{}\n{}", list.join("; "), self.shown());
         ensure!(!self.text().contains('\u{fffd}'), "a broken character");
         Ok(())
     }
