@@ -67,6 +67,8 @@ async fn p009_p070_when_all_fail_before_content_it_is_one_http_error() {
 
 /// Answers that are none.
 fn no_answers(pair: Pair) -> Vec<(&'static str, Answer)> {
+    let script = Script::new().text("One two three.").usage(40, 20);
+    let whole = (pair.kind.answer)(&script, pair.kind.model, false).content();
     let html = "<!DOCTYPE html><html><body>Just a moment…</body></html>";
     let kind = match pair.kind.binary {
         true => "application/vnd.amazon.eventstream",
@@ -87,6 +89,9 @@ fn no_answers(pair: Pair) -> Vec<(&'static str, Answer)> {
         ("a reset connection", Answer::reset()),
         ("a refused connection", Answer::refuse()),
         ("no content", Answer::status(204)),
+        ("half an answer", Answer::json(200, whole.slice(..whole.len() / 2))),
+        ("all but the end of an answer", Answer::json(200, whole.slice(..whole.len() - 1))),
+        ("garbage in braces", Answer::json(200, "{what is this}")),
     ]
 }
 
@@ -95,11 +100,16 @@ async fn p065_p068_p073_an_answer_that_is_none_is_failed_over_at_once() {
     each_pair("answers that are none", async |pair| {
         for (name, answer) in no_answers(pair) {
             let bed = Bed::new(pair);
-            bed.vendor.always(answer);
+            bed.vendor.always(answer.clone());
             let told = bed.stream().await.success().map_err(|e| format!("{name}: {e}"))?;
             ensure!(told.text == SPARE, "{name}: {told:?}");
             let asked = bed.vendor.requests().len() + bed.spare.requests().len();
             ensure!(asked <= 4, "{name}: {asked} attempts");
+
+            let bed = Bed::new(pair);
+            bed.vendor.always(answer);
+            let told = bed.whole().await.success().map_err(|e| format!("{name}, whole: {e}"))?;
+            ensure!(told.text == SPARE, "{name}, whole: {told:?}");
         }
         Ok(())
     })
