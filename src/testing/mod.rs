@@ -51,10 +51,14 @@ mod bedrock;
 mod cohere;
 mod converse;
 mod demo;
+mod encoding;
+mod events;
+mod fault;
 mod gemini;
 pub mod grammar;
 mod openai;
 mod playback;
+mod rate_limit;
 mod recorded;
 mod reply;
 mod responses;
@@ -62,16 +66,22 @@ mod score;
 mod script;
 mod server;
 mod tally;
+mod unready;
 mod vendor;
+mod wrongs;
 
 #[cfg(test)]
 mod tests;
 
 pub use self::{
-    answer::Answer,
+    answer::{Answer, LineEnds},
     demo::Demo,
+    encoding::Encoding,
+    fault::{Effect, Fault},
+    rate_limit::RateLimit,
     recorded::{Progress, Recorded},
     script::Script,
     server::Server,
+    unready::Unready,
     vendor::Vendor,
 };
