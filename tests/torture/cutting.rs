@@ -82,10 +82,8 @@ async fn p039_p043_p044_p045_lines_may_end_and_begin_as_they_like() {
         for (name, form) in forms {
             let formed = plain.clone().map(form);
             // A CR at the end of one piece, the LF at the begin of the next.
-            for size in [1, 1 << 20] {
-                let read = told(pair, formed.answer().chunks_of(size)).await?;
-                ensure!(read == whole, "{name}, chunks of {size}: {read:?}");
-            }
+            let read = told(pair, formed.answer().chunks_of(1)).await?;
+            ensure!(read == whole, "{name}: {read:?}");
         }
         Ok(())
     })

@@ -9,6 +9,7 @@ mod cutting;
 mod edits;
 mod endings;
 mod failures;
+mod faults;
 mod frames;
 mod index;
 mod leaving;
