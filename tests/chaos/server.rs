@@ -1,0 +1,235 @@
+//! A vendor behind a real socket, which can die and come back at the same address.
+
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Notify,
+    task::{JoinHandle, JoinSet},
+};
+use tower::ServiceExt;
+use trunkline::{
+    Body, BoxError,
+    testing::{Vendor, grammar},
+};
+
+use crate::{
+    ask::{Ask, CALLER_KEY, markers},
+    dice::{Dice, Purpose},
+    fault::Fault,
+    guard::{Count, holding},
+    log::{Entry, Log},
+    problems::Problems,
+    said::Said,
+    vendors::Kind,
+};
+
+/// What all vendors share.
+pub struct World {
+    pub seed: u64,
+    pub log: Log,
+    pub problems: Problems,
+    /// Calls that vendors are answering.
+    pub answering: Count,
+    /// Connections to vendors.
+    pub connections: Count,
+}
+
+pub struct Server {
+    kind: &'static Kind,
+    world: Arc<World>,
+    pub address: SocketAddr,
+    accepting: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    pub async fn start(kind: &'static Kind, world: Arc<World>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let mut server = Self {
+            kind,
+            world,
+            address: listener.local_addr().expect("an address"),
+            accepting: None,
+        };
+        server.listen(listener);
+        server
+    }
+
+    fn listen(&mut self, listener: TcpListener) {
+        self.accepting = Some(tokio::spawn(accept(
+            listener,
+            self.kind,
+            self.world.clone(),
+        )));
+    }
+
+    /// The listener closes, and so does every connection.
+    pub async fn die(&mut self) {
+        if let Some(accepting) = self.accepting.take() {
+            accepting.abort();
+            let _ = accepting.await;
+        }
+    }
+
+    /// It is back where it was.
+    pub async fn come_back(&mut self) {
+        for _ in 0..500 {
+            if let Ok(listener) = TcpListener::bind(self.address).await {
+                return self.listen(listener);
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the address {} was taken", self.address);
+    }
+}
+
+async fn accept(listener: TcpListener, kind: &'static Kind, world: Arc<World>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                if let Ok((stream, _)) = accepted {
+                    connections.spawn(serve(stream, kind, world.clone()));
+                }
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn serve(stream: TcpStream, kind: &'static Kind, world: Arc<World>) {
+    let _open = world.connections.enter();
+    let _ = stream.set_nodelay(true);
+    let close = Arc::new(Notify::new());
+    let answering = {
+        let (world, close) = (world.clone(), close.clone());
+        service_fn(move |request| answer(request, kind, world.clone(), close.clone()))
+    };
+    let mut http = http1::Builder::new().serve_connection(TokioIo::new(stream), answering);
+    let ended = tokio::select! {
+        ended = &mut http => ended,
+        () = close.notified() => return,
+    };
+    if ended.is_err_and(|error| is_reset(&error)) {
+        let stream = http.into_parts().io.into_inner();
+        #[allow(deprecated, reason = "a zero linger never blocks")]
+        let _ = stream.set_linger(Some(Duration::ZERO));
+    }
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    kind: &'static Kind,
+    world: Arc<World>,
+    close: Arc<Notify>,
+) -> Result<Response<Body>, BoxError> {
+    let inside = world.answering.enter();
+    let (parts, body) = request.into_parts();
+    let body = body.collect().await?.to_bytes();
+    let Some((vendor, close_after)) = choose(&parts, &body, kind, &world) else {
+        return Err("nobody asked for this".into());
+    };
+    // It keeps a log of its own, and goes with its one answer.
+    let request = Request::from_parts(parts, Body::from(body));
+    let response = vendor.oneshot(request).await?;
+    let closing = Closing {
+        close,
+        after: close_after,
+    };
+    Ok(response.map(|body| holding(body, (inside, closing))))
+}
+
+/// What to answer; none if nobody can have asked.
+fn choose(
+    parts: &http::request::Parts,
+    body: &Bytes,
+    kind: &'static Kind,
+    world: &World,
+) -> Option<(Vendor, Option<Duration>)> {
+    let path = parts.uri.path();
+    let number = match markers(world.seed, body).as_deref() {
+        Ok([number]) => *number,
+        found => {
+            let why = format!("{} was asked {path} for {found:?}: whose call is that?", kind.name);
+            world.problems.add(None, why);
+            return None;
+        }
+    };
+    let ask = Ask::new(world.seed, number);
+    let parsed: Value = serde_json::from_slice(body).unwrap_or_default();
+    for violation in grammar::check_request(kind.wire.dialect(), body).into_iter().flatten() {
+        let why = format!("{} was asked what it does not understand: {violation}", kind.name);
+        world.problems.add(Some(&ask), why);
+    }
+    let told = |value: &http::HeaderValue| {
+        String::from_utf8_lossy(value.as_bytes()).contains(CALLER_KEY)
+    };
+    if parts.headers.values().any(told) || parts.uri.to_string().contains(CALLER_KEY) {
+        world.problems.add(Some(&ask), format!("{} was told the caller's key", kind.name));
+    }
+    let (stream, usage) = kind.wire.asked(path, &parsed);
+    let noted = world.log.add(number, |serial| {
+        let mut dice = Dice::new(world.seed, Purpose::Fault, number, serial);
+        let fault = Fault::draw(&mut dice);
+        let said = Said::new(world.seed, &ask, kind.name, serial);
+        let script = said.script(world.seed, &ask, serial, fault == Fault::SameIds);
+        let good = kind.answer(&script, stream, usage);
+        let plan = fault.spoil(good, kind.wire, stream, &ask.marker, &mut dice);
+        let entry = Entry {
+            vendor: kind.name,
+            fault,
+            may_succeed: plan.may_succeed,
+            in_full: plan.in_full,
+        };
+        (entry, plan)
+    });
+    let Some(plan) = noted else {
+        world.problems.add(Some(&ask), "a vendor was asked for a call that does not exist");
+        return None;
+    };
+    let vendor = Vendor::new();
+    vendor.push(plan.answer);
+    Some((vendor, plan.close_after))
+}
+
+/// Closes the connection some time after the answer.
+struct Closing {
+    close: Arc<Notify>,
+    after: Option<Duration>,
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        let Some(after) = self.after else {
+            return;
+        };
+        let close = self.close.clone();
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                tokio::time::sleep(after).await;
+                close.notify_one();
+            });
+        }
+    }
+}
+
+fn is_reset(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<std::io::Error>() {
+            return error.kind() == std::io::ErrorKind::ConnectionReset;
+        }
+        cause = error.source();
+    }
+    false
+}
