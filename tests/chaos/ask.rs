@@ -128,7 +128,9 @@ impl Ask {
                 Front::Chat => {
                     json!({"type": "function", "function": {"name": name, "parameters": schema}})
                 }
-                Front::Responses => json!({"type": "function", "name": name, "parameters": schema}),
+                Front::Responses => {
+                    json!({"type": "function", "name": name, "parameters": schema, "strict": false})
+                }
                 Front::Messages => json!({"name": name, "input_schema": schema}),
                 Front::Gemini => json!({"name": name, "parameters": schema}),
             };

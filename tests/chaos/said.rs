@@ -6,6 +6,7 @@ use trunkline::testing::Script;
 use crate::{
     ask::{Ask, TOOLS, marker},
     dice::{Dice, Purpose},
+    vendors::Wire,
 };
 
 /// An answer in terms of no dialect.
@@ -50,7 +51,14 @@ impl Said {
         }
     }
 
-    pub fn script(&self, seed: u64, ask: &Ask, serial: usize, same_ids: bool) -> Script {
+    pub fn script(
+        &self,
+        seed: u64,
+        ask: &Ask,
+        wire: Wire,
+        serial: usize,
+        same_ids: bool,
+    ) -> Script {
         let mut dice = Dice::new(seed, Purpose::Script, ask.number, serial + 1_000);
         let mut script = Script::new();
         if dice.percent(25) {
@@ -62,11 +70,16 @@ impl Said {
             let id = format!("call_{}x{serial}x{id}", ask.number);
             script = script.tool_call(id, name, arguments.to_string());
         }
+        let prefix = match wire {
+            Wire::Responses => "resp",
+            Wire::Anthropic => "msg",
+            _ => "id",
+        };
         let (input, output) = self.usage.unwrap_or_default();
         let cached = dice.one(&[0, 0, 7, input]);
         script
             .usage(input, output)
             .cached(cached)
-            .id(format!("id_{}x{serial}", ask.number))
+            .id(format!("{prefix}_{}x{serial}", ask.number))
     }
 }

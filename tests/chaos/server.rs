@@ -182,7 +182,7 @@ fn choose(
         let mut dice = Dice::new(world.seed, Purpose::Fault, number, serial);
         let fault = Fault::draw(&mut dice);
         let said = Said::new(world.seed, &ask, kind.name, serial);
-        let script = said.script(world.seed, &ask, serial, fault == Fault::SameIds);
+        let script = said.script(world.seed, &ask, kind.wire, serial, fault == Fault::SameIds);
         let good = kind.answer(&script, stream, usage);
         let plan = fault.spoil(good, kind.wire, stream, &ask.marker, &mut dice);
         let entry = Entry {

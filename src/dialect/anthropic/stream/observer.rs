@@ -9,7 +9,7 @@ use super::{
     event::{Delta, Event, is_done_marker},
 };
 use crate::{
-    dialect::{FrameError, Observed, Observer},
+    dialect::{FrameError, Observed, Observer, well_formed::well_formed},
     wire::Frame,
 };
 
@@ -25,10 +25,16 @@ pub(in super::super) struct Watcher {
 impl Observer for Watcher {
     fn observe(&mut self, frame: &Frame, seen: &mut Observed) -> Result<(), FrameError> {
         match frame.name() {
-            Some("ping" | "content_block_stop") => return Ok(()),
-            Some("content_block_start" | "content_block_delta") if seen.content => return Ok(()),
+            // Clients do not read it either.
+            Some("ping") => return Ok(()),
+            Some("content_block_stop") => return well_formed(frame),
+            Some("content_block_start" | "content_block_delta") if seen.content => {
+                return well_formed(frame);
+            }
             Some(_) => {}
-            None if seen.content && DELTA.find(frame.data()).is_some() => return Ok(()),
+            None if seen.content && DELTA.find(frame.data()).is_some() => {
+                return well_formed(frame);
+            }
             None => {}
         }
         self.read(frame, seen)
