@@ -15,7 +15,7 @@ mod response;
 mod sink;
 mod usage;
 
-pub(crate) use self::{content::FOREIGN_SIGNATURE_PREFIX, sink::distinct_id};
+pub(crate) use self::content::FOREIGN_SIGNATURE_PREFIX;
 pub use self::{
     collect::Collector,
     content::{

@@ -32,7 +32,6 @@ mod rpc_details;
 pub(crate) mod structured;
 mod translate;
 mod unsaid;
-mod well_formed;
 
 use std::{borrow::Cow, collections::VecDeque, fmt::Debug};
 

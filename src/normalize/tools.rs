@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::format::FormatCall;
 use crate::{
-    chat::{Block, CallKind, ChatEvent, ChatResponse, Content, Delta, ToolKind, distinct_id},
+    chat::{Block, CallKind, ChatEvent, ChatResponse, Content, Delta, ToolKind},
     dialect::Dialect,
     request::Payload,
 };
@@ -48,19 +48,14 @@ impl ToolNames {
         this
     }
 
-    /// Puts the caller's names back, and gives every call an id of its own.
     pub(super) fn restore(&self, chat: &mut ChatResponse) {
         if let Some(format) = &self.format {
             format.restore(chat);
         }
-        let mut given: Vec<String> = Vec::new();
         for part in &mut chat.content {
             let Content::ToolCall(call) = part else {
                 continue;
             };
-            let id = distinct_id(&call.id, |id| given.iter().any(|other| other == id));
-            call.id = id.into_owned();
-            given.push(call.id.clone());
             self.restore_name(&mut call.name);
             if self.is_wrapped(&call.name, call.kind) {
                 call.kind = CallKind::Custom;

@@ -8,7 +8,7 @@ mod progress;
 #[cfg(test)]
 mod tests;
 
-use std::{borrow::Cow, collections::VecDeque};
+use std::collections::VecDeque;
 
 use self::progress::Progress;
 use super::{Block, CallKind, ChatEvent, Citation, Delta, Stop, StopReason, Usage};
@@ -362,16 +362,10 @@ impl EventSink {
     }
 
     fn open_call(&mut self, at: usize) {
-        let given = self.calls.iter().enumerate();
-        let given = given.filter(|(other, call)| *other != at && call.state != State::Waiting);
-        let given: Vec<&str> = given.map(|(_, call)| call.id.as_str()).collect();
-        let own = self.calls.get(at).map_or("", |call| &call.id);
-        let id = distinct_id(own, |id| given.contains(&id)).into_owned();
         let Some(call) = self.calls.get_mut(at) else {
             return;
         };
         call.state = State::Open;
-        call.id = id;
         let block = Block::ToolCall {
             id: call.id.clone(),
             name: call.name.clone(),
@@ -393,15 +387,4 @@ impl EventSink {
             self.words(Open::Text, &text);
         }
     }
-}
-
-/// The id of a call, or one like it if that is given already: callers tell calls apart by their ids, and some vendors give several
-/// the same.
-pub(crate) fn distinct_id(id: &str, is_given: impl Fn(&str) -> bool) -> Cow<'_, str> {
-    if id.is_empty() || !is_given(id) {
-        return Cow::Borrowed(id);
-    }
-    let others = (2_usize..).map(|n| format!("{id}_{n}"));
-    let free = others.into_iter().find(|other| !is_given(other));
-    Cow::Owned(free.unwrap_or_default())
 }

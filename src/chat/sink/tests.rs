@@ -175,19 +175,3 @@ fn length_stays_length_even_with_calls() {
     sink.end();
     assert_eq!(story(&mut sink).iter().rev().nth(1).unwrap(), "MaxTokens");
 }
-
-#[test]
-fn calls_with_the_same_id_are_told_apart() {
-    let mut sink = EventSink::new();
-    for key in 0..4 {
-        sink.tool_call(key, if key == 2 { "a_2" } else { "a" }, "f", CallKind::Function);
-        sink.tool_arguments(key, "{}");
-    }
-    sink.end();
-    let story = story(&mut sink);
-    let calls: Vec<&String> = story.iter().filter(|line| line.contains("call")).collect();
-    assert_eq!(
-        calls,
-        ["0 call a f", "1 call a_2 f", "2 call a_2_2 f", "3 call a_3 f"]
-    );
-}

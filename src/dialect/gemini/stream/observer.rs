@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     chat::EventSink,
-    dialect::{FrameError, Observed, Observer, well_formed::well_formed},
+    dialect::{FrameError, Observed, Observer},
     wire::Frame,
 };
 
@@ -31,8 +31,7 @@ impl Observer for Watcher {
     fn observe(&mut self, frame: &Frame, seen: &mut Observed) -> Result<(), FrameError> {
         let data = frame.data();
         let plain = seen.content && REASON.find(data).is_none() && ERROR.find(data).is_none();
-        if plain && !is_no_chunk(frame) {
-            well_formed(frame)?;
+        if plain {
             if let Some(at) = USAGE.find(data)
                 && let Some(usage) = counts(data.get(at..).unwrap_or_default())
             {
