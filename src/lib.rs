@@ -26,6 +26,7 @@
 //! | feature | default | what |
 //! | --- | --- | --- |
 //! | `reqwest` | yes | the HTTP client, over rustls ([`client`]) |
+//! | `decompress` | yes | reads answers that were compressed without being asked for ([`upstream`]) |
 //! | `config` | | a YAML file or the environment, read into a stack (`trunkline::config`) |
 //! | `oauth` | | keys of Google's service accounts, which sign ([`credential::google`]) |
 //! | `testing` | | scripted vendors for tests and demos (`trunkline::testing`) |

@@ -6,14 +6,13 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
     time::Duration,
 };
 
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt, Ready, ready};
 use http::{Request, Response, StatusCode};
-use tower::{Layer, Service, ServiceBuilder, ServiceExt};
+use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use trunkline::{
     Body, BoxError, Error, ErrorKind, FailoverLayer, IngressLayer, ModelRequest, ModelResponse,
     PoolLayer, Pools, RetryBackoffLayer, Secret, SseNormalizeLayer, Upstream,
@@ -26,50 +25,20 @@ use trunkline::{
     request::{EmbeddingForm, Operation, Payload},
     response::{Complete, Reply, Served},
     retry::RetryPolicy,
+    testing::Unready,
     upstream::{Account, Attempt, Deployment, Limits},
 };
 
-/// Panics if it is called without having been polled ready itself. A clone starts unready, as tower allows.
-struct Probe<F> {
-    answer: F,
-    ready: bool,
-}
-
-impl<F> Probe<F> {
-    fn new(answer: F) -> Self {
-        Self {
-            answer,
-            ready: false,
-        }
-    }
-}
-
-impl<F: Clone> Clone for Probe<F> {
-    fn clone(&self) -> Self {
-        Self::new(self.answer.clone())
-    }
-}
-
-impl<F, R, T, E> Service<R> for Probe<F>
+/// A probe that answers at once.
+fn probe<F, R, T, E>(
+    mut answer: F,
+) -> Unready<
+    impl Service<R, Response = T, Error = E, Future = Ready<Result<T, E>>> + Clone + Send + 'static,
+>
 where
-    F: FnMut(R) -> Result<T, E>,
+    F: FnMut(R) -> Result<T, E> + Clone + Send + 'static,
 {
-    type Response = T;
-    type Error = E;
-    type Future = Ready<Result<T, E>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), E>> {
-        self.ready = true;
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: R) -> Self::Future {
-        assert!(
-            std::mem::take(&mut self.ready),
-            "called without having been ready"
-        );
-        ready((self.answer)(request))
-    }
+    Unready::new(service_fn(move |request| ready(answer(request))))
 }
 
 fn answer() -> ModelResponse {
@@ -121,7 +90,7 @@ where
 async fn retry() {
     let layer = RetryBackoffLayer::new(RetryPolicy::new());
     twice(
-        layer.layer(Probe::new(failing(2, ErrorKind::Overloaded))),
+        layer.layer(probe(failing(2, ErrorKind::Overloaded))),
         request,
     )
     .await;
@@ -131,7 +100,7 @@ async fn retry() {
 async fn failover() {
     let layer = FailoverLayer::new(Chains::new().chain("m", ["n", "o"]));
     twice(
-        layer.layer(Probe::new(failing(2, ErrorKind::Exhausted))),
+        layer.layer(probe(failing(2, ErrorKind::Exhausted))),
         request,
     )
     .await;
@@ -140,7 +109,7 @@ async fn failover() {
 #[tokio::test]
 async fn normalize() {
     twice(
-        SseNormalizeLayer::new().layer(Probe::new(failing(0, ErrorKind::Server))),
+        SseNormalizeLayer::new().layer(probe(failing(0, ErrorKind::Server))),
         request,
     )
     .await;
@@ -170,7 +139,7 @@ async fn pool() {
             Err(Error::new(ErrorKind::Unsupported, "no"))
         }
     };
-    twice(PoolLayer::new(pools).layer(Probe::new(inner)), request).await;
+    twice(PoolLayer::new(pools).layer(probe(inner)), request).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -179,7 +148,7 @@ async fn pool_after_a_wait() {
     let account = Account::new("a", Secret::new("key")).with_limits(limits);
     let vendor = Vendor::new(provider(), "m").account(Arc::new(account), 1);
     let pool = Pool::new().vendor(vendor).wait(Duration::from_secs(5));
-    let inner = Probe::new(|_: Attempt| Ok::<_, Error>(answer()));
+    let inner = probe(|_: Attempt| Ok::<_, Error>(answer()));
     let pools = Pools::new().pool("m", pool);
     twice(PoolLayer::new(pools).layer(inner), request).await;
 }
@@ -202,7 +171,7 @@ async fn pool_that_counts() {
         let payload = Payload::json(&Anthropic, Bytes::from(body)).expect("a legal body");
         ModelRequest::new("m", Operation::CountTokens, payload)
     };
-    twice(PoolLayer::new(pools).layer(Probe::new(inner)), counts).await;
+    twice(PoolLayer::new(pools).layer(probe(inner)), counts).await;
     assert_eq!(asked.load(Ordering::Relaxed), 4, "both accounts, each time");
 }
 
@@ -214,13 +183,13 @@ fn whole(_: Request<Body>) -> Result<Response<Body>, Infallible> {
 #[tokio::test]
 async fn upstream() {
     let plain = Arc::new(Deployment::new(provider(), account("a"), "m"));
-    twice(Upstream::new(Probe::new(whole)), || {
+    twice(Upstream::new(probe(whole)), || {
         Attempt::new(request(), plain.clone())
     })
     .await;
     let through = Account::new("a", Secret::new("key")).with_egress("proxy");
     let through = Arc::new(Deployment::new(provider(), Arc::new(through), "m"));
-    let service = Upstream::new(Probe::new(whole)).with_egress("proxy", Probe::new(whole));
+    let service = Upstream::new(probe(whole)).with_egress("proxy", probe(whole));
     twice(service, || Attempt::new(request(), through.clone())).await;
 }
 
@@ -250,7 +219,7 @@ async fn upstream_with_another_key() {
     };
     let account = Arc::new(Account::new("a", Renewed));
     let deployment = Arc::new(Deployment::new(provider(), account, "m"));
-    twice(Upstream::new(Probe::new(refusing)), || {
+    twice(Upstream::new(probe(refusing)), || {
         Attempt::new(request(), deployment.clone())
     })
     .await;
@@ -265,7 +234,7 @@ async fn upstream_that_translates_embeddings() {
         let response = Response::builder().header("content-type", "application/json");
         Ok::<_, Infallible>(response.body(Body::from(body)).expect("a legal response"))
     };
-    twice(Upstream::new(Probe::new(vectors)), || {
+    twice(Upstream::new(probe(vectors)), || {
         let body = Bytes::from_static(br#"{"model":"m","input":["a","b"]}"#);
         let payload = Payload::opaque(body, None);
         let form = Operation::Embeddings(EmbeddingForm::OpenAi);
@@ -298,7 +267,7 @@ async fn the_whole_stack() {
         .layer(FailoverLayer::new(Chains::new()))
         .layer(RetryBackoffLayer::new(RetryPolicy::new()))
         .layer(PoolLayer::new(pools))
-        .service(Upstream::new(Probe::new(client)));
+        .service(Upstream::new(probe(client)));
     twice(stack, front).await;
 }
 
@@ -311,7 +280,7 @@ fn front() -> Request<Body> {
 
 #[tokio::test]
 async fn ingress() {
-    let inner = Probe::new(failing(0, ErrorKind::Server));
+    let inner = probe(failing(0, ErrorKind::Server));
     twice(IngressLayer::new().layer(inner), front).await;
 }
 

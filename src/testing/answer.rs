@@ -5,7 +5,11 @@ use std::{fmt, io, time::Duration};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use super::score::{Ending, Score};
+use super::{
+    encoding::Encoding,
+    fault::Fault,
+    score::{Ending, Score, Split},
+};
 
 /// A response and the manner of giving it: its pieces, its pauses and its end.
 ///
@@ -13,13 +17,37 @@ use super::score::{Ending, Score};
 /// whole conversations. Without further setters it is given at once, whole and correct.
 ///
 /// There is one end: of [`end_early_after`](Self::end_early_after), [`stall_after`](Self::stall_after),
-/// [`cut_after`](Self::cut_after) and [`reset_after`](Self::reset_after) the one set last counts.
+/// [`stall_after_bytes`](Self::stall_after_bytes), [`cut_after`](Self::cut_after) and [`reset_after`](Self::reset_after) the one
+/// set last counts. What changes the bytes ([`line_ends`](Self::line_ends), [`encoded`](Self::encoded),
+/// [`map_chunks`](Self::map_chunks)) is done at once, in the order in which it is called. A [`Fault`] is any of these by name.
 #[derive(Clone)]
 #[must_use]
 pub struct Answer {
     opening: Opening,
     delay: Duration,
     score: Score,
+    dialect: Option<&'static str>,
+    closes_idle: Option<Duration>,
+}
+
+/// How the lines of an event stream end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LineEnds {
+    /// `\n`, as nearly everybody sends.
+    Lf,
+    /// `\r\n`.
+    CrLf,
+    /// `\r` alone, which the format allows as well.
+    Cr,
+}
+
+/// An answer, taken apart for playing.
+pub(super) struct Played {
+    pub(super) opening: Opening,
+    pub(super) delay: Duration,
+    pub(super) score: Score,
+    pub(super) closes_idle: Option<Duration>,
 }
 
 /// How an answer begins.
@@ -193,7 +221,56 @@ impl Answer {
     /// Splits the body anew, into chunks of `bytes` bytes (at least 1), wherever that falls: inside a frame, a line or a
     /// character. The server writes each on its own.
     pub fn chunks_of(mut self, bytes: usize) -> Self {
-        self.score.split_at = Some(bytes.max(1));
+        self.score.split = Some(Split::Every(bytes.max(1)));
+        self
+    }
+
+    /// Splits the body anew, after each of these numbers of bytes, wherever that falls.
+    pub fn split_at(mut self, offsets: impl IntoIterator<Item = usize>) -> Self {
+        self.score.split = Some(Split::At(offsets.into_iter().collect()));
+        self
+    }
+
+    /// Ends the lines of a body with `ends`; for event streams, in whose data no line ends are left.
+    pub fn line_ends(self, ends: LineEnds) -> Self {
+        let end: &[u8] = match ends {
+            LineEnds::Lf => b"\n",
+            LineEnds::CrLf => b"\r\n",
+            LineEnds::Cr => b"\r",
+        };
+        self.map_chunks(|_, chunk| {
+            let mut out = Vec::with_capacity(chunk.len() + 8);
+            let mut after_cr = false;
+            for byte in &chunk {
+                match byte {
+                    b'\n' if after_cr => {}
+                    b'\r' | b'\n' => out.extend_from_slice(end),
+                    other => out.push(*other),
+                }
+                after_cr = *byte == b'\r';
+            }
+            out.into()
+        })
+    }
+
+    /// Compresses the body and says so in `content-encoding`. Each chunk is flushed, so that a reader can have it at once.
+    pub fn encoded(self, encoding: Encoding) -> Self {
+        let mut answer = self.header("content-encoding", encoding.name());
+        answer.score.chunks = encoding.compress(&answer.score.chunks);
+        answer
+    }
+
+    /// Puts other bytes in the place of each chunk: its number, from 0, and what it holds.
+    pub fn map_chunks(mut self, mut change: impl FnMut(usize, Bytes) -> Bytes) -> Self {
+        for (number, chunk) in self.score.chunks.iter_mut().enumerate() {
+            *chunk = change(number, std::mem::take(chunk));
+        }
+        self
+    }
+
+    /// Claims a `content-length` of its own. What is beyond it is not sent; a body that is shorter is cut at its end.
+    pub fn claim_length(mut self, bytes: u64) -> Self {
+        self.score.claimed = Some(bytes);
         self
     }
 
@@ -206,6 +283,12 @@ impl Answer {
     /// Sends `chunks` chunks (all, if there are fewer), and then nothing more: the body never ends by itself.
     pub fn stall_after(mut self, chunks: usize) -> Self {
         self.score.ending = Ending::StallAfterChunks(chunks);
+        self
+    }
+
+    /// As [`stall_after`](Self::stall_after), but after `bytes` bytes, wherever that falls.
+    pub fn stall_after_bytes(mut self, bytes: usize) -> Self {
+        self.score.ending = Ending::StallAfterBytes(bytes);
         self
     }
 
@@ -223,6 +306,29 @@ impl Answer {
         self
     }
 
+    /// Closes the kept connection `pause` after this answer, without having said so: what a client meets that reuses a connection
+    /// too late. Means nothing in service form.
+    pub fn close_idle_after(mut self, pause: Duration) -> Self {
+        self.closes_idle = Some(pause);
+        self
+    }
+
+    /// The dialect this is written in, for faults that have to be written in it too. What a [`Script`](super::Script) wrote knows.
+    pub fn in_dialect(mut self, dialect: &'static str) -> Self {
+        self.dialect = Some(dialect);
+        self
+    }
+
+    /// Something goes wrong, half way through where it has a place: see [`Fault`].
+    pub fn fault(self, fault: Fault) -> Self {
+        fault.strike(self, 0.5)
+    }
+
+    /// Something goes wrong at a place: 0 is the first byte of the body, 1 the last.
+    pub fn fault_at(self, fault: Fault, place: f64) -> Self {
+        fault.strike(self, place)
+    }
+
     /// The whole body as it would be sent without any fault.
     #[must_use]
     pub fn content(&self) -> Bytes {
@@ -234,11 +340,45 @@ impl Answer {
             opening,
             delay: Duration::ZERO,
             score: Score::default(),
+            dialect: None,
+            closes_idle: None,
         }
     }
 
-    pub(super) fn into_parts(self) -> (Duration, Opening, Score) {
-        (self.delay, self.opening, self.score)
+    pub(super) fn into_parts(self) -> Played {
+        Played {
+            opening: self.opening,
+            delay: self.delay,
+            score: self.score,
+            closes_idle: self.closes_idle,
+        }
+    }
+
+    pub(super) fn spoken(&self) -> Option<&'static str> {
+        self.dialect
+    }
+
+    pub(super) fn header_value(&self, name: &str) -> Option<&HeaderValue> {
+        match &self.opening {
+            Opening::Head(_, headers) => headers.get(name),
+            _ => None,
+        }
+    }
+
+    pub(super) fn without_header(mut self, name: &str) -> Self {
+        if let Opening::Head(_, headers) = &mut self.opening {
+            headers.remove(name);
+        }
+        self
+    }
+
+    pub(super) fn chunks(&self) -> &[Bytes] {
+        &self.score.chunks
+    }
+
+    pub(super) fn with_chunks(mut self, chunks: Vec<Bytes>) -> Self {
+        self.score.chunks = chunks;
+        self
     }
 }
 

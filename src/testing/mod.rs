@@ -51,6 +51,9 @@ mod bedrock;
 mod cohere;
 mod converse;
 mod demo;
+mod encoding;
+mod events;
+mod fault;
 mod gemini;
 pub mod grammar;
 mod openai;
@@ -62,16 +65,21 @@ mod score;
 mod script;
 mod server;
 mod tally;
+mod unready;
 mod vendor;
+mod wrongs;
 
 #[cfg(test)]
 mod tests;
 
 pub use self::{
-    answer::Answer,
+    answer::{Answer, LineEnds},
     demo::Demo,
+    encoding::Encoding,
+    fault::{Effect, Fault},
     recorded::{Progress, Recorded},
     script::Script,
     server::Server,
+    unready::Unready,
     vendor::Vendor,
 };

@@ -4,11 +4,11 @@ use std::{
     error::Error,
     future::Future,
     io,
-    net::{Ipv4Addr, SocketAddr},
-    pin::{Pin, pin},
+    net::SocketAddr,
+    pin::Pin,
     sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
@@ -19,30 +19,44 @@ use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::rt::TokioIo;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::watch,
+    sync::{oneshot, watch},
     task::{JoinHandle, JoinSet},
 };
 use tower_service::Service;
 
-use super::vendor::Vendor;
+use super::{playback::ClosesIdle, vendor::Vendor};
 use crate::{Body, BoxError};
 
 /// A [`Vendor`] that listens on 127.0.0.1. Dropping it closes every connection at once.
+///
+/// [`go_down`](Self::go_down) and [`come_back`](Self::come_back) are the death of the vendor's process and its return.
 #[derive(Debug)]
 #[must_use = "dropping the server closes it"]
 pub struct Server {
     addr: SocketAddr,
     accepted: Arc<AtomicUsize>,
     open: Arc<AtomicUsize>,
-    stop: watch::Sender<bool>,
+    order: watch::Sender<Order>,
+    up: Arc<AtomicBool>,
     accepting: JoinHandle<()>,
 }
 
+/// What the server is to do.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Order {
+    Serve,
+    /// Refuse connections, and close those that are open.
+    Down,
+    /// Refuse connections, and let those that are open come to their end.
+    Stop,
+}
+
 impl Server {
-    pub(super) async fn bind(vendor: Vendor) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    pub(super) async fn bind(vendor: Vendor, addr: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind(addr).await?;
         let addr = listener.local_addr()?;
-        let (stop, stopped) = watch::channel(false);
+        let (order, orders) = watch::channel(Order::Serve);
+        let up = Arc::new(AtomicBool::new(true));
         let accepted = Arc::new(AtomicUsize::new(0));
         let open = Arc::new(AtomicUsize::new(0));
         let accepting = tokio::spawn(accept(
@@ -50,15 +64,36 @@ impl Server {
             vendor,
             Arc::clone(&accepted),
             Arc::clone(&open),
-            stopped,
+            orders,
+            Arc::clone(&up),
         ));
         Ok(Self {
             addr,
             accepted,
             open,
-            stop,
+            order,
+            up,
             accepting,
         })
+    }
+
+    /// Dies: every connection is closed at once, and new ones are refused. Returns when that is so.
+    pub async fn go_down(&self) {
+        self.order.send_replace(Order::Down);
+        self.reach(false).await;
+    }
+
+    /// Listens again, at the same address, and returns when it does. Never, if something else has taken the address since.
+    pub async fn come_back(&self) {
+        self.order.send_replace(Order::Serve);
+        self.reach(true).await;
+    }
+
+    async fn reach(&self, up: bool) {
+        let is_so = || self.up.load(Ordering::Acquire) == up;
+        while !(is_so() && (up || self.open_connections() == 0)) && !self.accepting.is_finished() {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Where it listens.
@@ -89,7 +124,7 @@ impl Server {
     ///
     /// An answer that never ends holds it up until its caller goes.
     pub async fn shutdown(mut self) {
-        self.stop.send_replace(true);
+        self.order.send_replace(Order::Stop);
         // An error is a panic or an abort of the task: closed as well.
         let _ = (&mut self.accepting).await;
     }
@@ -107,32 +142,68 @@ async fn accept(
     vendor: Vendor,
     accepted: Arc<AtomicUsize>,
     open: Arc<AtomicUsize>,
-    stopped: watch::Receiver<bool>,
+    mut orders: watch::Receiver<Order>,
+    up: Arc<AtomicBool>,
 ) {
     let mut connections = JoinSet::new();
-    let mut stop = pin!(stopping(stopped.clone()));
+    let addr = listener.local_addr();
+    let mut listener = Some(listener);
     loop {
+        // Without a sender the server is gone, which is a reason to stop too.
+        let order = *orders.borrow_and_update();
+        match order {
+            Order::Stop => break,
+            Order::Down => {
+                listener = None;
+                connections.shutdown().await;
+            }
+            Order::Serve if listener.is_none() => {
+                if let Ok(addr) = addr {
+                    listener = TcpListener::bind(addr).await.ok();
+                }
+                if listener.is_none() {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                    continue;
+                }
+            }
+            Order::Serve => {}
+        }
+        up.store(listener.is_some(), Ordering::Release);
         tokio::select! {
-            stream = listener.accept() => match stream {
+            stream = accepted_by(listener.as_ref()) => match stream {
                 Ok((stream, _)) => {
                     accepted.fetch_add(1, Ordering::Relaxed);
-                    let stop = Box::pin(stopping(stopped.clone()));
-                    connections.spawn(Connection::new(stream, vendor.clone(), Open::new(&open), stop));
+                    connections.spawn(Connection::new(stream, vendor.clone(), Open::new(&open), orders.clone()));
                 }
                 // Out of file handles, most likely: some are about to come back.
                 Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
             },
             Some(_) = connections.join_next() => {}
-            () = &mut stop => break,
+            changed = orders.changed() => if changed.is_err() { break },
         }
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
 }
 
-async fn stopping(mut stopped: watch::Receiver<bool>) {
-    // Without a sender the server is gone, which is a reason to stop too.
-    let _ = stopped.wait_for(|stop| *stop).await;
+async fn accepted_by(listener: Option<&TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
+    match listener {
+        Some(listener) => listener.accept().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn stopping(mut orders: watch::Receiver<Order>, idle: oneshot::Receiver<Duration>) {
+    let closed_idle = async {
+        match idle.await {
+            Ok(pause) => tokio::time::sleep(pause).await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = orders.wait_for(|order| *order == Order::Stop) => {}
+        () = closed_idle => {}
+    }
 }
 
 /// One connection, from the accepted socket to its close.
@@ -145,7 +216,11 @@ struct Connection {
 }
 
 /// The vendor as hyper's kind of service.
-struct Answering(Vendor);
+struct Answering {
+    vendor: Vendor,
+    /// Told to close the connection, by the first answer that wants it closed.
+    close: Arc<Mutex<Option<oneshot::Sender<Duration>>>>,
+}
 
 impl hyper::service::Service<Request<Incoming>> for Answering {
     type Response = Response<Body>;
@@ -153,24 +228,67 @@ impl hyper::service::Service<Request<Incoming>> for Answering {
     type Future = <Vendor as tower_service::Service<Request<Body>>>::Future;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        self.0.clone().call(request.map(Body::new))
+        let answer = self.vendor.clone().call(request.map(Body::new));
+        let close = Arc::clone(&self.close);
+        Box::pin(async move {
+            let response = answer.await?;
+            let Some(ClosesIdle(pause)) = response.extensions().get().copied() else {
+                return Ok(response);
+            };
+            let close = close.lock().unwrap_or_else(PoisonError::into_inner).take();
+            Ok(response.map(|body| Body::new(Last { body, close, pause })))
+        })
+    }
+}
+
+/// A body after which the connection is closed.
+struct Last {
+    body: Body,
+    close: Option<oneshot::Sender<Duration>>,
+    pause: Duration,
+}
+
+impl http_body::Body for Last {
+    type Data = bytes::Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<bytes::Bytes>, BoxError>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Last {
+    fn drop(&mut self) {
+        if let Some(close) = self.close.take() {
+            // The connection may be gone already.
+            let _ = close.send(self.pause);
+        }
     }
 }
 
 impl Connection {
-    fn new(
-        stream: TcpStream,
-        vendor: Vendor,
-        open: Open,
-        stop: Pin<Box<dyn Future<Output = ()> + Send>>,
-    ) -> Self {
+    fn new(stream: TcpStream, vendor: Vendor, open: Open, orders: watch::Receiver<Order>) -> Self {
         // Small chunks are to leave when they are written. Failing that, they leave later.
         let _ = stream.set_nodelay(true);
+        let (close, closed) = oneshot::channel();
+        let answering = Answering {
+            vendor,
+            close: Arc::new(Mutex::new(Some(close))),
+        };
         Self {
-            http: Some(
-                http1::Builder::new().serve_connection(TokioIo::new(stream), Answering(vendor)),
-            ),
-            stop: Some(stop),
+            http: Some(http1::Builder::new().serve_connection(TokioIo::new(stream), answering)),
+            stop: Some(Box::pin(stopping(orders, closed))),
             _open: open,
         }
     }
