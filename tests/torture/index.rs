@@ -1,0 +1,1 @@
+//! The index beside this file holds.
