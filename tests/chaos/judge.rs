@@ -2,7 +2,7 @@
 
 use http::HeaderMap;
 use serde_json::Value;
-use trunkline::testing::grammar;
+use trunkline::testing::{Fault as Named, grammar};
 
 use crate::{
     ask::{Ask, Form, Front, markers},
@@ -154,7 +154,8 @@ fn served(world: &World, ask: &Ask, answer: &Answer, said: &Said) -> Result<usiz
     let told = ask.front != Front::Chat || ask.form == Form::Whole || ask.usage;
     let usage = want.usage.filter(|_| told);
     // Whoever ended after his last word, but before the bill, has sent none.
-    if said.usage != usage && (entry.in_full || !told) {
+    let is_billed = entry.in_full && !world.broke_off(entry.vendor, entry.at);
+    if said.usage != usage && (is_billed || !told) {
         return Err(format!("the usage is {:?}, not {usage:?}", said.usage));
     }
     if !entry.may_succeed {
@@ -201,7 +202,7 @@ fn clean(
     let last = world.log.of(ask.number).last().copied();
     let same = |entry: Entry| {
         let kind = VENDORS.iter().find(|kind| kind.name == entry.vendor);
-        entry.fault == Fault::SameIds
+        entry.fault == Fault::Named(Named::DuplicateIds)
             && kind.is_some_and(|kind| kind.wire.dialect() == ask.front.dialect())
     };
     if last.is_some_and(same) {

@@ -2,12 +2,15 @@
 
 use std::sync::Mutex;
 
+use tokio::time::Instant;
+
 use crate::fault::Fault;
 
 /// One call of one vendor.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
     pub vendor: &'static str,
+    pub at: Instant,
     pub fault: Fault,
     /// May it count as answered? Not if the vendor never sent the end of its answer.
     pub may_succeed: bool,

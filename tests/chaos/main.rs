@@ -65,6 +65,7 @@ async fn everything_goes_wrong_and_every_call_ends_as_it_should() {
         problems: problems::Problems::new(seed),
         answering: Count::default(),
         connections: Count::default(),
+        deaths: Mutex::default(),
     });
     let began = Instant::now();
     run(&world, requests).await;

@@ -51,14 +51,7 @@ impl Said {
         }
     }
 
-    pub fn script(
-        &self,
-        seed: u64,
-        ask: &Ask,
-        wire: Wire,
-        serial: usize,
-        same_ids: bool,
-    ) -> Script {
+    pub fn script(&self, seed: u64, ask: &Ask, wire: Wire, serial: usize) -> Script {
         let mut dice = Dice::new(seed, Purpose::Script, ask.number, serial + 1_000);
         let mut script = Script::new();
         if dice.percent(25) {
@@ -66,8 +59,7 @@ impl Said {
         }
         script = script.text(&*self.text);
         for (index, (name, arguments)) in self.calls.iter().enumerate() {
-            let id = if same_ids { 0 } else { index };
-            let id = format!("call_{}x{serial}x{id}", ask.number);
+            let id = format!("call_{}x{serial}x{index}", ask.number);
             script = script.tool_call(id, name, arguments.to_string());
         }
         let prefix = match wire {

@@ -2,7 +2,10 @@
 
 use std::{
     net::SocketAddr,
-    sync::Arc,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -16,6 +19,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::Notify,
     task::{JoinHandle, JoinSet},
+    time::Instant,
 };
 use tower::ServiceExt;
 use trunkline::{
@@ -43,6 +47,16 @@ pub struct World {
     pub answering: Count,
     /// Connections to vendors.
     pub connections: Count,
+    /// Who died, and when.
+    pub deaths: Mutex<Vec<(&'static str, Instant)>>,
+}
+
+impl World {
+    /// Has this vendor died since, and broken off whatever it was saying?
+    pub fn broke_off(&self, vendor: &str, since: Instant) -> bool {
+        let deaths = self.deaths.lock().unwrap();
+        deaths.iter().any(|(name, at)| *name == vendor && *at >= since)
+    }
 }
 
 pub struct Server {
@@ -76,6 +90,8 @@ impl Server {
     /// The listener closes, and so does every connection.
     pub async fn die(&mut self) {
         if let Some(accepting) = self.accepting.take() {
+            let death = (self.kind.name, Instant::now());
+            self.world.deaths.lock().unwrap().push(death);
             accepting.abort();
             let _ = accepting.await;
         }
@@ -110,7 +126,7 @@ async fn accept(listener: TcpListener, kind: &'static Kind, world: Arc<World>) {
 async fn serve(stream: TcpStream, kind: &'static Kind, world: Arc<World>) {
     let _open = world.connections.enter();
     let _ = stream.set_nodelay(true);
-    let close = Arc::new(Notify::new());
+    let close = Arc::new(Close::default());
     let answering = {
         let (world, close) = (world.clone(), close.clone());
         service_fn(move |request| answer(request, kind, world.clone(), close.clone()))
@@ -118,7 +134,7 @@ async fn serve(stream: TcpStream, kind: &'static Kind, world: Arc<World>) {
     let mut http = http1::Builder::new().serve_connection(TokioIo::new(stream), answering);
     let ended = tokio::select! {
         ended = &mut http => ended,
-        () = close.notified() => return,
+        () = close.now.notified() => return,
     };
     if ended.is_err_and(|error| is_reset(&error)) {
         let stream = http.into_parts().io.into_inner();
@@ -131,12 +147,12 @@ async fn answer(
     request: Request<Incoming>,
     kind: &'static Kind,
     world: Arc<World>,
-    close: Arc<Notify>,
+    close: Arc<Close>,
 ) -> Result<Response<Body>, BoxError> {
     let inside = world.answering.enter();
     let (parts, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();
-    let Some((vendor, close_after)) = choose(&parts, &body, kind, &world) else {
+    let Some((vendor, close_after)) = choose(&parts, &body, kind, &world, &close) else {
         return Err("nobody asked for this".into());
     };
     // It keeps a log of its own, and goes with its one answer.
@@ -155,6 +171,7 @@ fn choose(
     body: &Bytes,
     kind: &'static Kind,
     world: &World,
+    close: &Close,
 ) -> Option<(Vendor, Option<Duration>)> {
     let path = parts.uri.path();
     let number = match markers(world.seed, body).as_deref() {
@@ -182,14 +199,15 @@ fn choose(
         let mut dice = Dice::new(world.seed, Purpose::Fault, number, serial);
         let fault = Fault::draw(&mut dice);
         let said = Said::new(world.seed, &ask, kind.name, serial);
-        let script = said.script(world.seed, &ask, kind.wire, serial, fault == Fault::SameIds);
+        let script = said.script(world.seed, &ask, kind.wire, serial);
         let good = kind.answer(&script, stream, usage);
         let plan = fault.spoil(good, kind.wire, stream, &ask.marker, &mut dice);
         let entry = Entry {
             vendor: kind.name,
             fault,
+            at: Instant::now(),
             may_succeed: plan.may_succeed,
-            in_full: plan.in_full,
+            in_full: plan.in_full && !close.soon.load(Ordering::SeqCst),
         };
         (entry, plan)
     });
@@ -202,9 +220,17 @@ fn choose(
     Some((vendor, plan.close_after))
 }
 
+/// A connection's end.
+#[derive(Default)]
+struct Close {
+    /// It is to be: what is answered on it may be cut.
+    soon: AtomicBool,
+    now: Notify,
+}
+
 /// Closes the connection some time after the answer.
 struct Closing {
-    close: Arc<Notify>,
+    close: Arc<Close>,
     after: Option<Duration>,
 }
 
@@ -214,10 +240,11 @@ impl Drop for Closing {
             return;
         };
         let close = self.close.clone();
+        close.soon.store(true, Ordering::SeqCst);
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
                 tokio::time::sleep(after).await;
-                close.notify_one();
+                close.now.notify_one();
             });
         }
     }

@@ -14,7 +14,7 @@ struct Row {
 }
 
 pub fn print(world: &World, verdicts: &[Verdict]) {
-    let faults = Fault::ALL.iter().map(|(fault, _)| *fault);
+    let faults = Fault::all().map(|(fault, _)| fault);
     let faults: Vec<Fault> = faults.chain([Fault::None]).collect();
     let mut rows: Vec<Row> = faults.iter().map(|_| Row::default()).collect();
     let mut all = Row::default();
@@ -32,11 +32,11 @@ pub fn print(world: &World, verdicts: &[Verdict]) {
         }
     }
     println!(
-        "{:<34} {:>7} {:>9} {:>10} {:>10} {:>8} {:>8} {:>6}",
+        "{:<26} {:>7} {:>9} {:>10} {:>10} {:>8} {:>8} {:>6}",
         "fault", "drawn", "requests", "served so", "elsewhere", "refused", "in-band", "left"
     );
     for (row, fault) in rows.iter().zip(&faults) {
-        row.print(fault.text());
+        row.print(fault.name());
     }
     all.print("all");
 }
@@ -56,7 +56,7 @@ impl Row {
 
     fn print(&self, name: &str) {
         println!(
-            "{name:<34} {:>7} {:>9} {:>10} {:>10} {:>8} {:>8} {:>6}",
+            "{name:<26} {:>7} {:>9} {:>10} {:>10} {:>8} {:>8} {:>6}",
             self.drawn,
             self.requests,
             self.itself,

@@ -1,6 +1,6 @@
 //! The six vendors: what they are called, what they speak, and how they refuse.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use trunkline::testing::{Answer, Script};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,56 +116,38 @@ impl Wire {
         }
     }
 
-    /// An error inside a stream.
-    pub fn error_frame(self, marker: &str) -> Vec<u8> {
-        let message = format!("failed for {marker}");
-        let event = |name: &str, data: Value| format!("event: {name}\ndata: {data}\n\n").into_bytes();
-        match self {
-            Self::Chat | Self::Gemini => {
-                let error = json!({"error": {"message": message, "code": 500, "status": "INTERNAL"}});
-                format!("data: {error}\n\n").into_bytes()
-            }
-            Self::Responses => event(
-                "error",
-                json!({"type": "error", "sequence_number": 3, "error": {"type": "server_error", "code": "server_error", "message": message}}),
-            ),
-            Self::Anthropic => event(
-                "error",
-                json!({"type": "error", "error": {"type": "api_error", "message": message}}),
-            ),
-            Self::Converse => {
-                let data = json!({"message": message}).to_string();
-                Answer::event_stream([("internalServerException", data)]).content().to_vec()
-            }
-            Self::Cohere => event(
-                "message-end",
-                json!({"type": "message-end", "id": "x", "delta": {"finish_reason": "ERROR", "error": message}}),
-            ),
-        }
-    }
-
-    /// Has a stream said why it ends? What comes behind that may be lost without harm to the answer.
-    pub fn is_told(self, sent: &[u8]) -> bool {
+    /// Has a stream said by then why it ends? What comes behind that may be lost without harm to the answer.
+    pub fn is_told(self, content: &[u8], bytes: usize) -> bool {
         let last = match self {
             Self::Chat => &br#""finish_reason":""#[..],
             // The last event repeats the whole answer: without its end there is none.
-            Self::Responses => return false,
+            Self::Responses => return bytes + 2 >= content.len(),
             Self::Anthropic => br#""stop_reason":""#,
             Self::Gemini => br#""finishReason":"#,
             Self::Converse => br#""stopReason":"#,
             Self::Cohere => br#""finish_reason":"#,
         };
+        let sent = content.get(..bytes).unwrap_or(content);
         sent.windows(last.len()).any(|window| window == last)
     }
 
-    /// The same kind of answer with this body.
-    pub fn remade(self, body: &[u8], stream: bool) -> Answer {
-        match (self, stream) {
-            (_, false) => Answer::json(200, body.to_vec()),
-            (Self::Converse, true) => Answer::status(200)
-                .header("content-type", "application/vnd.amazon.eventstream")
-                .stream([body.to_vec()]),
-            (_, true) => Answer::sse([body.to_vec()]),
+    /// Where the events of a stream end.
+    pub fn frame_ends(self, content: &[u8]) -> Vec<usize> {
+        let mut ends = Vec::new();
+        if self == Self::Converse {
+            let mut at = 0;
+            while let Some(head) = content.get(at..at + 4) {
+                at += u32::from_be_bytes(head.try_into().unwrap()) as usize;
+                ends.push(at);
+            }
+            return ends;
         }
+        let blank: &[u8] = match self {
+            Self::Gemini => b"\r\n\r\n",
+            _ => b"\n\n",
+        };
+        let places = content.windows(blank.len()).enumerate();
+        ends.extend(places.filter(|(_, w)| *w == blank).map(|(at, _)| at + blank.len()));
+        ends
     }
 }
