@@ -364,7 +364,8 @@ pub trait EventEncoder: Send {
 /// Is this one whole object in its braces? What was cut or broken is not: events that are passed on unread are not to hide that from
 /// callers, whose clients throw at it. It is skipped over, and nothing of it is kept.
 pub(crate) fn is_braced(data: &[u8]) -> bool {
-    matches!(data.trim_ascii(), [b'{', .., b'}']) && serde_json::from_slice::<IgnoredAny>(data).is_ok()
+    matches!(data.trim_ascii(), [b'{', .., b'}'])
+        && serde_json::from_slice::<IgnoredAny>(data).is_ok()
 }
 
 /// The default [`Observer`].

@@ -1,14 +1,14 @@
 //! When all is over: do the books agree? The clients', the gateway's and the vendors'.
 
-use std::{collections::HashMap, collections::HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
+use tokio::time::Instant;
 use trunkline::{CallRecord, ErrorKind};
 
-use crate::{
-    ask::Ask,
-    judge::Verdict,
-    server::World,
-};
+use crate::{ask::Ask, judge::Verdict, server::World};
 
 pub type Book = HashMap<String, (CallRecord, usize)>;
 
@@ -21,7 +21,10 @@ pub fn records(world: &World, book: &Book, entered: &HashSet<String>, verdicts: 
         let Some((record, times)) = book.get(&ask.marker) else {
             // Who leaves before the request is read has asked nothing.
             if entered.contains(&ask.marker) && (*verdict != Verdict::Left || !calls.is_empty()) {
-                say(format!("no record, although {} vendors were asked", calls.len()));
+                say(format!(
+                    "no record, although {} vendors were asked",
+                    calls.len()
+                ));
             }
             continue;
         };
@@ -37,12 +40,17 @@ pub fn records(world: &World, book: &Book, entered: &HashSet<String>, verdicts: 
             Verdict::Wrong => true,
         };
         if !fits {
-            say(format!("recorded as {}, and it was {verdict:?}", record.ending));
+            say(format!(
+                "recorded as {}, and it was {verdict:?}",
+                record.ending
+            ));
         }
         attempts(world, &ask, record);
     }
     for id in book.keys().filter(|id| !entered.contains(*id)) {
-        world.problems.add(None, format!("a record of a call that never came: {id}"));
+        world
+            .problems
+            .add(None, format!("a record of a call that never came: {id}"));
     }
 }
 
@@ -55,7 +63,9 @@ fn attempts(world: &World, ask: &Ask, record: &CallRecord) {
         let at = || steps.iter().filter(|step| &*step.provider == kind.name);
         // A vendor that could not be reached has seen nothing.
         let unreached = |failure| matches!(failure, ErrorKind::Connection | ErrorKind::Timeout);
-        let unsure = at().filter(|step| step.failure.is_some_and(unreached)).count();
+        let unsure = at()
+            .filter(|step| step.failure.is_some_and(unreached))
+            .count();
         // The attempt under way when the caller left has no step.
         let under_way = usize::from(record.ending == "cancelled");
         let most = at().count() + under_way;
@@ -70,6 +80,18 @@ fn attempts(world: &World, ask: &Ask, record: &CallRecord) {
     }
 }
 
+/// How long, at most, a vendor went on answering after its caller had left.
+pub fn lingering(world: &World, left: &[(usize, Instant)]) -> Duration {
+    let after = left.iter().flat_map(|(number, at)| {
+        let calls = world.log.of(*number);
+        let ends: Vec<Option<Instant>> = calls.iter().map(|call| call.ended).collect();
+        ends.into_iter()
+            .flatten()
+            .map(|end| end.saturating_duration_since(*at))
+    });
+    after.max().unwrap_or_default()
+}
+
 /// How often more was asked than callers asked, and whether that was allowed.
 pub fn amplification(world: &World, requests: usize, seconds: f64, reloads: usize) -> usize {
     let asked: Vec<usize> = (0..requests).map(|n| world.log.of(n).len()).collect();
@@ -80,7 +102,8 @@ pub fn amplification(world: &World, requests: usize, seconds: f64, reloads: usiz
     let reserve = (reloads + windows) * trunkline::RetryBudget::RESERVE as usize;
     let most = (first as f64 * crate::door::RETRIES) as usize + reserve;
     if further > most {
-        let what = format!("{further} second attempts for {first} calls; at most {most} were allowed");
+        let what =
+            format!("{further} second attempts for {first} calls; at most {most} were allowed");
         world.problems.add(None, what);
     }
     further

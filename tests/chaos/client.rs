@@ -88,7 +88,9 @@ impl Line {
         stream.set_nodelay(true).map_err(text)?;
         let io = TokioIo::new(stream);
         Ok(if http2 {
-            let (sender, connection) = http2::handshake(TokioExecutor::new(), io).await.map_err(text)?;
+            let (sender, connection) = http2::handshake(TokioExecutor::new(), io)
+                .await
+                .map_err(text)?;
             let task = tokio::spawn(async move {
                 let _ = connection.await;
             });

@@ -107,7 +107,7 @@ async fn call(
 }
 
 /// The share of second attempts that configurations allow.
-pub const RETRIES: f64 = 0.5;
+pub const RETRIES: f64 = 0.3;
 
 /// The configuration of this turn; each is a little different.
 pub fn config(servers: &[Server], turn: usize) -> Config {

@@ -134,7 +134,9 @@ pub fn stream(front: Front, events: &[Value]) -> Said {
             Front::Messages => {
                 let at = event["index"].as_u64().unwrap_or_default();
                 match event["type"].as_str() {
-                    Some("message_start") => said.usage = anthropic_counts(&event["message"]["usage"]),
+                    Some("message_start") => {
+                        said.usage = anthropic_counts(&event["message"]["usage"])
+                    }
                     Some("content_block_start") if event["content_block"]["type"] == "tool_use" => {
                         pieces.push((at, event["content_block"]["name"].clone(), String::new()));
                     }
@@ -194,13 +196,18 @@ impl Said {
 
 /// Sums of members; none if the first of them is not there.
 fn counts(usage: &Value, input: &[&str], output: &[&str]) -> Option<(u64, u64)> {
-    let sum = |names: &[&str]| -> u64 { names.iter().filter_map(|name| usage[*name].as_u64()).sum() };
+    let sum =
+        |names: &[&str]| -> u64 { names.iter().filter_map(|name| usage[*name].as_u64()).sum() };
     usage[input[0]].as_u64()?;
     Some((sum(input), sum(output)))
 }
 
 fn anthropic_counts(usage: &Value) -> Option<(u64, u64)> {
-    let input = ["input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"];
+    let input = [
+        "input_tokens",
+        "cache_read_input_tokens",
+        "cache_creation_input_tokens",
+    ];
     counts(usage, &input, &["output_tokens"])
 }
 

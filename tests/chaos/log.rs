@@ -11,6 +11,8 @@ use crate::fault::Fault;
 pub struct Entry {
     pub vendor: &'static str,
     pub at: Instant,
+    /// When the vendor was done with it, or was left.
+    pub ended: Option<Instant>,
     pub fault: Fault,
     /// May it count as answered? Not if the vendor never sent the end of its answer.
     pub may_succeed: bool,
@@ -32,6 +34,16 @@ impl Log {
         let (entry, more) = entry(calls.len());
         calls.push(entry);
         Some(more)
+    }
+
+    /// A call is over.
+    pub fn ended(&self, request: usize, serial: usize) {
+        let calls = self.0.get(request).map(|calls| calls.lock().unwrap());
+        if let Some(mut calls) = calls
+            && let Some(entry) = calls.get_mut(serial)
+        {
+            entry.ended = Some(Instant::now());
+        }
     }
 
     pub fn of(&self, request: usize) -> Vec<Entry> {

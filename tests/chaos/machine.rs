@@ -16,5 +16,7 @@ pub fn memory() -> Option<usize> {
 
 /// Tasks that are alive.
 pub fn tasks() -> usize {
-    tokio::runtime::Handle::current().metrics().num_alive_tasks()
+    tokio::runtime::Handle::current()
+        .metrics()
+        .num_alive_tasks()
 }

@@ -13,6 +13,7 @@ mod fault;
 mod guard;
 mod heard;
 mod judge;
+mod judged;
 mod log;
 mod machine;
 mod problems;
@@ -43,7 +44,7 @@ use server::{Server, World};
 use vendors::VENDORS;
 
 /// Clients at the same time.
-const CLIENTS: usize = 48;
+const CLIENTS: usize = 96;
 
 /// The vendor that dies.
 const MORTAL: usize = 2;
@@ -111,13 +112,14 @@ async fn run(world: &Arc<World>, requests: usize) {
     let next = Arc::new(AtomicUsize::new(0));
     let done = Arc::new(AtomicUsize::new(0));
     let verdicts = Arc::new(Mutex::new(vec![Verdict::Wrong; requests]));
+    let left = Arc::new(Mutex::new(Vec::new()));
     let began = Instant::now();
     let clients: Vec<_> = (0..CLIENTS)
         .map(|index| {
             // Every fourth speaks HTTP/2.
             let mut client = Client::new(door.address, index % 4 == 3);
             let (world, next, done) = (world.clone(), next.clone(), done.clone());
-            let verdicts = verdicts.clone();
+            let (verdicts, left) = (verdicts.clone(), left.clone());
             tokio::spawn(async move {
                 loop {
                     let number = next.fetch_add(1, Ordering::SeqCst);
@@ -127,6 +129,9 @@ async fn run(world: &Arc<World>, requests: usize) {
                     let ask = Ask::new(world.seed, number);
                     let got = client.ask(&ask).await;
                     let verdict = judge(&world, &ask, &got);
+                    if verdict == Verdict::Left {
+                        left.lock().unwrap().push((number, Instant::now()));
+                    }
                     verdicts.lock().unwrap()[number] = verdict;
                     done.fetch_add(1, Ordering::SeqCst);
                 }
@@ -143,7 +148,9 @@ async fn run(world: &Arc<World>, requests: usize) {
     let in_use = machine::memory();
     let (book, gaps) = records.finish();
     if gaps > 0 {
-        world.problems.add(None, format!("{gaps} looks at the records came too late"));
+        world
+            .problems
+            .add(None, format!("{gaps} looks at the records came too late"));
     }
     let verdicts = verdicts.lock().unwrap().clone();
     audit::records(world, &book, &door.entered.lock().unwrap(), &verdicts);
@@ -156,9 +163,12 @@ async fn run(world: &Arc<World>, requests: usize) {
     }
 
     table::print(world, &verdicts);
-    let cancelled = book.values().filter(|(record, _)| record.ending == "cancelled");
+    let lingering = audit::lingering(world, &left.lock().unwrap());
+    let cancelled = book
+        .values()
+        .filter(|(record, _)| record.ending == "cancelled");
     println!(
-        "{requests} requests in {seconds:.1} s: {:.0} a second; {} records ({} cancelled), {} attempts, {further} of them second ones; memory {warm:?} → {in_use:?} MiB",
+        "{requests} requests in {seconds:.1} s: {:.0} a second; {} records ({} cancelled), {} attempts, {further} of them second ones; vendors left within {lingering:?}; memory {warm:?} → {in_use:?} MiB",
         requests as f64 / seconds,
         book.len(),
         cancelled.count(),
@@ -208,8 +218,17 @@ async fn trouble(
 /// An operator puts accounts back whose keys were refused: they would be left alone for longer than this run.
 fn operate(gateway: &Gateway) {
     for account in gateway.pools().snapshot() {
-        let long = |reason| matches!(reason, ErrorKind::Authentication | ErrorKind::QuotaExhausted);
-        if account.cooldowns.iter().any(|cooldown| long(cooldown.reason)) {
+        let long = |reason| {
+            matches!(
+                reason,
+                ErrorKind::Authentication | ErrorKind::QuotaExhausted
+            )
+        };
+        if account
+            .cooldowns
+            .iter()
+            .any(|cooldown| long(cooldown.reason))
+        {
             gateway.pools().reset(&account.provider, &account.account);
         }
     }

@@ -22,8 +22,18 @@ impl Said {
     /// What this vendor says to the call of this number for the request.
     pub fn new(seed: u64, ask: &Ask, vendor: &str, serial: usize) -> Self {
         const WORDS: [&str; 12] = [
-            "trunk", "line", "naïve", "漢字", "\"quoted\"", "back\\slash", "two\nlines", "🎈", "tab\there",
-            "data:", "[DONE]", "end\u{2028}less",
+            "trunk",
+            "line",
+            "naïve",
+            "漢字",
+            "\"quoted\"",
+            "back\\slash",
+            "two\nlines",
+            "🎈",
+            "tab\there",
+            "data:",
+            "[DONE]",
+            "end\u{2028}less",
         ];
         let mut dice = Dice::new(seed, Purpose::Script, ask.number, serial);
         let mut text = format!("{} {vendor} {serial}", marker(seed, ask.number));

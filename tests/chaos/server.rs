@@ -55,7 +55,9 @@ impl World {
     /// Has this vendor died since, and broken off whatever it was saying?
     pub fn broke_off(&self, vendor: &str, since: Instant) -> bool {
         let deaths = self.deaths.lock().unwrap();
-        deaths.iter().any(|(name, at)| *name == vendor && *at >= since)
+        deaths
+            .iter()
+            .any(|(name, at)| *name == vendor && *at >= since)
     }
 }
 
@@ -152,17 +154,44 @@ async fn answer(
     let inside = world.answering.enter();
     let (parts, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();
-    let Some((vendor, close_after)) = choose(&parts, &body, kind, &world, &close) else {
+    let Some(chosen) = choose(&parts, &body, kind, &world, &close) else {
         return Err("nobody asked for this".into());
+    };
+    let over = Over {
+        world,
+        request: chosen.request,
+        serial: chosen.serial,
     };
     // It keeps a log of its own, and goes with its one answer.
     let request = Request::from_parts(parts, Body::from(body));
-    let response = vendor.oneshot(request).await?;
+    let response = chosen.vendor.oneshot(request).await?;
     let closing = Closing {
         close,
-        after: close_after,
+        after: chosen.close_after,
     };
-    Ok(response.map(|body| holding(body, (inside, closing))))
+    Ok(response.map(|body| holding(body, (inside, over, closing))))
+}
+
+/// What to answer, and to whom.
+struct Chosen {
+    request: usize,
+    serial: usize,
+    /// Has that one answer.
+    vendor: Vendor,
+    close_after: Option<Duration>,
+}
+
+/// Tells the log when a call is over.
+struct Over {
+    world: Arc<World>,
+    request: usize,
+    serial: usize,
+}
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        self.world.log.ended(self.request, self.serial);
+    }
 }
 
 /// What to answer; none if nobody can have asked.
@@ -172,27 +201,38 @@ fn choose(
     kind: &'static Kind,
     world: &World,
     close: &Close,
-) -> Option<(Vendor, Option<Duration>)> {
+) -> Option<Chosen> {
     let path = parts.uri.path();
     let number = match markers(world.seed, body).as_deref() {
         Ok([number]) => *number,
         found => {
-            let why = format!("{} was asked {path} for {found:?}: whose call is that?", kind.name);
+            let why = format!(
+                "{} was asked {path} for {found:?}: whose call is that?",
+                kind.name
+            );
             world.problems.add(None, why);
             return None;
         }
     };
     let ask = Ask::new(world.seed, number);
     let parsed: Value = serde_json::from_slice(body).unwrap_or_default();
-    for violation in grammar::check_request(kind.wire.dialect(), body).into_iter().flatten() {
-        let why = format!("{} was asked what it does not understand: {violation}", kind.name);
+    for violation in grammar::check_request(kind.wire.dialect(), body)
+        .into_iter()
+        .flatten()
+    {
+        let why = format!(
+            "{} was asked what it does not understand: {violation}",
+            kind.name
+        );
         world.problems.add(Some(&ask), why);
     }
-    let told = |value: &http::HeaderValue| {
-        String::from_utf8_lossy(value.as_bytes()).contains(CALLER_KEY)
-    };
+    let told =
+        |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).contains(CALLER_KEY);
     if parts.headers.values().any(told) || parts.uri.to_string().contains(CALLER_KEY) {
-        world.problems.add(Some(&ask), format!("{} was told the caller's key", kind.name));
+        world.problems.add(
+            Some(&ask),
+            format!("{} was told the caller's key", kind.name),
+        );
     }
     let (stream, usage) = kind.wire.asked(path, &parsed);
     let noted = world.log.add(number, |serial| {
@@ -206,18 +246,27 @@ fn choose(
             vendor: kind.name,
             fault,
             at: Instant::now(),
+            ended: None,
             may_succeed: plan.may_succeed,
             in_full: plan.in_full && !close.soon.load(Ordering::SeqCst),
         };
-        (entry, plan)
+        (entry, (serial, plan))
     });
-    let Some(plan) = noted else {
-        world.problems.add(Some(&ask), "a vendor was asked for a call that does not exist");
+    let Some((serial, plan)) = noted else {
+        world.problems.add(
+            Some(&ask),
+            "a vendor was asked for a call that does not exist",
+        );
         return None;
     };
     let vendor = Vendor::new();
     vendor.push(plan.answer);
-    Some((vendor, plan.close_after))
+    Some(Chosen {
+        request: number,
+        serial,
+        vendor,
+        close_after: plan.close_after,
+    })
 }
 
 /// A connection's end.

@@ -147,7 +147,11 @@ impl Wire {
             _ => b"\n\n",
         };
         let places = content.windows(blank.len()).enumerate();
-        ends.extend(places.filter(|(_, w)| *w == blank).map(|(at, _)| at + blank.len()));
+        ends.extend(
+            places
+                .filter(|(_, w)| *w == blank)
+                .map(|(at, _)| at + blank.len()),
+        );
         ends
     }
 }

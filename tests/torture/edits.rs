@@ -30,7 +30,14 @@ pub fn noises(kind: &Kind) -> Vec<Bytes> {
     };
     if !kind.binary {
         noises.extend(
-            [": ping\n\n", ":\n", "event: silence\n\n", "data:\n\n", ": a\r\r"].map(Bytes::from),
+            [
+                ": ping\n\n",
+                ":\n",
+                "event: silence\n\n",
+                "data:\n\n",
+                ": a\r\r",
+            ]
+            .map(Bytes::from),
         );
     }
     noises
