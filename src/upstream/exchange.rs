@@ -5,7 +5,6 @@ use std::{future::Future, sync::Arc, time::Duration};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode, header, response};
 use http_body_util::BodyExt;
-use serde::de::IgnoredAny;
 use tokio::time::{Instant, timeout_at};
 use tower::ServiceExt;
 use tower_service::Service;
@@ -378,13 +377,6 @@ fn whole(
     }
     if dialect::has_error(&bytes) {
         return Err(provider.classify(parts, &bytes));
-    }
-    if !translated && serde_json::from_slice::<IgnoredAny>(&bytes).is_err() {
-        // What is passed on is read by the caller alone, who would have to throw.
-        return Err(not_an_answer(
-            parts.status,
-            "JSON that is cut short or broken",
-        ));
     }
     let mut complete = Complete::json(dialect, marker.body(bytes));
     if translated {
