@@ -57,6 +57,30 @@ impl ChatResponse {
     }
 }
 
+impl ChatResponse {
+    /// Gives every call an id of its own, as the [`EventSink`](super::EventSink) does in streams: results are told apart by nothing else.
+    pub(crate) fn tell_calls_apart(&mut self) {
+        let mut given: Vec<String> = Vec::new();
+        for part in &mut self.content {
+            if let Content::ToolCall(call) = part {
+                if let Some(id) = another_id(&call.id, |id| given.iter().any(|one| one == id)) {
+                    call.id = id;
+                }
+                given.push(call.id.clone());
+            }
+        }
+    }
+}
+
+/// Another id for a call, if its own is taken: some vendors give all calls of a turn the same. An empty one is filled in elsewhere.
+pub(super) fn another_id(id: &str, taken: impl Fn(&str) -> bool) -> Option<String> {
+    if id.is_empty() || !taken(id) {
+        return None;
+    }
+    let ids = (2_u32..).map(|number| format!("{id}_{number}"));
+    ids.into_iter().find(|id| !taken(id))
+}
+
 /// Why an answer ended, with what belongs to it.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]

@@ -151,6 +151,7 @@ where
         id: id.clone(),
         calls: settings.calls.clone(),
     };
+    let left = Left(Some(log.clone()));
     match dialect.front() {
         Some(front)
             if request.operation == Operation::Chat
@@ -162,12 +163,16 @@ where
                 front,
                 form,
             };
-            streamed(inner, settings, request, caller, log).await
+            streamed(inner, settings, request, caller, (log, left)).await
         }
-        _ => match until_closed(settings, call(inner, request, log.clone())).await {
-            Ok(response) => tell(response),
-            Err(error) => log.refused(dialect, &error),
-        },
+        _ => {
+            let result = until_closed(settings, call(inner, request, log.clone())).await;
+            left.is_over();
+            match result {
+                Ok(response) => tell(response),
+                Err(error) => log.refused(dialect, &error),
+            }
+        }
     }
 }
 
@@ -223,7 +228,7 @@ async fn streamed<S>(
     settings: &Settings,
     request: ModelRequest,
     caller: Caller,
-    log: Log,
+    (log, left): (Log, Left),
 ) -> Response<Body>
 where
     S: Service<ModelRequest, Response = ModelResponse> + Send + 'static,
@@ -245,7 +250,9 @@ where
                 result = until_closed(settings, &mut pending) => result,
                 () = tokio::time::sleep(every) => {
                     let late = async move {
-                        match pending.await.map(|response| response.reply) {
+                        let result = pending.await;
+                        left.is_over();
+                        match result.map(|response| response.reply) {
                             Ok(Reply::Stream(stream)) => Ok(stream),
                             Ok(_) => Err(Error::new(
                                 ErrorKind::Server,
@@ -265,6 +272,7 @@ where
             }
         }
     };
+    left.is_over();
     match result {
         Err(error) => log.refused(dialect, &error),
         Ok(ModelResponse {
@@ -462,6 +470,34 @@ impl Log {
     fn refused(&self, dialect: &'static dyn Dialect, error: &Error) -> Response<Body> {
         self.failed(error);
         reply::error(dialect, error)
+    }
+}
+
+/// A call that nobody has been told anything of yet. If it is dropped so, its caller has left.
+struct Left(Option<Log>);
+
+impl Left {
+    /// The answer has come, and what becomes of it is noted elsewhere.
+    fn is_over(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        let Some(log) = self.0.take() else {
+            return;
+        };
+        tracing::info!(
+            model = &*log.model,
+            caller = log.caller.as_deref(),
+            repeats = log.repeats,
+            total_ms = log.start.elapsed().as_millis() as u64,
+            ending = "cancelled",
+            way = %log.trail,
+            "left"
+        );
+        log.remember("cancelled", None);
     }
 }
 

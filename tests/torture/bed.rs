@@ -208,6 +208,7 @@ pub fn request(front: &Front, model: &str, stream: bool) -> Request<Body> {
             let tools = names.map(|name| {
                 let mut tool = tool(name);
                 tool["type"] = json!("function");
+                tool["strict"] = json!(false);
                 tool
             });
             json!({"model": model, "stream": stream, "input": "Hello", "tools": tools, "store": false})

@@ -1,9 +1,10 @@
 //! A vendor's stream as a list of its frames, to be cut and bent.
 
 use bytes::Bytes;
+use serde_json::Value;
 use trunkline::{
     testing::{Answer, Script},
-    wire::SseSplitter,
+    wire::{SseSplitter, event_stream::MessageSplitter},
 };
 
 use crate::pairs::Kind;
@@ -73,10 +74,38 @@ impl Frames {
     /// Every frame, changed as text.
     pub fn map(mut self, change: impl Fn(&str) -> String) -> Self {
         for frame in &mut self.list {
-            let text = String::from_utf8(frame.to_vec()).expect("text");
-            *frame = change(&text).into();
+            *frame = match self.kind.binary {
+                true => remade(frame, &change),
+                false => change(std::str::from_utf8(frame).expect("text")).into(),
+            };
         }
         self
+    }
+}
+
+impl Frames {
+    /// The JSON of each event.
+    pub fn data(&self) -> Vec<Value> {
+        let texts = self.list.iter().map(text);
+        let json = texts.filter_map(|text| {
+            let (from, to) = (text.find('{')?, text.rfind('}')?);
+            let mut value: Value = serde_json::from_str(text.get(from..=to)?).ok()?;
+            // Amazon's own, which is no part of Claude's event.
+            if let Some(object) = value.as_object_mut() {
+                object.remove("amazon-bedrock-invocationMetrics");
+            }
+            Some(value)
+        });
+        json.collect()
+    }
+}
+
+/// A frame as text: the event of Claude's where it is wrapped.
+pub fn text(frame: &Bytes) -> String {
+    let inner = unwrapped(frame);
+    match inner.is_empty() {
+        true => String::from_utf8_lossy(frame).into_owned(),
+        false => String::from_utf8_lossy(&inner).into_owned(),
     }
 }
 
@@ -98,6 +127,19 @@ fn unwrapped(frame: &Bytes) -> Vec<u8> {
     inner
         .and_then(|inner| STANDARD.decode(inner).ok())
         .unwrap_or_default()
+}
+
+/// AWS's message with another payload.
+fn remade(frame: &Bytes, change: impl Fn(&str) -> String) -> Bytes {
+    let mut splitter = MessageSplitter::new();
+    splitter.push(frame.clone());
+    let whole = splitter.next_frame().ok().flatten().expect("a message");
+    let name = whole.name().expect("a name").to_owned();
+    let inner = unwrapped(frame);
+    match inner.is_empty() {
+        true => message(&name, &change(std::str::from_utf8(whole.data()).expect("text"))),
+        false => crate::edits::chunk(&change(std::str::from_utf8(&inner).expect("text"))),
+    }
 }
 
 fn events(content: Bytes) -> Vec<Bytes> {

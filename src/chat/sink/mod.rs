@@ -11,7 +11,9 @@ mod tests;
 use std::collections::VecDeque;
 
 use self::progress::Progress;
-use super::{Block, CallKind, ChatEvent, Citation, Delta, Stop, StopReason, Usage};
+use super::{
+    Block, CallKind, ChatEvent, Citation, Delta, Stop, StopReason, Usage, response::another_id,
+};
 use crate::Json;
 
 /// Collects what a decoder says of one answer. See the [module of events](super::ChatEvent) for the grammar it keeps.
@@ -381,11 +383,19 @@ impl EventSink {
     }
 
     fn open_call(&mut self, at: usize) {
+<<<<<<< HEAD
         self.set_apart(at);
+=======
+        let id = self.calls.get(at).and_then(|call| {
+            let begun = self.calls.iter().filter(|call| call.state != State::Waiting);
+            another_id(&call.id, |id| begun.clone().any(|other| other.id == id))
+        });
+>>>>>>> w-torture
         let Some(call) = self.calls.get_mut(at) else {
             return;
         };
         call.state = State::Open;
+        call.id = id.unwrap_or(std::mem::take(&mut call.id));
         let block = Block::ToolCall {
             id: call.id.clone(),
             name: call.name.clone(),
