@@ -379,18 +379,10 @@ fn whole(
         return Err(provider.classify(parts, &bytes));
     }
     let mut complete = Complete::json(dialect, marker.body(bytes));
-<<<<<<< HEAD
-    if translated {
-        // Read here, not above: an answer that cannot be read is a failure that another account may mend.
-        let mut decoded = dialect.decode_response(&complete.bytes)?;
-        decoded.set_calls_apart();
-        complete.decoded = Some(Box::new(decoded));
-=======
     // Read here, not above: an answer that cannot be read is a failure that another account may mend. One that passes is looked at
     // for its usage, which it is asked for anyway; one without is not believed unread.
     if translated || complete.usage().is_none() {
         complete.decoded = Some(Box::new(dialect.decode_response(&complete.bytes)?));
->>>>>>> w-torture
     }
     Ok(Reply::Complete(complete))
 }

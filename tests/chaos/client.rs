@@ -10,7 +10,11 @@ use hyper::{
     client::conn::{http1, http2},
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::{net::TcpStream, task::JoinHandle, time::timeout};
+use tokio::{
+    net::TcpStream,
+    task::JoinHandle,
+    time::{Instant, timeout},
+};
 
 use crate::ask::{Ask, CALLER_KEY, Leave};
 
@@ -48,6 +52,8 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// Why the body broke off; none if it ended.
     pub broken: Option<String>,
+    /// From the request to the end.
+    pub took: Duration,
 }
 
 impl Client {
@@ -139,6 +145,7 @@ impl Drop for Line {
 }
 
 async fn exchange(line: &mut Line, ask: &Ask) -> Got {
+    let began = Instant::now();
     let sent = line.send(request(ask));
     let response = match ask.leave {
         Leave::BeforeHeaders(after) => match timeout(after, sent).await {
@@ -173,6 +180,7 @@ async fn exchange(line: &mut Line, ask: &Ask) -> Got {
         headers: parts.headers,
         body,
         broken,
+        took: began.elapsed(),
     })
 }
 

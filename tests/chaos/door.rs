@@ -109,12 +109,17 @@ async fn call(
 /// The share of second attempts that configurations allow.
 pub const RETRIES: f64 = 0.3;
 
+/// How long a call may take in all, in milliseconds.
+pub const TOTAL_MS: u64 = 2_500;
+
 /// The configuration of this turn; each is a little different.
 pub fn config(servers: &[Server], turn: usize) -> Config {
     let mut text = String::new();
     let heartbeat = ["0s", "30ms", "5s"][turn % 3];
     text.push_str(&format!("server: {{ heartbeat: {heartbeat} }}\n"));
-    text.push_str("timeouts: { connect: 1s, first_token: 400ms, idle: 400ms, total: 2500ms }\n");
+    text.push_str(&format!(
+        "timeouts: {{ connect: 1s, first_token: 400ms, idle: 400ms, total: {TOTAL_MS}ms }}\n"
+    ));
     let share = (RETRIES * 100.0) as u32;
     text.push_str(&format!(
         "retry: {{ max_attempts: 4, base: 4ms, max: 40ms, budget: {share}% }}\nproviders:\n"

@@ -1,6 +1,6 @@
 //! The judge itself: it lets the right endings pass, and no others.
 
-use std::sync::Mutex;
+use std::{sync::Mutex, time::Duration};
 
 use http::HeaderMap;
 use tokio::time::Instant;
@@ -76,6 +76,7 @@ fn got(form: Form, status: u16, body: &str, broken: bool) -> Got {
         headers,
         body: body.into(),
         broken: broken.then(|| "cut".into()),
+        took: Duration::ZERO,
     })
 }
 

@@ -267,14 +267,10 @@ async fn p048_p049_an_event_may_be_large_but_not_larger_than_the_cap() {
         let told = bed.stream().await.success()?;
         ensure!(told.text.len() == long.len() + 7, "{}", told.text.len());
 
-<<<<<<< HEAD
         let settings = Settings {
-            most: 100_000,
+            most: 40_000,
             ..Settings::default()
         };
-=======
-        let settings = Settings { most: 40_000, ..Settings::default() };
->>>>>>> w-torture
         let bed = Bed::with(pair, settings);
         bed.vendor.push(giant.answer().chunks_of(16_000));
         let told = bed.stream().await.broken()?;
