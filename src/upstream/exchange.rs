@@ -382,9 +382,7 @@ fn whole(
     // Read here, not above: an answer that cannot be read is a failure that another account may mend. One that passes is looked at
     // for its usage, which it is asked for anyway; one without is not believed unread.
     if translated || complete.usage().is_none() {
-        let mut decoded = dialect.decode_response(&complete.bytes)?;
-        decoded.set_calls_apart();
-        complete.decoded = Some(Box::new(decoded));
+        complete.decoded = Some(Box::new(dialect.decode_response(&complete.bytes)?));
     }
     Ok(Reply::Complete(complete))
 }

@@ -76,7 +76,9 @@ async fn p039_p043_p044_p045_lines_may_end_and_begin_as_they_like() {
             ("CRLF", |frame| frame.replace('\n', "\r\n")),
             ("CR", |frame| frame.replace('\n', "\r")),
             ("no space", |frame| frame.replace("data: ", "data:")),
-            ("ids and times", |frame| format!("id: 7\nretry: 10\n{frame}")),
+            ("ids and times", |frame| {
+                format!("id: 7\nretry: 10\n{frame}")
+            }),
             ("blank lines", |frame| format!("\n\n{frame}\n")),
         ];
         for (name, form) in forms {

@@ -35,7 +35,14 @@ pub fn noises(kind: &Kind) -> Vec<Bytes> {
     };
     if !kind.binary {
         noises.extend(
-            [": ping\n\n", ":\n", "event: silence\n\n", "data:\n\n", ": a\r\r"].map(Bytes::from),
+            [
+                ": ping\n\n",
+                ":\n",
+                "event: silence\n\n",
+                "data:\n\n",
+                ": a\r\r",
+            ]
+            .map(Bytes::from),
         );
     }
     noises
@@ -100,23 +107,50 @@ pub fn tool_forms(frames: Frames) -> Vec<(&'static str, Frames)> {
     };
     match frames.kind.name {
         "openai" | "deepseek" => {
-            let null = |frame: &str| frame.replace("\"delta\":{\"content\":\"", "\"delta\":{\"tool_calls\":null,\"content\":\"");
-            let empty = |frame: &str| frame.replace("\"delta\":{\"content\":\"", "\"delta\":{\"tool_calls\":[],\"content\":\"");
+            let null = |frame: &str| {
+                frame.replace(
+                    "\"delta\":{\"content\":\"",
+                    "\"delta\":{\"tool_calls\":null,\"content\":\"",
+                )
+            };
+            let empty = |frame: &str| {
+                frame.replace(
+                    "\"delta\":{\"content\":\"",
+                    "\"delta\":{\"tool_calls\":[],\"content\":\"",
+                )
+            };
             vec![
-                ("it just stopped", replaced("\"finish_reason\":\"tool_calls\"", "\"finish_reason\":\"stop\"")),
+                (
+                    "it just stopped",
+                    replaced(
+                        "\"finish_reason\":\"tool_calls\"",
+                        "\"finish_reason\":\"stop\"",
+                    ),
+                ),
                 ("text beside no calls", frames.clone().map(empty)),
                 ("text beside null", frames.clone().map(null)),
                 ("all in the first piece", openai_at_once(&frames)),
             ]
         }
         "responses" => {
-            let no_deltas = frames.clone().without("\"type\":\"response.function_call_arguments.delta\"");
-            let items_only = no_deltas.clone().without("\"type\":\"response.function_call_arguments.done\"");
-            vec![("only when it is done", no_deltas), ("only in the item", items_only)]
+            let no_deltas = frames
+                .clone()
+                .without("\"type\":\"response.function_call_arguments.delta\"");
+            let items_only = no_deltas
+                .clone()
+                .without("\"type\":\"response.function_call_arguments.done\"");
+            vec![
+                ("only when it is done", no_deltas),
+                ("only in the item", items_only),
+            ]
         }
-        "anthropic" | "claude-on-bedrock" => vec![
-            ("it just stopped", replaced("\"stop_reason\":\"tool_use\"", "\"stop_reason\":\"end_turn\"")),
-        ],
+        "anthropic" | "claude-on-bedrock" => vec![(
+            "it just stopped",
+            replaced(
+                "\"stop_reason\":\"tool_use\"",
+                "\"stop_reason\":\"end_turn\"",
+            ),
+        )],
         "converse" => vec![("it just stopped", replaced("\"tool_use\"", "\"end_turn\""))],
         "cohere" => vec![("it just stopped", replaced("TOOL_CALL", "COMPLETE"))],
         _ => Vec::new(),
@@ -126,8 +160,14 @@ pub fn tool_forms(frames: Frames) -> Vec<(&'static str, Frames)> {
 /// A stream that stops for calls which it does not hold.
 pub fn stopped_for_tools(frames: Frames) -> Option<Frames> {
     let (from, to) = match frames.kind.name {
-        "openai" | "deepseek" => ("\"finish_reason\":\"stop\"", "\"finish_reason\":\"tool_calls\""),
-        "anthropic" | "claude-on-bedrock" => ("\"stop_reason\":\"end_turn\"", "\"stop_reason\":\"tool_use\""),
+        "openai" | "deepseek" => (
+            "\"finish_reason\":\"stop\"",
+            "\"finish_reason\":\"tool_calls\"",
+        ),
+        "anthropic" | "claude-on-bedrock" => (
+            "\"stop_reason\":\"end_turn\"",
+            "\"stop_reason\":\"tool_use\"",
+        ),
         "converse" => ("end_turn", "tool_use"),
         "cohere" => ("COMPLETE", "TOOL_CALL"),
         // There is no such word.
@@ -171,10 +211,17 @@ pub fn usage_forms(frames: Frames) -> Vec<(&'static str, Frames)> {
             "anthropic" | "claude-on-bedrock" => vec![(
                 "only the output in the end",
                 frames.map(|frame| {
-                    let Some(at) = frame.find("\"usage\":{").filter(|_| frame.contains("message_delta")) else {
+                    let Some(at) = frame
+                        .find("\"usage\":{")
+                        .filter(|_| frame.contains("message_delta"))
+                    else {
                         return frame.to_owned();
                     };
-                    let end = if frame.ends_with("\n\n") { "}\n\n" } else { "}" };
+                    let end = if frame.ends_with("\n\n") {
+                        "}\n\n"
+                    } else {
+                        "}"
+                    };
                     format!("{}\"usage\":{{\"output_tokens\":30}}{end}", &frame[..at])
                 }),
             )],
@@ -183,7 +230,8 @@ pub fn usage_forms(frames: Frames) -> Vec<(&'static str, Frames)> {
     }
     let with_choice = |delta: &'static str| {
         frames.clone().map(move |frame| {
-            let choice = format!("\"choices\":[{{\"index\":0,\"delta\":{delta},\"finish_reason\":null}}]");
+            let choice =
+                format!("\"choices\":[{{\"index\":0,\"delta\":{delta},\"finish_reason\":null}}]");
             frame.replace("\"choices\":[]", &choice)
         })
     };
@@ -195,10 +243,15 @@ pub fn usage_forms(frames: Frames) -> Vec<(&'static str, Frames)> {
     let mut with_finish = frames.clone();
     with_finish.list.remove(at);
     let with_finish = with_finish.map(move |frame| match frame.contains("\"finish_reason\":\"") {
-        true => frame.replace("\"usage\":null", &format!("\"usage\":{}", counts.trim_end())),
+        true => frame.replace(
+            "\"usage\":null",
+            &format!("\"usage\":{}", counts.trim_end()),
+        ),
         false => frame.to_owned(),
     });
-    let null = text.split_once("\"usage\":").map(|(head, _)| format!("{head}\"usage\":null}}\n\n"));
+    let null = text
+        .split_once("\"usage\":")
+        .map(|(head, _)| format!("{head}\"usage\":null}}\n\n"));
     let null_after = frames.clone().with(at + 1, null.expect("usage"));
     let everywhere = frames.clone().with(2, usage.clone()).with(1, usage);
     vec![

@@ -24,7 +24,13 @@ fn frames(pair: Pair) -> Frames {
 
 /// The number of frames up to and with the one that says why the answer ended.
 fn finished(frames: &Frames) -> usize {
-    let words = ["\"finish_reason\":\"", "response.completed", "message_delta", "finishReason", "stopReason"];
+    let words = [
+        "\"finish_reason\":\"",
+        "response.completed",
+        "message_delta",
+        "finishReason",
+        "stopReason",
+    ];
     let at = words.iter().filter_map(|word| frames.find(word)).min();
     at.expect("a reason why it ends") + 1
 }
@@ -47,7 +53,10 @@ async fn p058_p059_p071_a_stream_that_ends_early_is_no_success() {
                 let told = got.broken().map_err(at)?;
                 let is_begin = TEXT.starts_with(&told.text) && !told.text.is_empty();
                 ensure!(is_begin, "{count} frames: {told:?}");
-                ensure!(bed.spare.requests().is_empty(), "{count} frames: asked again");
+                ensure!(
+                    bed.spare.requests().is_empty(),
+                    "{count} frames: asked again"
+                );
                 ensure!(bed.ending() == "broken", "{count} frames: {}", bed.ending());
             } else {
                 // Nothing had been sent yet: somebody else answers.
@@ -67,7 +76,10 @@ async fn p059_p062_a_stream_that_is_reset_anywhere_is_no_success() {
     each_pair("reset after some bytes", async |pair| {
         let whole = frames(pair);
         let length = whole.answer().content().len();
-        let end: usize = whole.list[..finished(&whole)].iter().map(|frame| frame.len()).sum();
+        let end: usize = whole.list[..finished(&whole)]
+            .iter()
+            .map(|frame| frame.len())
+            .sum();
         let step = length / 9;
         for count in (pair.front.name.len()..length).step_by(step) {
             let bed = Bed::new(pair);
@@ -105,12 +117,20 @@ async fn p057_a_vendor_that_keeps_the_line_open_after_the_end_is_not_waited_for(
                 }
             }
             let begun = Instant::now();
-            bed.vendor.push(chatty.answer().between(Duration::from_millis(300)).stall_after(1000));
+            bed.vendor.push(
+                chatty
+                    .answer()
+                    .between(Duration::from_millis(300))
+                    .stall_after(1000),
+            );
             let told = bed.stream().await.success()?;
             ensure!(told.text == TEXT, "{told:?}");
             let pace = Duration::from_millis(300) * u32::try_from(count).expect("few");
             let waited = begun.elapsed().saturating_sub(pace);
-            ensure!(waited <= Duration::from_secs(2), "{count} frames: waited {waited:?}");
+            ensure!(
+                waited <= Duration::from_secs(2),
+                "{count} frames: waited {waited:?}"
+            );
             ensure!(bed.vendor.in_flight() == 0, "the vendor is still asked");
             ensure!(bed.ending() == "completed", "{}", bed.ending());
         }
@@ -161,14 +181,26 @@ async fn p138_p139_a_stream_that_stalls_is_ended_by_the_idle_clock() {
         let bed = Bed::new(pair);
         let count = finished(&whole) - 1;
         // The first content may take longer than a pause between events.
-        let slow = whole.answer().first_chunk_after(IDLE + Duration::from_secs(5));
+        let slow = whole
+            .answer()
+            .first_chunk_after(IDLE + Duration::from_secs(5));
         bed.vendor.push(slow.stall_after(count));
         let begun = Instant::now();
         let told = bed.stream().await.broken()?;
-        ensure!(told.code.as_deref() == Some("idle_timeout") || told.error.as_deref().is_some_and(|e| e.contains("idle")), "{told:?}");
+        ensure!(
+            told.code.as_deref() == Some("idle_timeout")
+                || told.error.as_deref().is_some_and(|e| e.contains("idle")),
+            "{told:?}"
+        );
         let took = begun.elapsed();
-        ensure!(took >= IDLE * 2 && took < IDLE * 2 + Duration::from_secs(7), "{took:?}");
-        ensure!(bed.vendor.in_flight() == 0 && bed.in_flight() == 0, "not let go");
+        ensure!(
+            took >= IDLE * 2 && took < IDLE * 2 + Duration::from_secs(7),
+            "{took:?}"
+        );
+        ensure!(
+            bed.vendor.in_flight() == 0 && bed.in_flight() == 0,
+            "not let go"
+        );
         Ok(())
     })
     .await;
@@ -183,11 +215,16 @@ async fn p141_comments_do_not_keep_a_stalled_stream_alive() {
             chatty = chatty.then(": still here\n\n");
         }
         let bed = Bed::new(pair);
-        bed.vendor.push(chatty.answer().between(Duration::from_secs(3)));
+        bed.vendor
+            .push(chatty.answer().between(Duration::from_secs(3)));
         let begun = Instant::now();
         let told = bed.stream().await.broken()?;
         ensure!(told.text.len() > 3, "{told:?}");
-        ensure!(begun.elapsed() < Duration::from_secs(150), "{:?}", begun.elapsed());
+        ensure!(
+            begun.elapsed() < Duration::from_secs(150),
+            "{:?}",
+            begun.elapsed()
+        );
         Ok(())
     })
     .await;
@@ -200,13 +237,15 @@ async fn p060_what_cannot_be_read_is_told_and_nothing_follows() {
         let finished = finished(&whole);
         for broken in unreadable(pair.kind) {
             let bed = Bed::new(pair);
-            bed.vendor.push(whole.clone().with(0, broken.clone()).answer());
+            bed.vendor
+                .push(whole.clone().with(0, broken.clone()).answer());
             bed.vendor.always(whole.clone().first(0).answer());
             let told = bed.stream().await.success()?;
             ensure!(told.text == SPARE, "{broken:?} first: {told:?}");
 
             let bed = Bed::new(pair);
-            bed.vendor.push(whole.clone().with(finished - 1, broken.clone()).answer());
+            bed.vendor
+                .push(whole.clone().with(finished - 1, broken.clone()).answer());
             let got = bed.stream().await;
             let told = got.broken().map_err(|e| format!("{broken:?}: {e}"))?;
             ensure!(TEXT.starts_with(&told.text), "{broken:?}: {told:?}");
@@ -228,7 +267,10 @@ async fn p048_p049_an_event_may_be_large_but_not_larger_than_the_cap() {
         let told = bed.stream().await.success()?;
         ensure!(told.text.len() == long.len() + 7, "{}", told.text.len());
 
-        let settings = Settings { most: 40_000, ..Settings::default() };
+        let settings = Settings {
+            most: 40_000,
+            ..Settings::default()
+        };
         let bed = Bed::with(pair, settings);
         bed.vendor.push(giant.answer().chunks_of(16_000));
         let told = bed.stream().await.broken()?;
@@ -244,12 +286,20 @@ async fn p067_an_error_after_content_is_told_in_the_callers_words() {
     each_pair("an error after content", async |pair| {
         let whole = frames(pair);
         let bed = Bed::new(pair);
-        let broken = whole.clone().with(finished(&whole) - 1, overloaded(pair.kind));
+        let broken = whole
+            .clone()
+            .with(finished(&whole) - 1, overloaded(pair.kind));
         bed.vendor.push(broken.answer());
         let told = bed.stream().await.broken()?;
-        ensure!(!told.text.is_empty() && TEXT.starts_with(&told.text), "{told:?}");
+        ensure!(
+            !told.text.is_empty() && TEXT.starts_with(&told.text),
+            "{told:?}"
+        );
         let error = told.error.unwrap_or_default();
-        ensure!(error.contains(crate::edits::BUSY), "the vendor's words are lost: {error}");
+        ensure!(
+            error.contains(crate::edits::BUSY),
+            "the vendor's words are lost: {error}"
+        );
         ensure!(bed.spare.requests().is_empty(), "it was asked again");
         ensure!(bed.ending() == "broken", "{}", bed.ending());
         Ok(())

@@ -10,7 +10,10 @@ use crate::{
 };
 
 fn frames(pair: Pair) -> Frames {
-    Frames::of(pair.kind, &Script::new().text("One two three.").usage(40, 20))
+    Frames::of(
+        pair.kind,
+        &Script::new().text("One two three.").usage(40, 20),
+    )
 }
 
 /// Frames that only say that something begins: content comes after them.
@@ -33,9 +36,14 @@ async fn p066_p069_p070_an_overload_told_before_content_is_failed_over() {
             let busy = whole.clone().first(at).then(overloaded(pair.kind));
             bed.vendor.always(busy.answer());
             let got = bed.stream().await;
-            let told = got.success().map_err(|e| format!("behind {at} frames: {e}"))?;
+            let told = got
+                .success()
+                .map_err(|e| format!("behind {at} frames: {e}"))?;
             ensure!(told.text == SPARE, "behind {at} frames: {told:?}");
-            ensure!(bed.spare.requests().len() == 1, "the spare was asked more than once");
+            ensure!(
+                bed.spare.requests().len() == 1,
+                "the spare was asked more than once"
+            );
             ensure!(bed.ending() == "completed", "{}", bed.ending());
         }
         Ok(())
@@ -56,9 +64,16 @@ async fn p009_p070_when_all_fail_before_content_it_is_one_http_error() {
         bed.spare.always(busy(pair.spare));
         let got = bed.stream().await;
         let body = got.refused()?;
-        ensure!(matches!(got.status, 502 | 503 | 529), "status {}", got.status);
+        ensure!(
+            matches!(got.status, 502 | 503 | 529),
+            "status {}",
+            got.status
+        );
         let message = body["error"]["message"].as_str().unwrap_or_default();
-        ensure!(message.contains(BUSY), "the vendor's words are lost: {body}");
+        ensure!(
+            message.contains(BUSY),
+            "the vendor's words are lost: {body}"
+        );
         ensure!(bed.in_flight() == 0, "a place was kept");
         Ok(())
     })
@@ -76,21 +91,60 @@ fn no_answers(pair: Pair) -> Vec<(&'static str, Answer)> {
     };
     vec![
         ("an empty 200", Answer::status(200)),
-        ("an empty stream", Answer::status(200).header("content-type", kind).stream([""; 0])),
-        ("a web page", Answer::status(200).header("content-type", "text/html").body(html)),
-        ("a web page that calls itself a stream", Answer::status(200).header("content-type", kind).body(html)),
+        (
+            "an empty stream",
+            Answer::status(200)
+                .header("content-type", kind)
+                .stream([""; 0]),
+        ),
+        (
+            "a web page",
+            Answer::status(200)
+                .header("content-type", "text/html")
+                .body(html),
+        ),
+        (
+            "a web page that calls itself a stream",
+            Answer::status(200).header("content-type", kind).body(html),
+        ),
         ("an empty object", Answer::json(200, "{}")),
-        ("an error under a 200", Answer::json(200, r#"{"error":{"message":"Too busy.","code":503}}"#)),
-        ("a list with an error", Answer::json(503, r#"[{"error":{"code":503,"message":"Too busy.","status":"UNAVAILABLE"}}]"#)),
-        ("a bad gateway's page", Answer::status(502).header("content-type", "text/html").body(html)),
-        ("a page in place of an error", Answer::status(503).body("upstream connect error")),
-        ("529", Answer::anthropic_error(529, "overloaded_error", BUSY)),
+        (
+            "an error under a 200",
+            Answer::json(200, r#"{"error":{"message":"Too busy.","code":503}}"#),
+        ),
+        (
+            "a list with an error",
+            Answer::json(
+                503,
+                r#"[{"error":{"code":503,"message":"Too busy.","status":"UNAVAILABLE"}}]"#,
+            ),
+        ),
+        (
+            "a bad gateway's page",
+            Answer::status(502)
+                .header("content-type", "text/html")
+                .body(html),
+        ),
+        (
+            "a page in place of an error",
+            Answer::status(503).body("upstream connect error"),
+        ),
+        (
+            "529",
+            Answer::anthropic_error(529, "overloaded_error", BUSY),
+        ),
         ("a closed connection", Answer::hang_up()),
         ("a reset connection", Answer::reset()),
         ("a refused connection", Answer::refuse()),
         ("no content", Answer::status(204)),
-        ("half an answer", Answer::json(200, whole.slice(..whole.len() / 2))),
-        ("all but the end of an answer", Answer::json(200, whole.slice(..whole.len() - 1))),
+        (
+            "half an answer",
+            Answer::json(200, whole.slice(..whole.len() / 2)),
+        ),
+        (
+            "all but the end of an answer",
+            Answer::json(200, whole.slice(..whole.len() - 1)),
+        ),
         ("garbage in braces", Answer::json(200, "{what is this}")),
     ]
 }
@@ -101,14 +155,22 @@ async fn p065_p068_p073_an_answer_that_is_none_is_failed_over_at_once() {
         for (name, answer) in no_answers(pair) {
             let bed = Bed::new(pair);
             bed.vendor.always(answer.clone());
-            let told = bed.stream().await.success().map_err(|e| format!("{name}: {e}"))?;
+            let told = bed
+                .stream()
+                .await
+                .success()
+                .map_err(|e| format!("{name}: {e}"))?;
             ensure!(told.text == SPARE, "{name}: {told:?}");
             let asked = bed.vendor.requests().len() + bed.spare.requests().len();
             ensure!(asked <= 4, "{name}: {asked} attempts");
 
             let bed = Bed::new(pair);
             bed.vendor.always(answer);
-            let told = bed.whole().await.success().map_err(|e| format!("{name}, whole: {e}"))?;
+            let told = bed
+                .whole()
+                .await
+                .success()
+                .map_err(|e| format!("{name}, whole: {e}"))?;
             ensure!(told.text == SPARE, "{name}, whole: {told:?}");
         }
         Ok(())
@@ -133,7 +195,10 @@ async fn p136_p137_the_first_content_is_waited_for_and_no_longer() {
             ensure!(told.text == SPARE, "{told:?}");
             let took = from.elapsed();
             let limit = crate::bed::FIRST_TOKEN;
-            ensure!(took >= limit && took.as_secs() <= limit.as_secs() + 1, "{took:?}");
+            ensure!(
+                took >= limit && took.as_secs() <= limit.as_secs() + 1,
+                "{took:?}"
+            );
             ensure!(bed.vendor.in_flight() == 0, "the vendor is still asked");
         }
         Ok(())
@@ -145,7 +210,8 @@ async fn p136_p137_the_first_content_is_waited_for_and_no_longer() {
 async fn p031_p086_every_target_is_asked_in_its_own_words() {
     each_pair("the next target's words", async |pair| {
         let bed = Bed::new(pair);
-        bed.vendor.always(Answer::json(500, r#"{"error":{"message":"no"}}"#));
+        bed.vendor
+            .always(Answer::json(500, r#"{"error":{"message":"no"}}"#));
         bed.stream().await.success()?;
         let first = bed.vendor.requests();
         for (kind, sent) in [(pair.kind, &first), (pair.spare, &bed.spare.requests())] {
@@ -153,15 +219,27 @@ async fn p031_p086_every_target_is_asked_in_its_own_words() {
                 let name = kind.dialect.name();
                 // Claude on Bedrock is asked in Anthropic's words with the model in the path.
                 if kind.name == "claude-on-bedrock" {
-                    ensure!(request.text().contains("bedrock-2023-05-31"), "{}", request.text());
+                    ensure!(
+                        request.text().contains("bedrock-2023-05-31"),
+                        "{}",
+                        request.text()
+                    );
                     continue;
                 }
                 let found = trunkline::testing::grammar::check_request(name, &request.body);
                 let found = found.ok_or("no grammar")?;
-                ensure!(found.is_empty(), "{}: {found:?}\n{}", kind.name, request.text());
+                ensure!(
+                    found.is_empty(),
+                    "{}: {found:?}\n{}",
+                    kind.name,
+                    request.text()
+                );
             }
         }
-        ensure!(first.iter().all(|again| again.body == first[0].body), "a retry says something else");
+        ensure!(
+            first.iter().all(|again| again.body == first[0].body),
+            "a retry says something else"
+        );
         Ok(())
     })
     .await;
@@ -171,7 +249,10 @@ async fn p031_p086_every_target_is_asked_in_its_own_words() {
 async fn p140_a_call_may_have_a_limit_in_all() {
     use std::time::Duration;
     each_pair("the total limit", async |pair| {
-        let settings = Settings { total: Some(Duration::from_secs(90)), ..Settings::default() };
+        let settings = Settings {
+            total: Some(Duration::from_secs(90)),
+            ..Settings::default()
+        };
         let bed = Bed::with(pair, settings);
         // Never silent for long, and never done.
         let long = Script::new().text("word ".repeat(100)).usage(40, 20);
@@ -196,7 +277,9 @@ async fn p074_p076_what_the_caller_did_wrong_is_told_and_not_tried_again() {
             "anthropic" => Answer::anthropic_error(400, "invalid_request_error", message),
             "gemini" => Answer::gemini_error(400, "INVALID_ARGUMENT", message),
             "cohere" => Answer::cohere_error(400, message),
-            "converse" | "claude-on-bedrock" => Answer::bedrock_error(400, "ValidationException", message),
+            "converse" | "claude-on-bedrock" => {
+                Answer::bedrock_error(400, "ValidationException", message)
+            }
             _ => Answer::openai_error(400, "invalid_request_error", "invalid_value", message),
         });
         let got = bed.stream().await;

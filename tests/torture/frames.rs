@@ -137,7 +137,10 @@ fn remade(frame: &Bytes, change: impl Fn(&str) -> String) -> Bytes {
     let name = whole.name().expect("a name").to_owned();
     let inner = unwrapped(frame);
     match inner.is_empty() {
-        true => message(&name, &change(std::str::from_utf8(whole.data()).expect("text"))),
+        true => message(
+            &name,
+            &change(std::str::from_utf8(whole.data()).expect("text")),
+        ),
         false => crate::edits::chunk(&change(std::str::from_utf8(&inner).expect("text"))),
     }
 }

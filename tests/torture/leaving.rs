@@ -14,7 +14,10 @@ use crate::{
 };
 
 fn frames(pair: Pair) -> Frames {
-    Frames::of(pair.kind, &Script::new().text("One two three four.").usage(40, 20))
+    Frames::of(
+        pair.kind,
+        &Script::new().text("One two three four.").usage(40, 20),
+    )
 }
 
 fn nobody_is_there(bed: &Bed, aborted: usize) -> Result<(), String> {
@@ -23,7 +26,10 @@ fn nobody_is_there(bed: &Bed, aborted: usize) -> Result<(), String> {
     ensure!(vendor.aborted() == aborted, "{} aborted", vendor.aborted());
     ensure!(bed.in_flight() == 0, "a place was kept");
     ensure!(bed.pools.waiting() == 0, "somebody waits");
-    ensure!(bed.spare.requests().is_empty(), "the spare was asked for nobody");
+    ensure!(
+        bed.spare.requests().is_empty(),
+        "the spare was asked for nobody"
+    );
     ensure!(bed.ending() == "cancelled", "{}", bed.ending());
     Ok(())
 }
@@ -82,9 +88,14 @@ async fn p051_p052_p054_p055_who_waits_hears_a_heartbeat_in_the_own_dialect() {
     each_pair("heartbeats", async |pair| {
         let every = Duration::from_secs(7);
         for heartbeat in [Some(every), None] {
-            let settings = Settings { heartbeat, ..Settings::default() };
+            let settings = Settings {
+                heartbeat,
+                ..Settings::default()
+            };
             let bed = Bed::with(pair, settings);
-            let slow = frames(pair).answer().first_chunk_after(Duration::from_secs(50));
+            let slow = frames(pair)
+                .answer()
+                .first_chunk_after(Duration::from_secs(50));
             bed.vendor.push(slow);
             let begun = Instant::now();
             let response = bed.open(request(pair.front, "m", true)).await;
@@ -101,8 +112,15 @@ async fn p051_p052_p054_p055_who_waits_hears_a_heartbeat_in_the_own_dialect() {
             // Without one the status is only known when there is content.
             let expected = if can { every } else { Duration::from_secs(50) };
             ensure!(opened == expected, "the headers came after {opened:?}");
-            let beats = if sign.is_empty() { 0 } else { text.matches(sign).count() };
-            ensure!(beats == if can { 7 } else { 0 }, "{beats} heartbeats: {text}");
+            let beats = if sign.is_empty() {
+                0
+            } else {
+                text.matches(sign).count()
+            };
+            ensure!(
+                beats == if can { 7 } else { 0 },
+                "{beats} heartbeats: {text}"
+            );
             ensure!(!text.contains("keep-alive\n\n"), "an empty event: {text}");
             ensure!(text.contains("four."), "{text}");
         }
@@ -121,10 +139,17 @@ async fn p063_p064_what_nobody_asked_to_be_compressed_is_not_passed_on_as_text()
             let got = bed.send(request(pair.front, "m", stream)).await;
             let told = got.success()?;
             ensure!(told.text == crate::bed::SPARE, "{told:?}");
-            ensure!(!got.headers.contains_key("content-encoding"), "{:?}", got.headers);
+            ensure!(
+                !got.headers.contains_key("content-encoding"),
+                "{:?}",
+                got.headers
+            );
             let asked = &bed.vendor.requests()[0];
             let encoding = asked.header("accept-encoding");
-            ensure!(encoding.is_none_or(|value| value == "identity"), "{encoding:?}");
+            ensure!(
+                encoding.is_none_or(|value| value == "identity"),
+                "{encoding:?}"
+            );
         }
         Ok(())
     })

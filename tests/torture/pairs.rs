@@ -12,13 +12,8 @@ use futures_util::FutureExt;
 use trunkline::{
     Provider,
     dialect::{
-        Dialect,
-        anthropic::Anthropic,
-        bedrock::Converse,
-        cohere::Cohere,
-        gemini::Gemini,
-        openai_chat::OpenAiChat,
-        openai_completions::OpenAiCompletions,
+        Dialect, anthropic::Anthropic, bedrock::Converse, cohere::Cohere, gemini::Gemini,
+        openai_chat::OpenAiChat, openai_completions::OpenAiCompletions,
         openai_responses::OpenAiResponses,
     },
     provider::{Bedrock, Compatible, preset},
@@ -160,7 +155,9 @@ pub const KINDS: [Kind; 8] = [
 pub const PAIRS: usize = FRONTS.len() * KINDS.len();
 
 fn bedrock(name: &'static str, url: &str) -> Result<Arc<dyn Provider>, trunkline::Error> {
-    Ok(Arc::new(Bedrock::new(name, "us-east-1")?.with_base_url(url)?))
+    Ok(Arc::new(
+        Bedrock::new(name, "us-east-1")?.with_base_url(url)?,
+    ))
 }
 
 /// A caller and a vendor.

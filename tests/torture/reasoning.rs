@@ -25,19 +25,32 @@ async fn p018_p019_p023_thinking_arrives_once_and_in_streams_as_in_whole_answers
         let got = bed.stream().await;
         let streamed = got.success()?;
         ensure!(streamed.thinking == THOUGHT, "{streamed:?}");
-        bed.vendor.push((pair.kind.answer)(&script, pair.kind.model, false));
+        bed.vendor
+            .push((pair.kind.answer)(&script, pair.kind.model, false));
         let whole = bed.whole().await;
         let raw = whole.text();
         let whole = whole.success()?;
-        ensure!(whole.thinking == streamed.thinking, "{streamed:?}\n{whole:?}");
+        ensure!(
+            whole.thinking == streamed.thinking,
+            "{streamed:?}\n{whole:?}"
+        );
         if pair.front.name == "messages" {
             for signature in &streamed.signatures {
                 ensure!(raw.contains(signature), "{signature} is not in {raw}");
             }
         }
         // One signature, in the block that it signs, where it can be told. The grammar holds its place.
-        if pair.front.name == "messages" && matches!(pair.kind.name, "anthropic" | "converse" | "claude-on-bedrock") {
-            ensure!(got.text().matches("signature_delta").count() == 1, "{}", got.text());
+        if pair.front.name == "messages"
+            && matches!(
+                pair.kind.name,
+                "anthropic" | "converse" | "claude-on-bedrock"
+            )
+        {
+            ensure!(
+                got.text().matches("signature_delta").count() == 1,
+                "{}",
+                got.text()
+            );
         }
         Ok(())
     })

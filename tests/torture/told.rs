@@ -90,7 +90,10 @@ impl Got {
         ensure!(self.cut, "a clean end would pass for success: {text}");
         self.legal()?;
         for ending in ["[DONE]", "message_stop", "response.completed"] {
-            ensure!(!self.text().contains(ending), "{ending} in a broken stream: {text}");
+            ensure!(
+                !self.text().contains(ending),
+                "{ending} in a broken stream: {text}"
+            );
         }
         let told = self.read()?;
         ensure!(told.error.is_some(), "no error told: {text}");

@@ -65,9 +65,18 @@ async fn p005_interleaved_calls_are_put_in_order() {
         };
         let end = frames.list[c..].iter().position(|frame| {
             let text = crate::frames::text(frame);
-            ["finish_reason\":\"", "message_delta", "completed", "messageStop", "message-end", "finishReason"]
-                .iter()
-                .any(|word| text.contains(word) && !text.contains("output_item") && !text.contains("item_id"))
+            [
+                "finish_reason\":\"",
+                "message_delta",
+                "completed",
+                "messageStop",
+                "message-end",
+                "finishReason",
+            ]
+            .iter()
+            .any(|word| {
+                text.contains(word) && !text.contains("output_item") && !text.contains("item_id")
+            })
         });
         let end = c + end.ok_or("no end")?;
         let mut lanes = [
@@ -79,7 +88,11 @@ async fn p005_interleaved_calls_are_put_in_order() {
         let mut mixed = frames.clone();
         mixed.list.truncate(a);
         while lanes.iter().any(|lane| !lane.is_empty()) {
-            mixed.list.extend(lanes.iter_mut().filter_map(std::collections::VecDeque::pop_front));
+            mixed.list.extend(
+                lanes
+                    .iter_mut()
+                    .filter_map(std::collections::VecDeque::pop_front),
+            );
         }
         mixed.list.extend_from_slice(&frames.list[end..]);
         let bed = Bed::new(pair);
@@ -109,10 +122,14 @@ async fn p012_an_id_that_comes_twice_is_told_apart() {
             return passed(pair, &frames, &got);
         }
         let told = got.success()?;
-        ensure!(told.ids.len() == 2 && told.ids[0] != told.ids[1], "{told:?}");
+        ensure!(
+            told.ids.len() == 2 && told.ids[0] != told.ids[1],
+            "{told:?}"
+        );
 
         let bed = Bed::new(pair);
-        bed.vendor.push((pair.kind.answer)(&twice, pair.kind.model, false));
+        bed.vendor
+            .push((pair.kind.answer)(&twice, pair.kind.model, false));
         let whole = bed.whole().await.success()?;
         ensure!(whole.ids == told.ids, "{told:?}, whole: {whole:?}");
         Ok(())

@@ -12,7 +12,10 @@ use crate::{
 };
 
 fn script(pair: Pair) -> Script {
-    let script = Script::new().text("One two three.").usage(140, 30).cached(100);
+    let script = Script::new()
+        .text("One two three.")
+        .usage(140, 30)
+        .cached(100);
     match pair.front.tools {
         true => script.thinking("Hm, well."),
         false => script,
@@ -31,14 +34,19 @@ fn check(told: &Told) -> Result<(), String> {
 async fn p041_p119_p120_streams_and_whole_answers_cost_the_same() {
     each_pair("usage", async |pair| {
         let bed = Bed::new(pair);
-        bed.vendor.push(Frames::of(pair.kind, &script(pair)).answer());
+        bed.vendor
+            .push(Frames::of(pair.kind, &script(pair)).answer());
         let streamed = bed.stream().await.success()?;
         check(&streamed)?;
-        bed.vendor.push((pair.kind.answer)(&script(pair), pair.kind.model, false));
+        bed.vendor
+            .push((pair.kind.answer)(&script(pair), pair.kind.model, false));
         let whole = bed.whole().await.success()?;
         check(&whole)?;
         ensure!(streamed.usage == whole.usage, "{streamed:?}\n{whole:?}");
-        ensure!(streamed.text == whole.text && streamed.stop == whole.stop, "{streamed:?}\n{whole:?}");
+        ensure!(
+            streamed.text == whole.text && streamed.stop == whole.stop,
+            "{streamed:?}\n{whole:?}"
+        );
         Ok(())
     })
     .await;
@@ -77,18 +85,29 @@ async fn p032_p033_p034_p038_usage_is_always_asked_for_and_told_who_asked() {
             if matches!(front.name, "chat" | "completions") {
                 match asked {
                     Some(asked) => body["stream_options"] = json!({"include_usage": asked}),
-                    None => _ = body.as_object_mut().and_then(|o| o.remove("stream_options")),
+                    None => {
+                        _ = body
+                            .as_object_mut()
+                            .and_then(|o| o.remove("stream_options"))
+                    }
                 }
             }
             let bed = Bed::new(pair);
             bed.vendor.push(Frames::of(kind, &script(pair)).answer());
             let got = bed.send(ask(front, "m", true, &body)).await;
             let told = got.success()?;
-            ensure!(told.usage.is_some() == (asked == Some(true)), "{asked:?}: {told:?}");
+            ensure!(
+                told.usage.is_some() == (asked == Some(true)),
+                "{asked:?}: {told:?}"
+            );
             let sent = &bed.vendor.requests()[0];
             if matches!(kind.name, "openai" | "deepseek") {
                 let wanted = sent.field("/stream_options/include_usage");
-                ensure!(wanted.as_deref() == Some("true"), "{asked:?}: {}", sent.text());
+                ensure!(
+                    wanted.as_deref() == Some("true"),
+                    "{asked:?}: {}",
+                    sent.text()
+                );
             }
         }
         Ok(())
@@ -118,7 +137,8 @@ async fn p008_p010_the_reason_why_it_ended_is_kept() {
             let streamed = bed.stream().await.success()?;
             ensure!(streamed.stop == Some(reason), "{reason:?}: {streamed:?}");
             ensure!(streamed.usage.is_some(), "{reason:?}: {streamed:?}");
-            bed.vendor.push((pair.kind.answer)(&script, pair.kind.model, false));
+            bed.vendor
+                .push((pair.kind.answer)(&script, pair.kind.model, false));
             let whole = bed.whole().await.success()?;
             ensure!(whole.stop == Some(reason), "{reason:?}, whole: {whole:?}");
         }
@@ -132,7 +152,8 @@ async fn p011_streams_are_asked_for_as_streams() {
     each_pair("asked for as streams", async |pair| {
         for stream in [true, false] {
             let bed = Bed::new(pair);
-            bed.vendor.push((pair.kind.answer)(&script(pair), pair.kind.model, stream));
+            bed.vendor
+                .push((pair.kind.answer)(&script(pair), pair.kind.model, stream));
             bed.send(request(pair.front, "m", stream)).await.success()?;
             let sent = &bed.vendor.requests()[0];
             let path = sent.path_and_query().to_ascii_lowercase();

@@ -189,5 +189,8 @@ fn calls_of_one_id_are_told_apart() {
         .into_iter()
         .filter(|event| event.contains("call"))
         .collect();
-    assert_eq!(calls, ["0 call a f", "1 call a_2 f", "2 call a_3 f", "3 call  f"]);
+    assert_eq!(
+        calls,
+        ["0 call a f", "1 call a_2 f", "2 call a_3 f", "3 call  f"]
+    );
 }

@@ -43,8 +43,7 @@ fn is_plain(frame: &Frame) -> bool {
         return name.starts_with("response.") && !ends(name);
     }
     // Without a name the whole event is skipped over to find its type, but nothing of it is kept.
-    kind(frame)
-        .is_some_and(|kind| kind.as_str().starts_with("response.") && !ends(kind.as_str()))
+    kind(frame).is_some_and(|kind| kind.as_str().starts_with("response.") && !ends(kind.as_str()))
 }
 
 /// The type in an event's data.
