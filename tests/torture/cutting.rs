@@ -66,15 +66,18 @@ async fn p042_p046_p062_bytes_cut_anywhere_change_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn p039_p043_p044_p045_lines_may_end_and_begin_as_they_like() {
+async fn p039_p043_p044_p045_p047_lines_may_end_and_begin_as_they_like() {
     each_pair_of_text("forms of lines", async |pair| {
         let frames = Frames::of(pair.kind, &script(pair));
         let whole = told(pair, frames.answer()).await?;
         let plain = frames.map(|frame| frame.replace("\r\n", "\n"));
-        let forms: [(&str, fn(&str) -> String); 6] = [
+        let forms: [(&str, fn(&str) -> String); 7] = [
             ("LF", |frame| frame.to_owned()),
             ("CRLF", |frame| frame.replace('\n', "\r\n")),
             ("CR", |frame| frame.replace('\n', "\r")),
+            ("two lines of data", |frame| {
+                frame.replacen("data: {", "data: {\ndata: ", 1)
+            }),
             ("no space", |frame| frame.replace("data: ", "data:")),
             ("ids and times", |frame| {
                 format!("id: 7\nretry: 10\n{frame}")

@@ -179,7 +179,7 @@ async fn p065_p068_p073_an_answer_that_is_none_is_failed_over_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn p136_p137_the_first_content_is_waited_for_and_no_longer() {
+async fn p083_p136_p137_the_first_content_is_waited_for_and_no_longer() {
     each_pair("no content in time", async |pair| {
         let begun = lifecycle(pair);
         // Nothing at all; headers and nothing more; all that comes before content and nothing more.
@@ -200,6 +200,8 @@ async fn p136_p137_the_first_content_is_waited_for_and_no_longer() {
                 "{took:?}"
             );
             ensure!(bed.vendor.in_flight() == 0, "the vendor is still asked");
+            // It may have been paid for: the same account is not asked for it again.
+            ensure!(bed.vendor.requests().len() == 1, "the same was asked again");
         }
         Ok(())
     })

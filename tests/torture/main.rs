@@ -15,6 +15,7 @@ mod index;
 mod leaving;
 mod pairs;
 mod reasoning;
+mod retries;
 mod told;
 mod tools;
 mod usage;
