@@ -20,7 +20,9 @@ fn script(pair: Pair) -> Script {
 
 /// Another place in the answer for each pair.
 fn place(pair: Pair) -> f64 {
-    let front = FRONTS.iter().position(|front| front.name == pair.front.name);
+    let front = FRONTS
+        .iter()
+        .position(|front| front.name == pair.front.name);
     let kind = KINDS.iter().position(|kind| kind.name == pair.kind.name);
     let number = front.unwrap_or_default() * 3 + kind.unwrap_or_default() * 7;
     f64::from(u32::try_from(number % 11).expect("small")) / 10.0
@@ -28,7 +30,10 @@ fn place(pair: Pair) -> f64 {
 
 fn is_whole(told: &Told, pair: Pair) -> Result<(), String> {
     ensure!(told.text == TEXT, "{told:?}");
-    ensure!(told.calls.len() == usize::from(pair.front.tools), "{told:?}");
+    ensure!(
+        told.calls.len() == usize::from(pair.front.tools),
+        "{told:?}"
+    );
     Ok(())
 }
 
@@ -63,12 +68,24 @@ async fn p046_p059_p063_p071_every_fault_has_one_legal_ending() {
                     continue;
                 }
                 if got.status == 200 && got.cut {
-                    ensure!(stream && fault.effect() == Effect::Midway, "{}", about("cut".into()));
+                    ensure!(
+                        stream && fault.effect() == Effect::Midway,
+                        "{}",
+                        about("cut".into())
+                    );
                     let told = got.broken().map_err(about)?;
-                    ensure!(TEXT.starts_with(&told.text), "{}", about(format!("{told:?}")));
+                    ensure!(
+                        TEXT.starts_with(&told.text),
+                        "{}",
+                        about(format!("{told:?}"))
+                    );
                 } else if got.status != 200 {
                     // A whole answer that never comes is given up when the caller's time is over.
-                    ensure!(!stream && fault.stalls(), "{}", about(format!("status {}", got.status)));
+                    ensure!(
+                        !stream && fault.stalls(),
+                        "{}",
+                        about(format!("status {}", got.status))
+                    );
                     got.refused().map_err(about)?;
                 } else {
                     let told = got.success().map_err(about)?;
@@ -77,7 +94,11 @@ async fn p046_p059_p063_p071_every_fault_has_one_legal_ending() {
                     }
                 }
                 ensure!(bed.in_flight() == 0, "{}", about("a place was kept".into()));
-                ensure!(bed.vendor.in_flight() == 0, "{}", about("still asked".into()));
+                ensure!(
+                    bed.vendor.in_flight() == 0,
+                    "{}",
+                    about("still asked".into())
+                );
             }
         }
         Ok(())

@@ -37,7 +37,11 @@ fn refusal(kind: &Kind, status: u16, words: [&str; 3], message: &str) -> Answer 
 }
 
 fn limited(kind: &Kind, seconds: u64) -> Answer {
-    let words = ["rate_limit_exceeded", "rate_limit_error", "RESOURCE_EXHAUSTED"];
+    let words = [
+        "rate_limit_exceeded",
+        "rate_limit_error",
+        "RESOURCE_EXHAUSTED",
+    ];
     let answer = refusal(kind, 429, words, "Too many requests.");
     answer.header("retry-after", &seconds.to_string())
 }
@@ -54,16 +58,28 @@ async fn p080_p081_p082_p094_a_limited_account_is_left_alone_until_its_time() {
             let told = bed.stream().await.success()?;
             ensure!(told.text == SPARE, "{told:?}");
         }
-        ensure!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+        ensure!(
+            begun.elapsed() < Duration::from_secs(1),
+            "{:?}",
+            begun.elapsed()
+        );
         ensure!(bed.vendor.requests().len() == 1, "called before its time");
         // Nobody is free: the caller is told until when.
         bed.spare.always(limited(pair.spare, 200));
         let got = bed.stream().await;
         got.refused()?;
         ensure!(got.status == 429, "{}", got.status);
-        let after = got.headers.get("retry-after").and_then(|value| value.to_str().ok());
-        let after: u64 = after.and_then(|text| text.parse().ok()).ok_or("no retry-after")?;
-        ensure!((88..=90).contains(&after), "the soonest return is in 90 s: {after}");
+        let after = got
+            .headers
+            .get("retry-after")
+            .and_then(|value| value.to_str().ok());
+        let after: u64 = after
+            .and_then(|text| text.parse().ok())
+            .ok_or("no retry-after")?;
+        ensure!(
+            (88..=90).contains(&after),
+            "the soonest return is in 90 s: {after}"
+        );
         // Its time has come, longer than any cooldown of ours.
         tokio::time::advance(Duration::from_secs(91)).await;
         let told = bed.stream().await.success()?;
@@ -126,7 +142,10 @@ async fn p084_a_connection_that_dies_before_a_byte_came_is_asked_again_at_once()
 async fn p077_p078_p076_attempts_are_bounded_over_all_targets() {
     each_pair("attempts", async |pair| {
         for attempts in [1, 2, 5] {
-            let settings = Settings { attempts, ..Settings::default() };
+            let settings = Settings {
+                attempts,
+                ..Settings::default()
+            };
             let bed = Bed::with(pair, settings);
             let message = "It broke.";
             let words = ["server_error", "api_error", "INTERNAL"];
@@ -138,12 +157,18 @@ async fn p077_p078_p076_attempts_are_bounded_over_all_targets() {
             let most = usize::try_from(attempts).unwrap_or_default();
             ensure!(asked <= most, "{asked} of {attempts} attempts");
             ensure!(got.status >= 500, "{}", got.status);
-            ensure!(body.to_string().contains(message), "the cause is hidden: {body}");
+            ensure!(
+                body.to_string().contains(message),
+                "the cause is hidden: {body}"
+            );
             // The trail says the same.
             let calls = bed.calls.latest();
             ensure!(calls.len() == 1, "{} records", calls.len());
             let steps = calls[0].trail.steps();
-            let named = steps.iter().filter(|step| !step.provider.is_empty()).count();
+            let named = steps
+                .iter()
+                .filter(|step| !step.provider.is_empty())
+                .count();
             ensure!(named == asked, "{} of {asked} in the record", calls[0].way);
         }
         Ok(())
