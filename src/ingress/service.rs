@@ -167,7 +167,7 @@ where
         }
         _ => {
             let result = until_closed(settings, call(inner, request, log.clone())).await;
-            left.is_over();
+            left.over();
             match result {
                 Ok(response) => tell(response),
                 Err(error) => log.refused(dialect, &error),
@@ -251,7 +251,7 @@ where
                 () = tokio::time::sleep(every) => {
                     let late = async move {
                         let result = pending.await;
-                        left.is_over();
+                        left.over();
                         match result.map(|response| response.reply) {
                             Ok(Reply::Stream(stream)) => Ok(stream),
                             Ok(_) => Err(Error::new(
@@ -272,7 +272,7 @@ where
             }
         }
     };
-    left.is_over();
+    left.over();
     match result {
         Err(error) => log.refused(dialect, &error),
         Ok(ModelResponse {
@@ -485,7 +485,7 @@ struct Left(Option<Log>);
 
 impl Left {
     /// The answer has come, and what becomes of it is noted elsewhere.
-    fn is_over(mut self) {
+    fn over(mut self) {
         self.0 = None;
     }
 }
