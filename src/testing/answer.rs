@@ -1,15 +1,14 @@
 //! One scripted answer: what is said, and how it is played.
 
+mod altered;
+
 use std::{fmt, io, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use super::{
-    encoding::Encoding,
-    fault::Fault,
-    score::{Ending, Score, Split},
-};
+pub use self::altered::LineEnds;
+use super::score::{Ending, Score, Split};
 
 /// A response and the manner of giving it: its pieces, its pauses and its end.
 ///
@@ -19,7 +18,7 @@ use super::{
 /// There is one end: of [`end_early_after`](Self::end_early_after), [`stall_after`](Self::stall_after),
 /// [`stall_after_bytes`](Self::stall_after_bytes), [`cut_after`](Self::cut_after) and [`reset_after`](Self::reset_after) the one
 /// set last counts. What changes the bytes ([`line_ends`](Self::line_ends), [`encoded`](Self::encoded),
-/// [`map_chunks`](Self::map_chunks)) is done at once, in the order in which it is called. A [`Fault`] is any of these by name.
+/// [`map_chunks`](Self::map_chunks)) is done at once, in the order in which it is called. A [`Fault`](super::Fault) is any of these by name.
 #[derive(Clone)]
 #[must_use]
 pub struct Answer {
@@ -28,18 +27,6 @@ pub struct Answer {
     score: Score,
     dialect: Option<&'static str>,
     closes_idle: Option<Duration>,
-}
-
-/// How the lines of an event stream end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum LineEnds {
-    /// `\n`, as nearly everybody sends.
-    Lf,
-    /// `\r\n`.
-    CrLf,
-    /// `\r` alone, which the format allows as well.
-    Cr,
 }
 
 /// An answer, taken apart for playing.
@@ -231,49 +218,6 @@ impl Answer {
         self
     }
 
-    /// Ends the lines of a body with `ends`; for event streams, in whose data no line ends are left.
-    pub fn line_ends(self, ends: LineEnds) -> Self {
-        let end: &[u8] = match ends {
-            LineEnds::Lf => b"\n",
-            LineEnds::CrLf => b"\r\n",
-            LineEnds::Cr => b"\r",
-        };
-        self.map_chunks(|_, chunk| {
-            let mut out = Vec::with_capacity(chunk.len() + 8);
-            let mut after_cr = false;
-            for byte in &chunk {
-                match byte {
-                    b'\n' if after_cr => {}
-                    b'\r' | b'\n' => out.extend_from_slice(end),
-                    other => out.push(*other),
-                }
-                after_cr = *byte == b'\r';
-            }
-            out.into()
-        })
-    }
-
-    /// Compresses the body and says so in `content-encoding`. Each chunk is flushed, so that a reader can have it at once.
-    pub fn encoded(self, encoding: Encoding) -> Self {
-        let mut answer = self.header("content-encoding", encoding.name());
-        answer.score.chunks = encoding.compress(&answer.score.chunks);
-        answer
-    }
-
-    /// Puts other bytes in the place of each chunk: its number, from 0, and what it holds.
-    pub fn map_chunks(mut self, mut change: impl FnMut(usize, Bytes) -> Bytes) -> Self {
-        for (number, chunk) in self.score.chunks.iter_mut().enumerate() {
-            *chunk = change(number, std::mem::take(chunk));
-        }
-        self
-    }
-
-    /// Claims a `content-length` of its own. What is beyond it is not sent; a body that is shorter is cut at its end.
-    pub fn claim_length(mut self, bytes: u64) -> Self {
-        self.score.claimed = Some(bytes);
-        self
-    }
-
     /// Ends the body cleanly after `chunks` chunks, as if it were complete.
     pub fn end_early_after(mut self, chunks: usize) -> Self {
         self.score.ending = Ending::EarlyAfterChunks(chunks);
@@ -313,22 +257,6 @@ impl Answer {
         self
     }
 
-    /// The dialect this is written in, for faults that have to be written in it too. What a [`Script`](super::Script) wrote knows.
-    pub fn in_dialect(mut self, dialect: &'static str) -> Self {
-        self.dialect = Some(dialect);
-        self
-    }
-
-    /// Something goes wrong, half way through where it has a place: see [`Fault`].
-    pub fn fault(self, fault: Fault) -> Self {
-        fault.strike(self, 0.5)
-    }
-
-    /// Something goes wrong at a place: 0 is the first byte of the body, 1 the last.
-    pub fn fault_at(self, fault: Fault, place: f64) -> Self {
-        fault.strike(self, place)
-    }
-
     /// The whole body as it would be sent without any fault.
     #[must_use]
     pub fn content(&self) -> Bytes {
@@ -352,33 +280,6 @@ impl Answer {
             score: self.score,
             closes_idle: self.closes_idle,
         }
-    }
-
-    pub(super) fn spoken(&self) -> Option<&'static str> {
-        self.dialect
-    }
-
-    pub(super) fn header_value(&self, name: &str) -> Option<&HeaderValue> {
-        match &self.opening {
-            Opening::Head(_, headers) => headers.get(name),
-            _ => None,
-        }
-    }
-
-    pub(super) fn without_header(mut self, name: &str) -> Self {
-        if let Opening::Head(_, headers) = &mut self.opening {
-            headers.remove(name);
-        }
-        self
-    }
-
-    pub(super) fn chunks(&self) -> &[Bytes] {
-        &self.score.chunks
-    }
-
-    pub(super) fn with_chunks(mut self, chunks: Vec<Bytes>) -> Self {
-        self.score.chunks = chunks;
-        self
     }
 }
 

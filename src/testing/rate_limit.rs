@@ -65,7 +65,7 @@ struct Window {
 pub(super) enum Verdict {
     /// Answer it, and tell this with the answer.
     Admitted(Vec<(String, String)>),
-    Refused(Answer),
+    Refused(Box<Answer>),
 }
 
 impl RateLimit {
@@ -137,7 +137,7 @@ impl RateLimit {
             dialect => wrongs::rate_limited(Some(dialect))
                 .header("retry-after", &left.as_secs_f64().ceil().to_string()),
         };
-        Verdict::Refused(told(refusal, headers))
+        Verdict::Refused(Box::new(told(refusal, headers)))
     }
 
     fn headers(&self, window: &Window, now: Instant) -> Vec<(String, String)> {

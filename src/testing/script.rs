@@ -128,7 +128,7 @@ impl Script {
     }
 
     /// The answer of a vendor of the dialect with this name, e.g. `anthropic`; none if nothing is written in it here. Streams of
-    /// `openai-chat` tell their usage.
+    /// `openai-chat` tell their usage; `anthropic-on-bedrock` is Claude's answer as Amazon frames it.
     #[must_use]
     pub fn answer(&self, dialect: &str, model: &str, stream: bool) -> Option<Answer> {
         Some(match dialect {
@@ -138,6 +138,7 @@ impl Script {
             "gemini" => self.gemini(model, stream),
             "bedrock-converse" if stream => self.converse_stream(),
             "bedrock-converse" => self.converse(),
+            "anthropic-on-bedrock" => self.claude_on_bedrock(model, stream),
             "cohere" => self.cohere(stream),
             _ => return None,
         })

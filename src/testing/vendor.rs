@@ -195,7 +195,7 @@ impl Vendor {
     fn choose(&self, request: &Recorded) -> Answer {
         let limit = self.state().limit.clone();
         match limit.map(|limit| limit.judge(request)) {
-            Some(Verdict::Refused(answer)) => answer,
+            Some(Verdict::Refused(answer)) => *answer,
             Some(Verdict::Admitted(headers)) => told(self.scripted(request), headers),
             None => self.scripted(request),
         }

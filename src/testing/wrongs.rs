@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use super::{
     Answer,
     events::{Event, Form},
-    fault::object,
 };
 
 const OVERLOADED: &str = "The scripted vendor is overloaded.";
@@ -156,4 +155,11 @@ fn rename(value: &mut Value, first: &mut Option<String>) -> bool {
         _ => {}
     }
     changed
+}
+
+/// Whether a text is a JSON object.
+fn object(text: &str) -> Option<Value> {
+    serde_json::from_str::<Value>(text)
+        .ok()
+        .filter(Value::is_object)
 }
