@@ -1,7 +1,7 @@
 //! When all is over: do the books agree? The clients', the gateway's and the vendors'.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     time::Duration,
 };
 
@@ -78,6 +78,27 @@ fn attempts(world: &World, ask: &Ask, record: &CallRecord) {
             world.problems.add(Some(ask), what);
         }
     }
+}
+
+/// How the calls of those who left were recorded, as one line.
+pub fn departed(world: &World, book: &Book, verdicts: &[Verdict]) -> String {
+    let mut endings: BTreeMap<&str, usize> = BTreeMap::new();
+    let left = verdicts.iter().enumerate();
+    let left = left.filter(|(_, verdict)| **verdict == Verdict::Left);
+    for (number, _) in left {
+        let record = book.get(&Ask::new(world.seed, number).marker);
+        *endings
+            .entry(record.map_or("never came", |(r, _)| r.ending))
+            .or_default() += 1;
+    }
+    let all: usize = endings.values().sum();
+    let each = endings
+        .iter()
+        .map(|(ending, count)| format!("{count} {ending}"));
+    format!(
+        "{all} clients left: {}",
+        each.collect::<Vec<_>>().join(", ")
+    )
 }
 
 /// How long, at most, a vendor went on answering after its caller had left.

@@ -215,7 +215,8 @@ fn refusal(ask: &Ask, answer: &Answer) -> Result<(), String> {
         .as_str()
         .is_some_and(|text| !text.is_empty())
         && match ask.front {
-            Front::Chat | Front::Responses => error["type"].is_string(),
+            // A vendor's own words may lack it.
+            Front::Chat | Front::Responses => error["type"].is_string() || error["type"].is_null(),
             Front::Messages => body["type"] == "error" && error["type"].is_string(),
             Front::Gemini => error["code"] == status && error["status"].is_string(),
         };
