@@ -39,7 +39,11 @@ fn case_114_models_in_the_dialects_shape() {
 
 #[test]
 fn a_ping_that_cannot_be_read_does_not_pass() {
-    let passed = |name, data: &'static str| Anthropic.passed(Frame::new(name, data)).is_some();
+    let passed = |name, data: &'static str| {
+        Anthropic
+            .passed(crate::wire::Frame::new(name, data))
+            .is_some()
+    };
     assert!(passed(Some("ping"), r#"{"type":"ping"}"#));
     assert!(!passed(Some("ping"), r#"{{"type":"ping"}"#));
     assert!(!passed(None, ""));
