@@ -33,7 +33,7 @@ pub fn records(world: &World, book: &Book, entered: &HashSet<String>, verdicts: 
         }
         let fits = match verdict {
             Verdict::Served(_) => record.ending == "completed",
-            Verdict::Refused => record.ending == "failed",
+            Verdict::Refused(_) => record.ending == "failed",
             Verdict::InBand => matches!(record.ending, "broken" | "failed"),
             // The gateway may have been done when the client left.
             Verdict::Left => true,
@@ -78,6 +78,20 @@ fn attempts(world: &World, ask: &Ask, record: &CallRecord) {
             world.problems.add(Some(ask), what);
         }
     }
+}
+
+/// The statuses of those that were refused, as one line.
+pub fn statuses(verdicts: &[Verdict]) -> String {
+    let mut counts: BTreeMap<u16, usize> = BTreeMap::new();
+    for verdict in verdicts {
+        if let Verdict::Refused(status) = verdict {
+            *counts.entry(*status).or_default() += 1;
+        }
+    }
+    let each = counts
+        .iter()
+        .map(|(status, count)| format!("{count} × {status}"));
+    format!("refused: {}", each.collect::<Vec<_>>().join(", "))
 }
 
 /// How the calls of those who left were recorded, as one line.

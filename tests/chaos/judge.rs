@@ -26,8 +26,8 @@ const ALMOST_ALL: Duration = Duration::from_millis(door::TOTAL_MS - 300);
 pub enum Verdict {
     /// Served by the vendors' call of this number.
     Served(usize),
-    /// Refused with a status and a body.
-    Refused,
+    /// Refused with this status and a body.
+    Refused(u16),
     /// An error inside the stream, and a cut connection.
     InBand,
     Left,
@@ -78,7 +78,7 @@ fn ending(world: &World, ask: &Ask, answer: &Answer) -> Result<Verdict, String> 
         if let Some(why) = &answer.broken {
             return Err(format!("the body of an error broke off: {why}"));
         }
-        return refusal(ask, answer).map(|()| Verdict::Refused);
+        return refusal(ask, answer).map(|()| Verdict::Refused(answer.status));
     }
     let kind = header(&answer.headers, "content-type");
     let want = match ask.form {

@@ -171,10 +171,11 @@ async fn run(world: &Arc<World>, requests: usize) {
     table::print(world, &verdicts);
     let lingering = audit::lingering(world, &left.lock().unwrap());
     println!(
-        "{requests} requests in {seconds:.1} s: {:.0} a second\n{} records, {} attempts, {further} of them second ones\n{}\nvendors were left within {} ms\nmemory after the first tenth and in the end: {}, {} MiB",
+        "{requests} requests in {seconds:.1} s: {:.0} a second\n{} records, {} attempts, {further} of them second ones\n{}\n{}\nvendors were left within {} ms\nmemory after the first tenth and in the end: {}, {} MiB",
         requests as f64 / seconds,
         book.len(),
         world.log.total(),
+        audit::statuses(&verdicts),
         audit::departed(world, &book, &verdicts),
         lingering.as_millis(),
         warm.unwrap_or_default(),
