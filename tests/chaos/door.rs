@@ -107,7 +107,7 @@ async fn call(
 }
 
 /// The share of second attempts that configurations allow.
-pub const RETRIES: f64 = 0.3;
+pub const RETRIES: f64 = 0.5;
 
 /// How long a call may take in all, in milliseconds.
 pub const TOTAL_MS: u64 = 2_500;
