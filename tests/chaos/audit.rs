@@ -45,6 +45,17 @@ pub fn records(world: &World, book: &Book, entered: &HashSet<String>, verdicts: 
                 record.ending
             ));
         }
+        if let Verdict::Served(serial) = verdict {
+            let steps = record.trail.steps();
+            let won = steps
+                .iter()
+                .filter(|step| step.failure.is_none() && !step.outrun);
+            let named: Vec<&str> = won.map(|step| &*step.provider).collect();
+            let by = calls.get(*serial).map_or("nobody", |call| call.vendor);
+            if named != [by] {
+                say(format!("served by {by}, and recorded as {}", record.way));
+            }
+        }
         attempts(world, &ask, record);
     }
     for id in book.keys().filter(|id| !entered.contains(*id)) {
@@ -64,10 +75,10 @@ fn attempts(world: &World, ask: &Ask, record: &CallRecord) {
         // A vendor that could not be reached has seen nothing.
         let unreached = |failure| matches!(failure, ErrorKind::Connection | ErrorKind::Timeout);
         let unsure = at()
-            .filter(|step| step.failure.is_some_and(unreached))
+            .filter(|step| step.outrun || step.failure.is_some_and(unreached))
             .count();
-        // The attempt under way when the caller left has no step.
-        let under_way = usize::from(record.ending == "cancelled");
+        // The attempts under way when the caller left have no step: one, or two if it was hedged.
+        let under_way = 2 * usize::from(record.ending == "cancelled");
         let most = at().count() + under_way;
         let least = at().count() - unsure;
         if !(least..=most).contains(&asked) {
