@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -210,7 +211,7 @@ async fn hedge() {
     // Whoever is not hedged goes by the same way.
     let plain = HedgeLayer::new(Hedges::new());
     twice(
-        plain.layer(Probe::new(failing(0, ErrorKind::Server))),
+        plain.layer(probe(failing(0, ErrorKind::Server))),
         request,
     )
     .await;

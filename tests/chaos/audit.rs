@@ -1,7 +1,7 @@
 //! When all is over: do the books agree? The clients', the gateway's and the vendors'.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     time::Duration,
 };
 
@@ -33,7 +33,7 @@ pub fn records(world: &World, book: &Book, entered: &HashSet<String>, verdicts: 
         }
         let fits = match verdict {
             Verdict::Served(_) => record.ending == "completed",
-            Verdict::Refused => record.ending == "failed",
+            Verdict::Refused(_) => record.ending == "failed",
             Verdict::InBand => matches!(record.ending, "broken" | "failed"),
             // The gateway may have been done when the client left.
             Verdict::Left => true,
@@ -44,6 +44,17 @@ pub fn records(world: &World, book: &Book, entered: &HashSet<String>, verdicts: 
                 "recorded as {}, and it was {verdict:?}",
                 record.ending
             ));
+        }
+        if let Verdict::Served(serial) = verdict {
+            let steps = record.trail.steps();
+            let won = steps
+                .iter()
+                .filter(|step| step.failure.is_none() && !step.outrun);
+            let named: Vec<&str> = won.map(|step| &*step.provider).collect();
+            let by = calls.get(*serial).map_or("nobody", |call| call.vendor);
+            if named != [by] {
+                say(format!("served by {by}, and recorded as {}", record.way));
+            }
         }
         attempts(world, &ask, record);
     }
@@ -64,10 +75,10 @@ fn attempts(world: &World, ask: &Ask, record: &CallRecord) {
         // A vendor that could not be reached has seen nothing.
         let unreached = |failure| matches!(failure, ErrorKind::Connection | ErrorKind::Timeout);
         let unsure = at()
-            .filter(|step| step.failure.is_some_and(unreached))
+            .filter(|step| step.outrun || step.failure.is_some_and(unreached))
             .count();
-        // The attempt under way when the caller left has no step.
-        let under_way = usize::from(record.ending == "cancelled");
+        // The attempts under way when the caller left have no step: one, or two if it was hedged.
+        let under_way = 2 * usize::from(record.ending == "cancelled");
         let most = at().count() + under_way;
         let least = at().count() - unsure;
         if !(least..=most).contains(&asked) {
@@ -78,6 +89,41 @@ fn attempts(world: &World, ask: &Ask, record: &CallRecord) {
             world.problems.add(Some(ask), what);
         }
     }
+}
+
+/// The statuses of those that were refused, as one line.
+pub fn statuses(verdicts: &[Verdict]) -> String {
+    let mut counts: BTreeMap<u16, usize> = BTreeMap::new();
+    for verdict in verdicts {
+        if let Verdict::Refused(status) = verdict {
+            *counts.entry(*status).or_default() += 1;
+        }
+    }
+    let each = counts
+        .iter()
+        .map(|(status, count)| format!("{count} × {status}"));
+    format!("refused: {}", each.collect::<Vec<_>>().join(", "))
+}
+
+/// How the calls of those who left were recorded, as one line.
+pub fn departed(world: &World, book: &Book, verdicts: &[Verdict]) -> String {
+    let mut endings: BTreeMap<&str, usize> = BTreeMap::new();
+    let left = verdicts.iter().enumerate();
+    let left = left.filter(|(_, verdict)| **verdict == Verdict::Left);
+    for (number, _) in left {
+        let record = book.get(&Ask::new(world.seed, number).marker);
+        *endings
+            .entry(record.map_or("never came", |(r, _)| r.ending))
+            .or_default() += 1;
+    }
+    let all: usize = endings.values().sum();
+    let each = endings
+        .iter()
+        .map(|(ending, count)| format!("{count} {ending}"));
+    format!(
+        "{all} clients left: {}",
+        each.collect::<Vec<_>>().join(", ")
+    )
 }
 
 /// How long, at most, a vendor went on answering after its caller had left.

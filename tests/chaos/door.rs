@@ -107,10 +107,10 @@ async fn call(
 }
 
 /// The share of second attempts that configurations allow.
-pub const RETRIES: f64 = 0.3;
+pub const RETRIES: f64 = 0.5;
 
 /// How long a call may take in all, in milliseconds.
-pub const TOTAL_MS: u64 = 2_500;
+pub const TOTAL_MS: u64 = 3_500;
 
 /// The configuration of this turn; each is a little different.
 pub fn config(servers: &[Server], turn: usize) -> Config {
@@ -118,7 +118,7 @@ pub fn config(servers: &[Server], turn: usize) -> Config {
     let heartbeat = ["0s", "30ms", "5s"][turn % 3];
     text.push_str(&format!("server: {{ heartbeat: {heartbeat} }}\n"));
     text.push_str(&format!(
-        "timeouts: {{ connect: 1s, first_token: 400ms, idle: 400ms, total: {TOTAL_MS}ms }}\n"
+        "timeouts: {{ connect: 1s, first_token: 700ms, idle: 700ms, total: {TOTAL_MS}ms }}\n"
     ));
     let share = (RETRIES * 100.0) as u32;
     text.push_str(&format!(
@@ -149,7 +149,11 @@ pub fn config(servers: &[Server], turn: usize) -> Config {
             deployments.join(", ")
         ));
     };
-    pool("any", &[0, 1, 2, 3, 4, 5], "");
+    let hedge = match turn % 2 {
+        0 => "",
+        _ => ", hedge: { after: 90ms, share: 20% }",
+    };
+    pool("any", &[0, 1, 2, 3, 4, 5], hedge);
     for (at, kind) in VENDORS.iter().enumerate() {
         pool(&format!("pair-{}", kind.name), &[at, at + 2], "");
         pool(&format!("only-{}", kind.name), &[at], ", fallbacks: [any]");

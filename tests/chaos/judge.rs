@@ -26,8 +26,8 @@ const ALMOST_ALL: Duration = Duration::from_millis(door::TOTAL_MS - 300);
 pub enum Verdict {
     /// Served by the vendors' call of this number.
     Served(usize),
-    /// Refused with a status and a body.
-    Refused,
+    /// Refused with this status and a body.
+    Refused(u16),
     /// An error inside the stream, and a cut connection.
     InBand,
     Left,
@@ -78,7 +78,7 @@ fn ending(world: &World, ask: &Ask, answer: &Answer) -> Result<Verdict, String> 
         if let Some(why) = &answer.broken {
             return Err(format!("the body of an error broke off: {why}"));
         }
-        return refusal(ask, answer).map(|()| Verdict::Refused);
+        return refusal(ask, answer).map(|()| Verdict::Refused(answer.status));
     }
     let kind = header(&answer.headers, "content-type");
     let want = match ask.form {
@@ -215,7 +215,8 @@ fn refusal(ask: &Ask, answer: &Answer) -> Result<(), String> {
         .as_str()
         .is_some_and(|text| !text.is_empty())
         && match ask.front {
-            Front::Chat | Front::Responses => error["type"].is_string(),
+            // A vendor's own words may lack it.
+            Front::Chat | Front::Responses => error["type"].is_string() || error["type"].is_null(),
             Front::Messages => body["type"] == "error" && error["type"].is_string(),
             Front::Gemini => error["code"] == status && error["status"].is_string(),
         };

@@ -104,7 +104,7 @@ async fn the_judge_takes_one_legal_ending_and_no_other() {
             "an error",
             got(one, 503, failure, false),
             true,
-            Verdict::Refused,
+            Verdict::Refused(503),
         ),
         ("one inside", got(stream, 200, &told, true), true, in_band),
         (

@@ -32,7 +32,7 @@ use std::{
 };
 
 use tokio::time::Instant;
-use trunkline::{ErrorKind, config::Gateway};
+use trunkline::{Calls, ErrorKind, config::Gateway};
 
 use ask::Ask;
 use client::Client;
@@ -51,6 +51,9 @@ const MORTAL: usize = 2;
 
 /// So many reloads, evenly spread.
 const RELOADS: usize = 7;
+
+/// After so many calls the gateway's records are looked at: well before it lets go of any.
+const LOOK: usize = Calls::KEPT / 8;
 
 /// How much more memory may be held in the end than after the first tenth: the allocator's slack, and the books of this run.
 const MARGIN_MIB: usize = 64;
@@ -120,6 +123,7 @@ async fn run(world: &Arc<World>, requests: usize) {
             let mut client = Client::new(door.address, index % 4 == 3);
             let (world, next, done) = (world.clone(), next.clone(), done.clone());
             let (verdicts, left) = (verdicts.clone(), left.clone());
+            let records = records.clone();
             tokio::spawn(async move {
                 loop {
                     let number = next.fetch_add(1, Ordering::SeqCst);
@@ -133,7 +137,9 @@ async fn run(world: &Arc<World>, requests: usize) {
                         left.lock().unwrap().push((number, Instant::now()));
                     }
                     verdicts.lock().unwrap()[number] = verdict;
-                    done.fetch_add(1, Ordering::SeqCst);
+                    if done.fetch_add(1, Ordering::SeqCst) % LOOK == 0 {
+                        records.look();
+                    }
                 }
             })
         })
@@ -164,15 +170,16 @@ async fn run(world: &Arc<World>, requests: usize) {
 
     table::print(world, &verdicts);
     let lingering = audit::lingering(world, &left.lock().unwrap());
-    let cancelled = book
-        .values()
-        .filter(|(record, _)| record.ending == "cancelled");
     println!(
-        "{requests} requests in {seconds:.1} s: {:.0} a second; {} records ({} cancelled), {} attempts, {further} of them second ones; vendors left within {lingering:?}; memory {warm:?} → {in_use:?} MiB",
+        "{requests} requests in {seconds:.1} s: {:.0} a second\n{} records, {} attempts, {further} of them second ones\n{}\n{}\nvendors were left within {} ms\nmemory after the first tenth and in the end: {}, {} MiB",
         requests as f64 / seconds,
         book.len(),
-        cancelled.count(),
         world.log.total(),
+        audit::statuses(&verdicts),
+        audit::departed(world, &book, &verdicts),
+        lingering.as_millis(),
+        warm.unwrap_or_default(),
+        in_use.unwrap_or_default(),
     );
     door.close().await;
     for server in &mut servers {
@@ -234,7 +241,7 @@ fn operate(gateway: &Gateway) {
     }
 }
 
-/// All that was under way ends within a second, and every place at an account is free again.
+/// All that was under way ends, and every place at an account is free again.
 async fn quiet(world: &World, door: &Door) {
     let in_flight = || -> u32 {
         let accounts = door.gateway.pools().snapshot();
@@ -246,9 +253,9 @@ async fn quiet(world: &World, door: &Door) {
             && in_flight() == 0
             && door.gateway.pools().waiting() == 0
     };
-    if !within(Duration::from_secs(1), is_quiet).await {
+    if !within(Duration::from_secs(5), is_quiet).await {
         let what = format!(
-            "a second later: {} calls at the gateway, {} at vendors, {} in flight at accounts, {} waiting",
+            "not over: {} calls at the gateway, {} at vendors, {} in flight at accounts, {} waiting",
             door.answering.now(),
             world.answering.now(),
             in_flight(),

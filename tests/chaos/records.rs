@@ -3,16 +3,14 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
-    time::Duration,
 };
 
-use tokio::task::JoinHandle;
 use trunkline::{CallRecord, Calls};
 
+#[derive(Clone)]
 pub struct Records {
     found: Arc<Mutex<Found>>,
     calls: Calls,
-    task: JoinHandle<()>,
 }
 
 #[derive(Default)]
@@ -27,20 +25,19 @@ struct Found {
 
 impl Records {
     pub fn of(calls: Calls) -> Self {
-        let found = Arc::<Mutex<Found>>::default();
-        let (looking, at) = (found.clone(), calls.clone());
-        let task = tokio::spawn(async move {
-            loop {
-                looking.lock().unwrap().look(&at);
-                tokio::time::sleep(Duration::from_millis(15)).await;
-            }
-        });
-        Self { found, calls, task }
+        Self {
+            found: Arc::default(),
+            calls,
+        }
+    }
+
+    /// Takes down what is new.
+    pub fn look(&self) {
+        self.found.lock().unwrap().look(&self.calls);
     }
 
     /// All records by id, each with how often it was made; and how many looks came too late.
     pub fn finish(self) -> (HashMap<String, (CallRecord, usize)>, usize) {
-        self.task.abort();
         let mut found = self.found.lock().unwrap();
         found.look(&self.calls);
         let found = std::mem::take(&mut *found);

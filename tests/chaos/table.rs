@@ -47,7 +47,7 @@ impl Row {
         match verdict {
             Verdict::Served(serial) if by_it(serial) => self.itself += 1,
             Verdict::Served(_) => self.elsewhere += 1,
-            Verdict::Refused => self.refused += 1,
+            Verdict::Refused(_) => self.refused += 1,
             Verdict::InBand => self.in_band += 1,
             Verdict::Left => self.left += 1,
             Verdict::Wrong => {}
