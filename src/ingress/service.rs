@@ -520,16 +520,19 @@ impl Drop for Left {
         let Some(log) = self.0.take() else {
             return;
         };
+        let arm = log.arm();
         tracing::info!(
             model = &*log.model,
+            arm = arm.as_deref(),
             caller = log.caller.as_deref(),
             repeats = log.repeats,
             total_ms = log.start.elapsed().as_millis() as u64,
             ending = "cancelled",
+            hedge = log.trail.hedge(),
             way = %log.trail,
             "left"
         );
-        log.remember("cancelled", None);
+        log.remember("cancelled", None, &Usage::default(), None);
     }
 }
 
