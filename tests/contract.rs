@@ -6,7 +6,6 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
     time::Duration,
 };
 
@@ -115,7 +114,7 @@ async fn split() {
     let split = Split::new().arm(Arm::new("a", "n", 1)).shadow(shadow);
     let arms = Arms::new();
     let layer = SplitLayer::new(Splits::new().split("m", split)).results(arms.clone());
-    let inner = Probe::new(failing(0, ErrorKind::Server));
+    let inner = probe(failing(0, ErrorKind::Server));
     twice(layer.layer(inner), request).await;
     // The copies were made by clones, which were polled ready themselves.
     while arms.report().iter().any(|arm| arm.running > 0) {
