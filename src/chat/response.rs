@@ -33,28 +33,36 @@ impl ChatResponse {
         self.content.iter().filter_map(Content::as_text).collect()
     }
 
-    /// Vendors give one id to several calls. Results name a call by nothing else: a later one gets an id of its own.
-    pub(crate) fn set_calls_apart(&mut self) {
-        let mut taken: Vec<String> = Vec::new();
-        for content in &mut self.content {
-            let Content::ToolCall(call) = content else {
-                continue;
-            };
-            if taken.contains(&call.id) {
-                let own = (2..).map(|n: u32| format!("{}_{n}", call.id));
-                let free = own.into_iter().find(|id| !taken.contains(id));
-                call.id = free.unwrap_or_default();
-            }
-            taken.push(call.id.clone());
-        }
-    }
-
     /// Does the answer call a tool?
     pub fn calls_tools(&self) -> bool {
         self.content
             .iter()
             .any(|part| matches!(part, Content::ToolCall(_)))
     }
+}
+
+impl ChatResponse {
+    /// Gives every call an id of its own, as the [`EventSink`](super::EventSink) does in streams: results are told apart by nothing else.
+    pub(crate) fn tell_calls_apart(&mut self) {
+        let mut given: Vec<String> = Vec::new();
+        for part in &mut self.content {
+            if let Content::ToolCall(call) = part {
+                if let Some(id) = another_id(&call.id, |id| given.iter().any(|one| one == id)) {
+                    call.id = id;
+                }
+                given.push(call.id.clone());
+            }
+        }
+    }
+}
+
+/// Another id for a call, if its own is taken: some vendors give all calls of a turn the same. An empty one is filled in elsewhere.
+pub(super) fn another_id(id: &str, taken: impl Fn(&str) -> bool) -> Option<String> {
+    if id.is_empty() || !taken(id) {
+        return None;
+    }
+    let ids = (2_u32..).map(|number| format!("{id}_{number}"));
+    ids.into_iter().find(|id| !taken(id))
 }
 
 /// Why an answer ended, with what belongs to it.

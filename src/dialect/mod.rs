@@ -37,6 +37,7 @@ use std::{borrow::Cow, collections::VecDeque, fmt::Debug};
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, response};
+use serde::de::IgnoredAny;
 
 pub use self::{
     call::Call,
@@ -291,6 +292,13 @@ pub trait Front: Debug + Send + Sync + 'static {
         false
     }
 
+    /// A frame of a vendor of the same dialect, as clients can bear it: many are stricter than the standard of server-sent events,
+    /// and servers in between add to streams. None if they are better off without it, as all are without an event of no data: they
+    /// would read it as JSON.
+    fn passed(&self, frame: Frame) -> Option<Frame> {
+        (!frame.has_data() || !frame.data().is_empty()).then_some(frame)
+    }
+
     /// Asks the vendor for usage in the stream: returns a copy of the body that does, or nothing if it does so anyway.
     fn ask_for_usage(&self, body: &Bytes) -> Option<Bytes> {
         let _ = body;
@@ -351,6 +359,13 @@ impl<'a> Asked<'a> {
 pub trait EventEncoder: Send {
     /// Writes one event; most give one frame, some none, the last ones several.
     fn encode(&mut self, event: ChatEvent, out: &mut VecDeque<Frame>);
+}
+
+/// Is this one whole object in its braces? What was cut or broken is not: events that are passed on unread are not to hide that from
+/// callers, whose clients throw at it. It is skipped over, and nothing of it is kept.
+pub(crate) fn is_braced(data: &[u8]) -> bool {
+    matches!(data.trim_ascii(), [b'{', .., b'}'])
+        && serde_json::from_slice::<IgnoredAny>(data).is_ok()
 }
 
 /// The default [`Observer`].

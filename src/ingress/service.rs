@@ -152,6 +152,7 @@ where
         id: id.clone(),
         calls: settings.calls.clone(),
     };
+    let left = Left(Some(log.clone()));
     match dialect.front() {
         Some(front)
             if request.operation == Operation::Chat
@@ -163,12 +164,16 @@ where
                 front,
                 form,
             };
-            streamed(inner, settings, request, caller, log).await
+            streamed(inner, settings, request, caller, (log, left)).await
         }
-        _ => match until_closed(settings, call(inner, request, log.clone())).await {
-            Ok(response) => tell(response),
-            Err(error) => log.refused(dialect, &error),
-        },
+        _ => {
+            let result = until_closed(settings, call(inner, request, log.clone())).await;
+            left.over();
+            match result {
+                Ok(response) => tell(response),
+                Err(error) => log.refused(dialect, &error),
+            }
+        }
     }
 }
 
@@ -225,7 +230,7 @@ async fn streamed<S>(
     settings: &Settings,
     request: ModelRequest,
     caller: Caller,
-    log: Log,
+    (log, left): (Log, Left),
 ) -> Response<Body>
 where
     S: Service<ModelRequest, Response = ModelResponse> + Send + 'static,
@@ -247,7 +252,9 @@ where
                 result = until_closed(settings, &mut pending) => result,
                 () = tokio::time::sleep(every) => {
                     let late = async move {
-                        match pending.await.map(|response| response.reply) {
+                        let result = pending.await;
+                        left.over();
+                        match result.map(|response| response.reply) {
                             Ok(Reply::Stream(stream)) => Ok(stream),
                             Ok(_) => Err(Error::new(
                                 ErrorKind::Server,
@@ -267,6 +274,7 @@ where
             }
         }
     };
+    left.over();
     match result {
         Err(error) => log.refused(dialect, &error),
         Ok(ModelResponse {
@@ -494,6 +502,37 @@ impl Log {
     fn refused(&self, dialect: &'static dyn Dialect, error: &Error) -> Response<Body> {
         self.failed(error);
         reply::error(dialect, error)
+    }
+}
+
+/// A call that nobody has been told anything of yet. If it is dropped so, its caller has left.
+struct Left(Option<Log>);
+
+impl Left {
+    /// The answer has come, and what becomes of it is noted elsewhere.
+    fn over(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        let Some(log) = self.0.take() else {
+            return;
+        };
+        let arm = log.arm();
+        tracing::info!(
+            model = &*log.model,
+            arm = arm.as_deref(),
+            caller = log.caller.as_deref(),
+            repeats = log.repeats,
+            total_ms = log.start.elapsed().as_millis() as u64,
+            ending = "cancelled",
+            hedge = log.trail.hedge(),
+            way = %log.trail,
+            "left"
+        );
+        log.remember("cancelled", None, &Usage::default(), None);
     }
 }
 

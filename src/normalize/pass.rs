@@ -7,7 +7,7 @@ use crate::{
     wire::Frame,
 };
 
-/// Frames as they come, less the usage nobody asked for, plus the ending the vendor left out.
+/// Frames as they come, less the usage nobody asked for and what no client bears, plus the ending the vendor left out.
 pub(super) struct PassThrough {
     frames: EventStream,
     front: &'static dyn Front,
@@ -35,15 +35,18 @@ impl FrameSource for PassThrough {
                 self.over = true;
                 return Poll::Ready(self.front.ending(self.last.as_ref()).map(Ok));
             };
-            if let Ok(frame) = &frame {
-                if self.strip_usage && self.front.is_usage_only(frame) {
-                    continue;
-                }
-                if frame.has_data() {
-                    self.last = Some(frame.clone());
-                }
+            let frame = match frame {
+                Ok(frame) if self.strip_usage && self.front.is_usage_only(&frame) => continue,
+                Ok(frame) => match self.front.passed(frame) {
+                    Some(frame) => frame,
+                    None => continue,
+                },
+                error => return Poll::Ready(Some(error)),
+            };
+            if frame.has_data() {
+                self.last = Some(frame.clone());
             }
-            return Poll::Ready(Some(frame));
+            return Poll::Ready(Some(Ok(frame)));
         }
         Poll::Ready(None)
     }

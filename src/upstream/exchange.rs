@@ -251,12 +251,12 @@ async fn reply(
         Reply::Stream(EventStream::new(dialect, stream))
     } else {
         let bytes = clock.run(read(body, max_body)).await?;
+        let payload = &attempt.request.payload;
+        let front = payload.dialect();
+        // Where a stream was asked for, it is told as one.
         let translated = rewritten
-            || attempt
-                .request
-                .payload
-                .dialect()
-                .is_none_or(|front| front.name() != dialect.name());
+            || payload.wants_stream()
+            || front.is_none_or(|front| front.name() != dialect.name());
         whole(dialect, provider, parts, bytes, translated, &marker)?
     };
     Ok((headers, reply))
@@ -379,10 +379,11 @@ fn whole(
         return Err(provider.classify(parts, &bytes));
     }
     let mut complete = Complete::json(dialect, marker.body(bytes));
-    if translated {
-        // Read here, not above: an answer that cannot be read is a failure that another account may mend.
+    // Read here, not above: an answer that cannot be read is a failure that another account may mend. One that passes is looked at
+    // for its usage, which it is asked for anyway; one without is not believed unread.
+    if translated || complete.usage().is_none() {
         let mut decoded = dialect.decode_response(&complete.bytes)?;
-        decoded.set_calls_apart();
+        decoded.tell_calls_apart();
         complete.decoded = Some(Box::new(decoded));
     }
     Ok(Reply::Complete(complete))

@@ -304,7 +304,10 @@ impl FrameSource for VendorStream {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::{anthropic::Anthropic, openai_chat::OpenAiChat};
+    use crate::dialect::{
+        anthropic::Anthropic, gemini::Gemini, openai_chat::OpenAiChat,
+        openai_responses::OpenAiResponses,
+    };
 
     fn stream(dialect: &'static dyn Dialect, body: String) -> VendorStream {
         VendorStream::new(dialect, Framing::Sse, Body::from(body), None, None, 1_000)
@@ -330,5 +333,45 @@ mod tests {
         let mut stream = stream(&OpenAiChat, format!(": ping\n\n: ping\n\n{text}\n\n"));
         stream.commit().await.unwrap();
         assert_eq!(stream.ahead.len(), 3);
+    }
+
+    #[tokio::test]
+    async fn an_event_that_is_no_json_is_not_passed_on_unread() {
+        let dialects: [(&'static dyn Dialect, &str, &str); 4] = [
+            (
+                &OpenAiChat,
+                "data: ",
+                r#"{"id":"1","choices":[{"index":0,"delta":{"content":"hi"}}]}"#,
+            ),
+            (
+                &OpenAiResponses,
+                "event: response.output_text.delta\ndata: ",
+                r#"{"type":"response.output_text.delta","output_index":0,"content_index":0,"delta":"hi"}"#,
+            ),
+            (
+                &Anthropic,
+                "event: content_block_delta\ndata: ",
+                r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"hi"}}"#,
+            ),
+            (
+                &Gemini,
+                "data: ",
+                r#"{"candidates":[{"content":{"parts":[{"text":"hi"}]}}]}"#,
+            ),
+        ];
+        for (dialect, head, good) in dialects {
+            let cut = &good[..good.len() - 3];
+            for bad in [format!("{{{good}"), format!("{good}{good}"), cut.to_owned()] {
+                let text = format!("{head}{good}\n\n{head}{good}\n\n{head}{bad}\n\n");
+                let mut stream = stream(dialect, text);
+                stream.commit().await.unwrap();
+                for _ in 0..2 {
+                    poll_fn(|cx| stream.poll_frame(cx)).await.unwrap().unwrap();
+                }
+                let error = poll_fn(|cx| stream.poll_frame(cx)).await.unwrap();
+                let error = error.map(|frame| panic!("{}: {frame:?}", dialect.name()));
+                assert_eq!(error.unwrap_err().kind(), ErrorKind::StreamBroken);
+            }
+        }
     }
 }

@@ -11,7 +11,9 @@ mod tests;
 use std::collections::VecDeque;
 
 use self::progress::Progress;
-use super::{Block, CallKind, ChatEvent, Citation, Delta, Stop, StopReason, Usage};
+use super::{
+    Block, CallKind, ChatEvent, Citation, Delta, Stop, StopReason, Usage, response::another_id,
+};
 use crate::Json;
 
 /// Collects what a decoder says of one answer. See the [module of events](super::ChatEvent) for the grammar it keeps.
@@ -361,31 +363,19 @@ impl EventSink {
         }
     }
 
-    /// Vendors give one id to several calls. Results name a call by nothing else: a later one gets an id of its own.
-    fn set_apart(&mut self, at: usize) {
-        let is_taken = |id: &str| {
-            let others = self.calls.iter().enumerate();
-            let mut opened = others.filter(|(n, call)| *n != at && call.state != State::Waiting);
-            opened.any(|(_, call)| call.id == id)
-        };
-        let id = match self.calls.get(at) {
-            Some(call) if !call.id.is_empty() && is_taken(&call.id) => &call.id,
-            _ => return,
-        };
-        let free = (2..)
-            .map(|n: u32| format!("{id}_{n}"))
-            .find(|id| !is_taken(id));
-        if let (Some(call), Some(free)) = (self.calls.get_mut(at), free) {
-            call.id = free;
-        }
-    }
-
     fn open_call(&mut self, at: usize) {
-        self.set_apart(at);
+        let id = self.calls.get(at).and_then(|call| {
+            let begun = self
+                .calls
+                .iter()
+                .filter(|call| call.state != State::Waiting);
+            another_id(&call.id, |id| begun.clone().any(|other| other.id == id))
+        });
         let Some(call) = self.calls.get_mut(at) else {
             return;
         };
         call.state = State::Open;
+        call.id = id.unwrap_or(std::mem::take(&mut call.id));
         let block = Block::ToolCall {
             id: call.id.clone(),
             name: call.name.clone(),

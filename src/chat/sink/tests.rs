@@ -175,3 +175,22 @@ fn length_stays_length_even_with_calls() {
     sink.end();
     assert_eq!(story(&mut sink).iter().rev().nth(1).unwrap(), "MaxTokens");
 }
+
+#[test]
+fn calls_of_one_id_are_told_apart() {
+    let mut sink = EventSink::new();
+    for key in 0..3 {
+        sink.tool_call(key, "a", "f", CallKind::Function);
+        sink.tool_end(key);
+    }
+    sink.tool_call(3, "", "f", CallKind::Function);
+    sink.end();
+    let calls: Vec<String> = story(&mut sink)
+        .into_iter()
+        .filter(|event| event.contains("call"))
+        .collect();
+    assert_eq!(
+        calls,
+        ["0 call a f", "1 call a_2 f", "2 call a_3 f", "3 call  f"]
+    );
+}

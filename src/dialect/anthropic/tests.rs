@@ -38,6 +38,19 @@ fn case_114_models_in_the_dialects_shape() {
 }
 
 #[test]
+fn a_ping_that_cannot_be_read_does_not_pass() {
+    let passed = |name, data: &'static str| {
+        Anthropic
+            .passed(crate::wire::Frame::new(name, data))
+            .is_some()
+    };
+    assert!(passed(Some("ping"), r#"{"type":"ping"}"#));
+    assert!(!passed(Some("ping"), r#"{{"type":"ping"}"#));
+    assert!(!passed(None, ""));
+    assert!(passed(Some("message_stop"), r#"{"type":"message_stop"}"#));
+}
+
+#[test]
 fn a_heartbeat_is_a_ping_and_tool_names_are_legal() {
     assert_eq!(
         Anthropic.heartbeat().unwrap(),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::NAME;
@@ -34,7 +35,9 @@ pub(super) fn status(error: &Error) -> StatusCode {
 
 /// The body of an HTTP error.
 pub(super) fn body(error: &Error) -> Bytes {
-    match own_body(error) {
+    // Clients go by either code: the one inside must be the one outside.
+    let agrees = |bytes: &&Bytes| code(bytes).is_none_or(|code| code == status(error).as_u16());
+    match own_body(error).filter(agrees) {
         Some(bytes) => bytes.clone(),
         None => written(error).to_string().into(),
     }
@@ -64,6 +67,20 @@ fn own_body(error: &Error) -> Option<&Bytes> {
         .body()
         .filter(|body| !ours && body.dialect == NAME)
         .map(|body| &body.bytes)
+}
+
+/// The code that a body names.
+fn code(body: &[u8]) -> Option<u16> {
+    #[derive(Deserialize)]
+    struct Body {
+        error: Inner,
+    }
+    #[derive(Deserialize)]
+    struct Inner {
+        code: u16,
+    }
+    let body: Body = serde_json::from_slice(body).ok()?;
+    Some(body.error.code)
 }
 
 fn written(error: &Error) -> Json {
@@ -174,6 +191,28 @@ mod tests {
                 format!(r#"{{"error":{{"code":{status},"message":"m","status":"{name}"}}}}"#)
             );
         }
+    }
+
+    #[test]
+    fn the_code_inside_is_the_one_outside() {
+        let refused = |status: u16| {
+            let body = format!(r#"{{"error":{{"code":{status},"message":"m","status":"X"}}}}"#);
+            let status = StatusCode::from_u16(status).unwrap();
+            (
+                classify(NAME, status, &HeaderMap::new(), body.as_bytes()),
+                body,
+            )
+        };
+        let (error, body) = refused(404);
+        assert_eq!((status(&error).as_u16(), text(&error)), (404, body));
+        // A prompt that is too long is a 400 to callers, whatever the vendor calls it.
+        let (error, _) = refused(413);
+        assert_eq!(status(&error), 400);
+        assert!(
+            text(&error).starts_with(r#"{"error":{"code":400,"#),
+            "{}",
+            text(&error)
+        );
     }
 
     #[test]

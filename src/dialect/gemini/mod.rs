@@ -185,6 +185,10 @@ impl Front for Gemini {
         None
     }
 
+    fn passed(&self, frame: Frame) -> Option<Frame> {
+        stream::passed(frame)
+    }
+
     fn ending(&self, _last: Option<&Frame>) -> Option<Frame> {
         None
     }

@@ -301,11 +301,13 @@ fn a_plain_frame_is_watched_without_being_read() {
     };
     let first = r#"{"candidates":[{"content":{"parts":[{"text":"a"}]}}],"usageMetadata":{"promptTokenCount":3}}"#;
     assert!(see(first).unwrap().content);
-    // It would not parse: only its counts are read.
-    let odd = r#"{"candidates":[{{{ \"finishReason\" ],"usageMetadata": {"promptTokenCount":3,"candidatesTokenCount":2},"x"#;
+    // It is no chunk: only its counts are read.
+    let odd = r#"{"candidates":"\"finishReason\"","usageMetadata": {"promptTokenCount":3,"candidatesTokenCount":2},"x":1}"#;
     let now = see(odd).unwrap();
     assert_eq!(now.usage.unwrap().output, Some(2));
     assert!(!now.stopped);
+    // But one that was cut is noticed.
+    assert!(see(r#"{"candidates":[{"content":{"parts":[{"text":"ha"#).is_err());
     let last = r#"{"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":3,"candidatesTokenCount":5}}"#;
     let now = see(last).unwrap();
     assert!(now.stopped && !now.ended);

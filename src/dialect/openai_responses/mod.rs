@@ -168,6 +168,10 @@ impl Front for OpenAiResponses {
         Some(Bytes::from_static(b": keep-alive\n"))
     }
 
+    fn passed(&self, frame: Frame) -> Option<Frame> {
+        stream::is_of_the_dialect(&frame).then_some(frame)
+    }
+
     fn ending(&self, _last: Option<&Frame>) -> Option<Frame> {
         // The last event holds the whole answer, which cannot be made up; a stream without it has failed before it comes here.
         None

@@ -9,7 +9,7 @@ use super::{
     event::{Delta, Event, is_done_marker},
 };
 use crate::{
-    dialect::{FrameError, Observed, Observer},
+    dialect::{FrameError, Observed, Observer, is_braced},
     wire::Frame,
 };
 
@@ -25,7 +25,9 @@ pub(in super::super) struct Watcher {
 impl Observer for Watcher {
     fn observe(&mut self, frame: &Frame, seen: &mut Observed) -> Result<(), FrameError> {
         match frame.name() {
-            Some("ping" | "content_block_stop") => return Ok(()),
+            Some("ping") => return Ok(()),
+            _ if !is_braced(frame.data()) => {}
+            Some("content_block_stop") => return Ok(()),
             Some("content_block_start" | "content_block_delta") if seen.content => return Ok(()),
             Some(_) => {}
             None if seen.content && DELTA.find(frame.data()).is_some() => return Ok(()),

@@ -3,5 +3,6 @@
 mod decoder;
 mod encoder;
 mod observer;
+mod passed;
 
-pub(super) use self::{decoder::Decoder, encoder::Encoder, observer::Watcher};
+pub(super) use self::{decoder::Decoder, encoder::Encoder, observer::Watcher, passed::passed};

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     chat::EventSink,
-    dialect::{FrameError, Observed, Observer},
+    dialect::{FrameError, Observed, Observer, is_braced},
     wire::Frame,
 };
 
@@ -30,7 +30,10 @@ pub(in super::super) struct Watcher {
 impl Observer for Watcher {
     fn observe(&mut self, frame: &Frame, seen: &mut Observed) -> Result<(), FrameError> {
         let data = frame.data();
-        let plain = seen.content && REASON.find(data).is_none() && ERROR.find(data).is_none();
+        let plain = seen.content
+            && is_braced(data)
+            && REASON.find(data).is_none()
+            && ERROR.find(data).is_none();
         if plain {
             if let Some(at) = USAGE.find(data)
                 && let Some(usage) = counts(data.get(at..).unwrap_or_default())

@@ -33,7 +33,7 @@ pub(super) fn decode(body: &[u8]) -> Result<ChatResponse, Error> {
         )
     };
     let vendor = || classify(NAME, StatusCode::OK, &HeaderMap::new(), body);
-    let whole: Chunk<'_> = match serde_json::from_slice(body) {
+    let mut whole: Chunk<'_> = match serde_json::from_slice(body) {
         Ok(whole) => whole,
         Err(_) if has_error(body) => return Err(vendor()),
         Err(error) => return Err(broken(&error.to_string())),
@@ -47,6 +47,13 @@ pub(super) fn decode(body: &[u8]) -> Result<ChatResponse, Error> {
             return Anthropic.decode_response(body);
         }
         return Err(broken("it has no choices"));
+    }
+    // In a whole answer each call stands by itself, whatever its number and its id: pieces of one come in streams only.
+    let messages = whole.choices.iter_mut().flatten();
+    for message in messages.filter_map(|choice| choice.message.as_mut()) {
+        for (place, call) in message.tool_calls.iter_mut().flatten().enumerate() {
+            call.index.0 = u64::try_from(place).ok();
+        }
     }
     let mut reader = Reader::default();
     let mut sink = EventSink::new();

@@ -8,7 +8,7 @@ use serde::{Deserialize, de::IgnoredAny};
 use super::Decoder;
 use crate::{
     chat::EventSink,
-    dialect::{EventDecoder, FrameError, Observed, Observer},
+    dialect::{EventDecoder, FrameError, Observed, Observer, is_braced},
     wire::Frame,
 };
 
@@ -50,6 +50,7 @@ fn is_plain(data: &[u8]) -> bool {
         None => DELTA.find(data).is_some() && ERROR.find(data).is_none(),
     };
     plain
+        && is_braced(data)
         && USAGE
             .find(data)
             .is_none_or(|at| is_null(data, at + USAGE.needle().len()))

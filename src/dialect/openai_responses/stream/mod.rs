@@ -12,6 +12,6 @@ mod tests;
 pub(super) use self::{
     decoder::{Decoder, Reader},
     encoder::Encoder,
-    observer::Watcher,
+    observer::{Watcher, is_of_the_dialect},
     pieces::citation,
 };

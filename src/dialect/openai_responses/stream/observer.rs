@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::{super::wire::Text, Decoder};
 use crate::{
     chat::EventSink,
-    dialect::{EventDecoder, FrameError, Observed, Observer},
+    dialect::{EventDecoder, FrameError, Observed, Observer, is_braced},
     wire::Frame,
 };
 
@@ -18,7 +18,7 @@ pub(in super::super) struct Watcher {
 
 impl Observer for Watcher {
     fn observe(&mut self, frame: &Frame, seen: &mut Observed) -> Result<(), FrameError> {
-        if seen.content && is_plain(frame) {
+        if seen.content && is_braced(frame.data()) && is_plain(frame) {
             return Ok(());
         }
         let read = self.decoder.decode(frame, &mut self.sink);
@@ -42,13 +42,27 @@ fn is_plain(frame: &Frame) -> bool {
     if let Some(name) = frame.name() {
         return name.starts_with("response.") && !ends(name);
     }
+    // Without a name the whole event is skipped over to find its type, but nothing of it is kept.
+    kind(frame).is_some_and(|kind| kind.as_str().starts_with("response.") && !ends(kind.as_str()))
+}
+
+/// The type in an event's data.
+fn kind(frame: &Frame) -> Option<Text<'_>> {
     #[derive(Deserialize)]
     struct Typed<'a> {
         #[serde(borrow, rename = "type")]
         kind: Text<'a>,
     }
-    // Without a name the whole event is skipped over to find its type, but nothing of it is kept.
-    serde_json::from_slice::<Typed<'_>>(frame.data()).is_ok_and(|event| {
-        event.kind.as_str().starts_with("response.") && !ends(event.kind.as_str())
-    })
+    let typed = serde_json::from_slice::<Typed<'_>>(frame.data());
+    typed.ok().map(|event| event.kind)
+}
+
+/// Strict clients take every event for one of the dialect's: `keepalive` and `[DONE]`, which servers in between add, break them.
+pub(in super::super) fn is_of_the_dialect(frame: &Frame) -> bool {
+    let of = |kind: &str| kind.starts_with("response.") || kind == "error";
+    match frame.name() {
+        _ if !frame.has_data() => true,
+        Some(name) => of(name),
+        None => kind(frame).is_some_and(|kind| of(kind.as_str())),
+    }
 }
