@@ -37,6 +37,7 @@ mod macros;
 
 mod body;
 mod budget;
+mod buffers;
 pub mod capabilities;
 pub mod catalog;
 pub mod chat;
@@ -77,6 +78,7 @@ pub mod wire;
 pub use self::{
     body::Body,
     budget::{CallBudget, RetryBudget},
+    buffers::Buffers,
     credential::{Credentials, Secret},
     error::{Error, ErrorKind},
     failover::FailoverLayer,

@@ -159,6 +159,10 @@ pub struct CallRecord {
     pub ending: &'static str,
     /// What went wrong; none if nothing did.
     pub kind: Option<&'static str>,
+    /// The tokens of the prompt, if the vendor told by then.
+    pub input_tokens: Option<u64>,
+    /// The tokens of the answer, if the vendor told by then.
+    pub output_tokens: Option<u64>,
     /// Who was asked, as one line.
     pub way: String,
     /// Who was asked.
@@ -260,6 +264,8 @@ mod tests {
                 total_ms: 0,
                 ending: "failed",
                 kind: None,
+                input_tokens: None,
+                output_tokens: None,
                 way: String::new(),
                 trail: Trail::new(),
             });

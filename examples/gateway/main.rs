@@ -5,6 +5,7 @@
 mod demo;
 mod door;
 mod greet;
+mod hurried;
 mod listen;
 mod load;
 mod logging;

@@ -36,6 +36,7 @@
 
 mod accounts;
 mod admin;
+mod ceilings;
 mod deployments;
 mod environment;
 mod health;
@@ -72,8 +73,8 @@ pub use self::{
     kinds::{AzureConfig, BedrockConfig, CloudConfig, SignIn, VertexConfig},
     model::{
         AccountConfig, BalanceKind, Config, DeploymentConfig, HealthConfig, Kind, ModelConfig,
-        PoolConfig, ProviderConfig, ProxyUrl, QueueConfig, RetryConfig, ServerConfig, SplitBy,
-        Target, TimeoutsConfig, TlsConfig,
+        PoolConfig, ProviderConfig, ProxyUrl, QueueConfig, RetryConfig, ServerConfig, ServerLimits,
+        SplitBy, Target, TimeoutsConfig, TlsConfig,
     },
     problem::{Problem, Problems},
     stack::{CallExplanation, Gateway, GatewayService},

@@ -23,7 +23,7 @@ use super::{
     Target, health::Check, listed,
 };
 use crate::{
-    Body, BoxError, Calls, Error, FailoverLayer, IngressLayer, ModelRequest, PoolLayer,
+    Body, BoxError, Buffers, Calls, Error, FailoverLayer, IngressLayer, ModelRequest, PoolLayer,
     RetryBackoffLayer, RetryBudget, SseNormalizeLayer, Upstream, catalog,
     client::{Client, ClientOptions},
     dialect::Bridge,
@@ -46,6 +46,7 @@ pub struct Gateway {
     pools: Pools,
     closing: Closing,
     calls: Calls,
+    buffers: Buffers,
     graph: Arc<ArcSwap<Graph>>,
     /// Told when the graph is replaced.
     replaced: Notify,
@@ -81,11 +82,13 @@ impl Gateway {
     /// If a client cannot be set up, or a model's vendor offers no conversations; everything else was checked when the configuration was read.
     pub fn new(config: &Config) -> Result<Self, Error> {
         let (pools, closing, calls) = (Pools::new(), Closing::new(), Calls::new());
-        let graph = Graph::new(config, &pools, &closing, &calls)?;
+        let buffers = Buffers::new(config.server.limits.memory);
+        let graph = Graph::new(config, &pools, (&closing, &calls, &buffers))?;
         Ok(Self {
             pools,
             closing,
             calls,
+            buffers,
             graph: Arc::new(ArcSwap::from_pointee(graph)),
             replaced: Notify::new(),
         })
@@ -97,7 +100,9 @@ impl Gateway {
     /// # Errors
     /// As [`new`](Self::new); the old configuration then lives on.
     pub fn reload(&self, config: &Config) -> Result<(), Error> {
-        let graph = Graph::new(config, &self.pools, &self.closing, &self.calls)?;
+        let door = (&self.closing, &self.calls, &self.buffers);
+        let graph = Graph::new(config, &self.pools, door)?;
+        self.buffers.set_limit(config.server.limits.memory);
         self.graph.store(Arc::new(graph));
         self.replaced.notify_waiters();
         Ok(())
@@ -119,6 +124,11 @@ impl Gateway {
     /// The latest calls, how they went and how they ended.
     pub fn calls(&self) -> &Calls {
         &self.calls
+    }
+
+    /// The memory for bodies: how much is held, and how often there was none.
+    pub fn buffers(&self) -> &Buffers {
+        &self.buffers
     }
 
     /// What would become of this call if it came now: the models it would ask for, and for each of them whom. See
@@ -173,12 +183,11 @@ impl Graph {
     fn new(
         config: &Config,
         running: &Pools,
-        closing: &Closing,
-        calls: &Calls,
+        door: (&Closing, &Calls, &Buffers),
     ) -> Result<Self, Error> {
         let options = ClientOptions::new().connect_timeout(config.timeouts.connect);
         let direct = Client::new(&options)?;
-        let mut upstream = Upstream::new(direct.clone());
+        let mut upstream = Upstream::new(direct.clone()).with_buffers(door.2.clone());
         let mut egresses = Vec::new();
         if let Some(options) = &config.server.media_fetch {
             upstream = upstream.with_media(Arc::new(MediaFetcher::new(options.clone())?));
@@ -220,7 +229,6 @@ impl Graph {
         let pools = pools.home(home(config));
         // Nothing can fail from here on.
         running.replace(&pools);
-        let door = (closing, calls);
         let stack = stack(config, running, chains.clone(), upstream.clone(), door);
         Ok(Self {
             stack,
@@ -479,7 +487,7 @@ fn stack(
     pools: &Pools,
     chains: Chains,
     upstream: Upstream<Client>,
-    (closing, calls): (&Closing, &Calls),
+    (closing, calls, buffers): (&Closing, &Calls, &Buffers),
 ) -> Stack {
     let policy = RetryPolicy::new()
         .max_attempts(config.retry.max_attempts)
@@ -489,6 +497,8 @@ fn stack(
     let (spoken, shared) = (pools.clone(), shares(config));
     let ingress = IngressLayer::new()
         .body_limit(config.server.body_limit)
+        .shape(config.server.limits.shape)
+        .buffers(buffers.clone())
         .heartbeat(config.server.heartbeat)
         .timeout(config.timeouts.total)
         .closing(closing.clone())

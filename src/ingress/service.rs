@@ -4,8 +4,11 @@ use std::{
     convert::Infallible,
     fmt,
     future::Future,
-    pin::Pin,
-    sync::Arc,
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
 };
 
@@ -27,6 +30,7 @@ use super::{
 };
 use crate::{
     Body, BoxError, capabilities,
+    chat::Usage,
     dialect::{Dialect, Front, gemini::Gemini},
     error::{Error, ErrorKind},
     request::{ModelRequest, Operation},
@@ -150,6 +154,8 @@ where
         trail: request.trail.clone(),
         id: id.clone(),
         calls: settings.calls.clone(),
+        closing: settings.closing.clone(),
+        told: Arc::default(),
     };
     match dialect.front() {
         Some(front)
@@ -164,7 +170,7 @@ where
             };
             streamed(inner, settings, request, caller, log).await
         }
-        _ => match until_closed(settings, call(inner, request, log.clone())).await {
+        _ => match until_closed(settings, call(inner, request, log.clone()), &log).await {
             Ok(response) => tell(response),
             Err(error) => log.refused(dialect, &error),
         },
@@ -175,19 +181,38 @@ where
 async fn until_closed(
     settings: &Settings,
     call: impl Future<Output = Result<ModelResponse, Error>>,
+    log: &Log,
 ) -> Result<ModelResponse, Error> {
     let Some(closing) = &settings.closing else {
         return call.await;
     };
+    let mut call = pin!(call);
     tokio::select! {
         biased;
-        result = call => result,
-        () = closing.wait() => Err(Closing::error()),
+        result = &mut call => result,
+        () = closing.wait() => {
+            let error = Closing::error();
+            // Before the call is dropped, which would look as if the caller had left.
+            log.failed(&error);
+            Err(error)
+        }
     }
 }
 
-/// The call itself. Its end is logged whenever that is.
+/// The call itself. Its end is logged whenever that is: that of an answer when it is over, that of a caller who does not wait for one
+/// when this is dropped.
 async fn call<S>(inner: S, request: ModelRequest, log: Log) -> Result<ModelResponse, Error>
+where
+    S: Service<ModelRequest, Response = ModelResponse>,
+    S::Error: Into<BoxError>,
+{
+    let waiting = Waiting(Some(log.clone()));
+    let result = called(inner, request, log).await;
+    waiting.over();
+    result
+}
+
+async fn called<S>(inner: S, request: ModelRequest, log: Log) -> Result<ModelResponse, Error>
 where
     S: Service<ModelRequest, Response = ModelResponse>,
     S::Error: Into<BoxError>,
@@ -238,11 +263,11 @@ where
     let every = settings.heartbeat.filter(|_| front.heartbeat().is_some());
     let mut pending = Box::pin(call(inner, request, log.clone()));
     let result = match every {
-        None => until_closed(settings, pending).await,
+        None => until_closed(settings, pending, &log).await,
         Some(every) => {
             tokio::select! {
                 biased;
-                result = until_closed(settings, &mut pending) => result,
+                result = until_closed(settings, &mut pending, &log) => result,
                 () = tokio::time::sleep(every) => {
                     let late = async move {
                         match pending.await.map(|response| response.reply) {
@@ -383,6 +408,28 @@ struct Log {
     id: HeaderValue,
     /// Where the call is remembered.
     calls: Option<Calls>,
+    /// Whoever is sent away at the end has not left.
+    closing: Option<Closing>,
+    /// Was its end told? It has one only.
+    told: Arc<AtomicBool>,
+}
+
+/// A call whose answer has not begun.
+struct Waiting(Option<Log>);
+
+impl Waiting {
+    /// It has begun, or failed: somebody else tells.
+    fn over(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if let Some(log) = self.0.take() {
+            log.left();
+        }
+    }
 }
 
 impl Log {
@@ -394,6 +441,9 @@ impl Log {
         lossy: Option<&str>,
         outcome: &Outcome,
     ) {
+        if self.was_told() {
+            return;
+        }
         let usage = outcome.usage().unwrap_or_default();
         let (ending, kind) = match outcome {
             Outcome::Completed { .. } => ("completed", None),
@@ -419,10 +469,39 @@ impl Log {
             way = %self.trail,
             "served"
         );
-        self.remember(ending, kind);
+        self.remember(ending, kind, &usage);
+    }
+
+    /// The caller did not wait for the answer.
+    fn left(&self) {
+        if let Some(closing) = self.closing.as_ref().filter(|closing| closing.is_cut()) {
+            let _ = closing;
+            return self.failed(&Closing::error());
+        }
+        if self.was_told() {
+            return;
+        }
+        tracing::info!(
+            model = &*self.model,
+            caller = self.caller.as_deref(),
+            repeats = self.repeats,
+            total_ms = self.start.elapsed().as_millis() as u64,
+            ending = "cancelled",
+            way = %self.trail,
+            "left"
+        );
+        self.remember("cancelled", None, &Usage::default());
+    }
+
+    /// Every call ends once, however many notice.
+    fn was_told(&self) -> bool {
+        self.told.swap(true, Ordering::Relaxed)
     }
 
     fn failed(&self, error: &Error) {
+        if self.was_told() {
+            return;
+        }
         let served = error.served();
         tracing::warn!(
             model = &*self.model,
@@ -439,10 +518,10 @@ impl Log {
             way = %self.trail,
             "failed"
         );
-        self.remember("failed", Some(error.kind().as_str()));
+        self.remember("failed", Some(error.kind().as_str()), &Usage::default());
     }
 
-    fn remember(&self, ending: &'static str, kind: Option<&'static str>) {
+    fn remember(&self, ending: &'static str, kind: Option<&'static str>, usage: &Usage) {
         let Some(calls) = &self.calls else {
             return;
         };
@@ -454,6 +533,8 @@ impl Log {
             total_ms: self.start.elapsed().as_millis() as u64,
             ending,
             kind,
+            input_tokens: usage.total_input(),
+            output_tokens: usage.total_output(),
             way: self.trail.to_string(),
             trail: self.trail.clone(),
         });

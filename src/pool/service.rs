@@ -7,7 +7,6 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::time::Instant;
 use tower::ServiceExt;
 use tower_service::Service;
 
@@ -111,14 +110,14 @@ where
         if let Some(payload) = batch::renamed(&shared.table(), &request, &lease.state) {
             asked.payload = payload;
         }
-        let (step, began) = (steps::begun(&lease), Instant::now());
+        let asking = steps::begun(&request, &lease);
         let attempt = Attempt::new(asked, deployment.clone())
             .with_number(number)
             .with_mixed(walk.is_mixed());
         let error = match inner.call(attempt).await {
             Ok(mut response) => {
                 lease.succeeded(&response.windows);
-                steps::answered(&request, step, began);
+                asking.answered();
                 response.trail = request.trail.clone();
                 response.issuer = issuer(&request, &response, crowded).then_some(lease.state.tag);
                 let tokens = shared.tokens.clone();
@@ -130,7 +129,7 @@ where
             }
             Err(error) => ours(error),
         };
-        steps::failed(&request, step, &error, began);
+        asking.failed(&error);
         lease.failed(&error);
         if error.kind() == ErrorKind::Unsupported && error.is_unsent() {
             request.budget.give_back();

@@ -5,11 +5,23 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::lease::Lease;
-use crate::{error::Error, request::ModelRequest, trail::Step};
+use crate::{
+    error::{Error, ErrorKind},
+    request::ModelRequest,
+    trail::{Step, Trail},
+};
+
+/// An account that is being asked. Dropped before it has answered, it was asked for nobody: the caller has left.
+pub(super) struct Asking {
+    trail: Trail,
+    /// None once it is noted.
+    step: Option<Step>,
+    began: Instant,
+}
 
 /// An account is about to be asked.
-pub(super) fn begun(lease: &Lease) -> Step {
-    Step {
+pub(super) fn begun(request: &ModelRequest, lease: &Lease) -> Asking {
+    let step = Step {
         provider: lease.state.provider.clone(),
         account: lease.state.account.clone(),
         model: lease.model.clone(),
@@ -17,16 +29,37 @@ pub(super) fn begun(lease: &Lease) -> Step {
         failure: None,
         status: None,
         took: Duration::ZERO,
+    };
+    Asking {
+        trail: request.trail.clone(),
+        step: Some(step),
+        began: Instant::now(),
     }
 }
 
-pub(super) fn answered(request: &ModelRequest, mut step: Step, began: Instant) {
-    step.took = began.elapsed();
-    note(request, step);
+impl Asking {
+    pub(super) fn answered(mut self) {
+        if let Some(mut step) = self.step.take() {
+            step.took = self.began.elapsed();
+            note(&self.trail, step);
+        }
+    }
+
+    pub(super) fn failed(mut self, error: &Error) {
+        if let Some(step) = self.step.take() {
+            note(&self.trail, step.failed(error, self.began.elapsed()));
+        }
+    }
 }
 
-pub(super) fn failed(request: &ModelRequest, step: Step, error: &Error, began: Instant) {
-    note(request, step.failed(error, began.elapsed()));
+impl Drop for Asking {
+    fn drop(&mut self) {
+        if let Some(mut step) = self.step.take() {
+            step.failure = Some(ErrorKind::Cancelled);
+            step.took = self.began.elapsed();
+            note(&self.trail, step);
+        }
+    }
 }
 
 /// Nobody could be asked.
@@ -40,11 +73,11 @@ pub(super) fn nobody(request: &ModelRequest, error: Error) -> Error {
         status: None,
         took: Duration::ZERO,
     };
-    note(request, step.failed(&error, Duration::ZERO));
+    note(&request.trail, step.failed(&error, Duration::ZERO));
     error.with_trail(request.trail.clone())
 }
 
-fn note(request: &ModelRequest, step: Step) {
+fn note(trail: &Trail, step: Step) {
     tracing::debug!(
         provider = &*step.provider,
         account = &*step.account,
@@ -53,5 +86,5 @@ fn note(request: &ModelRequest, step: Step) {
         took_ms = step.took.as_millis() as u64,
         "asked"
     );
-    request.trail.add(step);
+    trail.add(step);
 }
