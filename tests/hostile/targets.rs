@@ -16,8 +16,8 @@ providers:
   acme: { kind: openai-compatible, base_url: "${V}/v1", accounts: [k] }
   google: { kind: gemini-compatible, base_url: "${V}/v1beta", accounts: [k] }
   aws: { kind: bedrock, region: us-east-1, base_url: "${V}", accounts: [{ api_key: k }] }
-  blue: { kind: azure, endpoint: "${V}", api_version: 2024-10-21, accounts: [k] }
-  gcp: { kind: vertex, project: p, location: global, base_url: "${V}", accounts: [{ token: k }] }
+  blue: { kind: azure, base_url: "${V}", api_version: 2024-10-21, accounts: [{ api_key: k }] }
+  gcp: { kind: vertex, base_url: "${V}", accounts: [{ api_key: k }] }
 models:
   "openai/*": acme
   "google/*": google
