@@ -68,18 +68,10 @@ fn nests() -> Vec<String> {
             r#""x""#,
             "}]",
         ),
-        nest(
-            r#"[{"functionResponse":{"name":"f","parts":"#,
-            "[]",
-            "}}]",
-        ),
+        nest(r#"[{"functionResponse":{"name":"f","parts":"#, "[]", "}}]"),
         nest(r#"[{"toolResult":{"toolUseId":"t","content":"#, "[]", "}}]"),
         // Schemas, by every word that leads down.
-        nest(
-            r#"{"type":"object","properties":{"p":"#,
-            "{}",
-            "}}",
-        ),
+        nest(r#"{"type":"object","properties":{"p":"#, "{}", "}}"),
         nest(r#"{"type":"array","items":"#, "{}", "}"),
         nest(r#"{"anyOf":["#, "{}", "]}"),
         nest(r##"{"$ref":"#/$defs/x","$defs":{"x":"##, "{}", "}}"),
@@ -96,13 +88,17 @@ fn members(count: usize) -> String {
 /// Bodies of requests with the value in every place that somebody reads.
 fn requests(value: &str) -> Vec<String> {
     let chat = |message: &str| {
-        format!(r#"{{"model":"m","max_tokens":9,"messages":[{{"role":"user","content":"a"}},{message}]}}"#)
+        format!(
+            r#"{{"model":"m","max_tokens":9,"messages":[{{"role":"user","content":"a"}},{message}]}}"#
+        )
     };
     vec![
         value.to_owned(),
         format!(r#"{{"model":"m","messages":{value}}}"#),
         format!(r#"{{"model":"m","messages":[{{"role":"user","content":"a"}}],"zzz":{value}}}"#),
-        format!(r#"{{"model":"m","max_tokens":9,"messages":[{{"role":"user","content":"a"}}],"system":{value}}}"#),
+        format!(
+            r#"{{"model":"m","max_tokens":9,"messages":[{{"role":"user","content":"a"}}],"system":{value}}}"#
+        ),
         chat(&format!(r#"{{"role":"user","content":{value}}}"#)),
         chat(&format!(r#"{{"role":"user","content":"a","zzz":{value}}}"#)),
         chat(&format!(
@@ -121,9 +117,7 @@ fn requests(value: &str) -> Vec<String> {
         format!(
             r#"{{"model":"m","input":[{{"type":"message","role":"user","content":{value}}},{{"type":"function_call","call_id":"t","name":"f","arguments":{value}}},{{"type":"function_call_output","call_id":"t","output":{value}}}],"tools":[{{"type":"function","name":"f","parameters":{value}}}],"text":{{"format":{value}}}}}"#
         ),
-        format!(
-            r#"{{"contents":[{{"role":"user","parts":{value}}}],"tools":{value}}}"#
-        ),
+        format!(r#"{{"contents":[{{"role":"user","parts":{value}}}],"tools":{value}}}"#),
         format!(
             r#"{{"contents":[{{"role":"user","parts":[{{"functionCall":{{"name":"f","args":{value}}}}},{{"functionResponse":{{"name":"f","response":{value}}}}}]}}],"tools":[{{"functionDeclarations":[{{"name":"f","parameters":{value},"parametersJsonSchema":{value}}}]}}],"generationConfig":{{"responseSchema":{value},"responseJsonSchema":{value}}}}}"#
         ),
@@ -136,7 +130,9 @@ fn answers(value: &str) -> Vec<String> {
         value.to_owned(),
         format!(r#"{{"error":{value}}}"#),
         format!(r#"{{"error":{{"message":{value},"code":{value},"details":{value}}}}}"#),
-        format!(r#"{{"id":"i","model":"m","usage":{value},"choices":[{{"message":{{"role":"assistant","content":{value}}}}}],"x":{value}}}"#),
+        format!(
+            r#"{{"id":"i","model":"m","usage":{value},"choices":[{{"message":{{"role":"assistant","content":{value}}}}}],"x":{value}}}"#
+        ),
         format!(
             r#"{{"id":"i","choices":[{{"index":0,"delta":{{"content":"a","tool_calls":[{{"index":0,"id":"t","function":{{"name":"f","arguments":{value}}}}}]}},"message":{{"content":null,"tool_calls":[{{"id":"t","type":"function","function":{{"name":"f","arguments":{value}}}}}]}},"logprobs":{value}}}]}}"#
         ),
@@ -168,7 +164,9 @@ fn answers(value: &str) -> Vec<String> {
         format!(
             r#"{{"output":{{"message":{{"role":"assistant","content":[{{"toolUse":{{"toolUseId":"t","name":"f","input":{value}}}}}]}}}},"stopReason":"tool_use"}}"#
         ),
-        format!(r#"{{"message":{{"role":"assistant","content":{value},"tool_calls":{value}}},"usage":{value}}}"#),
+        format!(
+            r#"{{"message":{{"role":"assistant","content":{value},"tool_calls":{value}}},"usage":{value}}}"#
+        ),
     ]
 }
 
@@ -296,7 +294,9 @@ fn a_file_of_any_depth_is_refused_where_it_is_wrong() {
             "{a: ".repeat(DEEP),
             "- ".repeat(DEEP),
             "? ".repeat(DEEP),
-            (0..2_000).map(|n| format!("{}a:\n", " ".repeat(n))).collect(),
+            (0..2_000)
+                .map(|n| format!("{}a:\n", " ".repeat(n)))
+                .collect(),
             format!("a0: &a0 x\n{bomb}"),
             // One long text a hundred thousand times.
             format!("a: &a {long}\nb: [{}]\n", "*a,".repeat(DEEP)),

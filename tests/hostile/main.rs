@@ -1,9 +1,9 @@
 //! Input that is meant to do harm: from callers, from vendors, from files.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-// mod cancel;
+mod cancel;
 mod deep;
-// mod memory;
+mod memory;
 mod passing;
 mod raw;
 mod targets;

@@ -99,8 +99,7 @@ async fn no_header_passes_unless_it_is_meant_to() {
     let server = served(&vendor).await;
     let gateway = Running::start(CONFIG, &[("V", server.url("/v1"))]).await;
     let hello = Script::new().text("hello");
-    let gemini =
-        r#"{"contents":[{"role":"user","parts":[{"text":"Hello"}]}]}"#;
+    let gemini = r#"{"contents":[{"role":"user","parts":[{"text":"Hello"}]}]}"#;
     let (one, many) = (chat("m", false), chat("m", true));
     let rest = [
         ("/v1/embeddings", r#"{"model":"m","input":"a"}"#),
@@ -109,20 +108,48 @@ async fn no_header_passes_unless_it_is_meant_to() {
         ("/v1/m/any/path?a=1&key=SECRET", "{}"),
     ];
     let mut calls = vec![
-        ("/v1/chat/completions?key=SECRET", one, hello.openai("m", false, true)),
-        ("/v1/chat/completions?key=SECRET", many, hello.openai("m", true, true)),
-        ("/v1/messages?key=SECRET&beta=true", messages("c", true), hello.anthropic("c", true)),
-        ("/v1/messages", messages("m", false), hello.openai("m", false, true)),
-        ("/v1beta/models/g:generateContent?key=SECRET", gemini.to_owned(), hello.gemini("g", false)),
+        (
+            "/v1/chat/completions?key=SECRET",
+            one,
+            hello.openai("m", false, true),
+        ),
+        (
+            "/v1/chat/completions?key=SECRET",
+            many,
+            hello.openai("m", true, true),
+        ),
+        (
+            "/v1/messages?key=SECRET&beta=true",
+            messages("c", true),
+            hello.anthropic("c", true),
+        ),
+        (
+            "/v1/messages",
+            messages("m", false),
+            hello.openai("m", false, true),
+        ),
+        (
+            "/v1beta/models/g:generateContent?key=SECRET",
+            gemini.to_owned(),
+            hello.gemini("g", false),
+        ),
         (
             "/v1/chat/completions",
             chat("m", false),
             Answer::openai_error(400, "invalid_request_error", "", "no"),
         ),
-        ("/v1/messages/count_tokens?key=SECRET", messages("c", false), Answer::json(200, r#"{"input_tokens":3}"#)),
+        (
+            "/v1/messages/count_tokens?key=SECRET",
+            messages("c", false),
+            Answer::json(200, r#"{"input_tokens":3}"#),
+        ),
     ];
     for (path, body) in rest {
-        calls.push((path, body.to_owned(), Answer::json(200, r#"{"data":[{"index":0,"embedding":[1.0]}]}"#)));
+        calls.push((
+            path,
+            body.to_owned(),
+            Answer::json(200, r#"{"data":[{"index":0,"embedding":[1.0]}]}"#),
+        ));
     }
     for (path, body, answer) in calls {
         vendor.push(adorned(answer));
@@ -135,11 +162,21 @@ async fn no_header_passes_unless_it_is_meant_to() {
         let requests = vendor.requests();
         assert_eq!(requests.len(), asked + 1, "{path}: {status} {body}");
         let seen = &requests[asked];
-        assert!(!seen.path_and_query().contains("SECRET"), "{}", seen.path_and_query());
+        assert!(
+            !seen.path_and_query().contains("SECRET"),
+            "{}",
+            seen.path_and_query()
+        );
         for (name, value) in &seen.headers {
             let value = String::from_utf8_lossy(value.as_bytes());
-            assert!(SEEN.contains(&name.as_str()), "{path} forwarded {name}: {value}");
-            assert!(!value.contains("SECRET") && !value.contains("evil"), "{path}: {name}: {value}");
+            assert!(
+                SEEN.contains(&name.as_str()),
+                "{path} forwarded {name}: {value}"
+            );
+            assert!(
+                !value.contains("SECRET") && !value.contains("evil"),
+                "{path}: {name}: {value}"
+            );
         }
         for (name, value) in &headers {
             let value = String::from_utf8_lossy(value.as_bytes());
@@ -164,20 +201,36 @@ models: { "*": { deployments: [ { provider: "ac\r\nx-evil: 1" } ] } }
     let env = |name: &str| (name == "V").then(|| server.url("/v1"));
     // Names that could break out of a header are refused with the file; if not, they are left out of the answer.
     let refused = trunkline::config::Config::from_yaml(text, &env).is_err();
-    let plain = text.replace("\\r\\nx-evil: 1", "me").replace("\\r\\nx-evil: 2", "");
+    let plain = text
+        .replace("\\r\\nx-evil: 1", "me")
+        .replace("\\r\\nx-evil: 2", "");
     let text = if refused { &plain } else { text };
     let gateway = Running::start(text, &[("V", server.url("/v1"))]).await;
-    let hello = Script::new().text("hello").id("id\r\nx-evil: 3").openai("m", false, true);
+    let hello = Script::new()
+        .text("hello")
+        .id("id\r\nx-evil: 3")
+        .openai("m", false, true);
     vendor.always(hello.header("x-ratelimit-remaining-requests", "9"));
-    for model in [r"m\r\nx-evil: 4", r"m\u0000", r"m\u007f", r"m\u00e9\ud83d\ude00", "m%0d%0ax-evil:%205"] {
+    for model in [
+        r"m\r\nx-evil: 4",
+        r"m\u0000",
+        r"m\u007f",
+        r"m\u00e9\ud83d\ude00",
+        "m%0d%0ax-evil:%205",
+    ] {
         let body = chat(model, false);
-        let call = crate::support::call(&gateway.url("/v1/chat/completions"), body)
-            .header("x-request-id", http::HeaderValue::from_bytes(b"id \xff").unwrap());
+        let call = crate::support::call(&gateway.url("/v1/chat/completions"), body).header(
+            "x-request-id",
+            http::HeaderValue::from_bytes(b"id \xff").unwrap(),
+        );
         let (status, headers, body) = whole(call).await;
         assert_eq!(status, 200, "{model}: {body}");
         assert!(!headers.contains_key("x-evil"), "{model}: {headers:?}");
         let id = headers["x-request-id"].to_str().unwrap();
-        assert!(id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
+        assert!(
+            id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit()),
+            "{id}"
+        );
         for seen in vendor.requests() {
             assert!(seen.header("x-evil").is_none(), "{model}");
         }

@@ -35,7 +35,12 @@ async fn said(address: SocketAddr, request: &[u8]) -> String {
 fn statuses(answer: &str) -> Vec<u16> {
     let starts = answer.match_indices("HTTP/1.1 ");
     starts
-        .filter_map(|(at, start)| answer.get(at + start.len()..at + start.len() + 3)?.parse().ok())
+        .filter_map(|(at, start)| {
+            answer
+                .get(at + start.len()..at + start.len() + 3)?
+                .parse()
+                .ok()
+        })
         .collect()
 }
 
@@ -202,7 +207,9 @@ async fn a_message_has_one_length_and_one_meaning() {
         (
             "too many headers",
             post(
-                &(0..200).map(|n| format!("x-{n}: 1\r\n")).collect::<String>(),
+                &(0..200)
+                    .map(|n| format!("x-{n}: 1\r\n"))
+                    .collect::<String>(),
                 "",
             ),
             vec![431],
@@ -228,7 +235,9 @@ async fn a_message_has_one_length_and_one_meaning() {
         ),
         (
             "somebody else's address",
-            format!("GET http://evil.example/v1/models HTTP/1.1\r\nhost: evil.example\r\n{close}\r\n"),
+            format!(
+                "GET http://evil.example/v1/models HTTP/1.1\r\nhost: evil.example\r\n{close}\r\n"
+            ),
             vec![200],
         ),
     ] {

@@ -49,8 +49,16 @@ const BELOW: [(&str, &str, &[&str]); 5] = [
     ("openai", "/v1/chat/completions", &[""]),
     ("google", "/v1beta/models/", &[":generateContent"]),
     ("aws", "/model/", &["/converse", "/invoke"]),
-    ("blue", "/openai/deployments/", &["/chat/completions?api-version=2024-10-21"]),
-    ("gcp", "/v1/projects/p/locations/global/", &[":generateContent", ":rawPredict", "/chat/completions"]),
+    (
+        "blue",
+        "/openai/deployments/",
+        &["/chat/completions?api-version=2024-10-21"],
+    ),
+    (
+        "gcp",
+        "/v1/projects/p/locations/global/",
+        &[":generateContent", ":rawPredict", "/chat/completions"],
+    ),
 ];
 
 #[tokio::test]
@@ -65,7 +73,10 @@ async fn a_models_name_leads_nowhere_else() {
             let asked = vendor.requests().len();
             let body = chat(&format!("{provider}/{name}"), false);
             let (status, _, body) = post(&gateway.url("/v1/chat/completions"), body).await;
-            assert!((400..500).contains(&status), "{provider}/{name}: {status} {body}");
+            assert!(
+                (400..500).contains(&status),
+                "{provider}/{name}: {status} {body}"
+            );
             for request in &vendor.requests()[asked..] {
                 sent += 1;
                 let target = request.path_and_query();
@@ -73,8 +84,15 @@ async fn a_models_name_leads_nowhere_else() {
                     .strip_prefix(begin)
                     .and_then(|rest| ends.iter().find_map(|end| rest.strip_suffix(end)));
                 let middle = middle.unwrap_or_else(|| panic!("{provider}/{name} went to {target}"));
-                let folders = ["publishers/google/models/", "publishers/anthropic/models/", "endpoints/"];
-                let middle = folders.iter().find_map(|folder| middle.strip_prefix(folder)).unwrap_or(middle);
+                let folders = [
+                    "publishers/google/models/",
+                    "publishers/anthropic/models/",
+                    "endpoints/",
+                ];
+                let middle = folders
+                    .iter()
+                    .find_map(|folder| middle.strip_prefix(folder))
+                    .unwrap_or(middle);
                 assert!(
                     !middle.contains(['/', '?', '#', '\\']) && !matches!(middle, "." | ".."),
                     "{provider}/{name} went to {target}"
@@ -84,15 +102,34 @@ async fn a_models_name_leads_nowhere_else() {
         assert!(sent > 0, "{provider} was never asked");
     }
     // Google's own path, which names the model.
-    for name in ["..", "%2e%2e", "a%2f..%2f..%2fadmin", "a%3fkey=1", "%2f%2fevil.example"] {
+    for name in [
+        "..",
+        "%2e%2e",
+        "a%2f..%2f..%2fadmin",
+        "a%3fkey=1",
+        "%2f%2fevil.example",
+    ] {
         let asked = vendor.requests().len();
-        let url = format!("http://{}/v1beta/models/google%2F{name}:generateContent", gateway.address);
+        let url = format!(
+            "http://{}/v1beta/models/google%2F{name}:generateContent",
+            gateway.address
+        );
         let body = r#"{"contents":[{"parts":[{"text":"hi"}]}]}"#;
         // As it is: a client would tidy the address up.
-        let answer = raw(gateway.address, "POST", url.split_once("/v1beta").unwrap().1, body).await;
+        let answer = raw(
+            gateway.address,
+            "POST",
+            url.split_once("/v1beta").unwrap().1,
+            body,
+        )
+        .await;
         assert!(answer.starts_with("HTTP/1.1 4"), "{name}: {answer}");
         for request in &vendor.requests()[asked..] {
-            assert!(request.path().starts_with("/v1beta/models/"), "{}", request.path());
+            assert!(
+                request.path().starts_with("/v1beta/models/"),
+                "{}",
+                request.path()
+            );
         }
     }
 }
@@ -121,10 +158,26 @@ async fn nothing_in_a_body_or_a_header_names_the_vendor() {
     let gateway = Running::start(CONFIG, &[("V", server.url(""))]).await;
     let evil = elsewhere.url("/v1");
     let members = [
-        "api_base", "base_url", "baseUrl", "api_key", "url", "endpoint", "host", "custom_llm_provider",
-        "proxy", "organization", "region", "aws_bedrock_runtime_endpoint", "extra_headers", "headers", "extra_query",
+        "api_base",
+        "base_url",
+        "baseUrl",
+        "api_key",
+        "url",
+        "endpoint",
+        "host",
+        "custom_llm_provider",
+        "proxy",
+        "organization",
+        "region",
+        "aws_bedrock_runtime_endpoint",
+        "extra_headers",
+        "headers",
+        "extra_query",
     ];
-    let extra: String = members.iter().map(|name| format!(r#","{name}":"{evil}""#)).collect();
+    let extra: String = members
+        .iter()
+        .map(|name| format!(r#","{name}":"{evil}""#))
+        .collect();
     for (path, body) in [
         ("/v1/chat/completions", chat("openai/m", false)),
         ("/v1/messages", messages("openai/m", false)),
@@ -156,9 +209,15 @@ async fn vendors_redirects_are_told_and_not_followed() {
     other.always(Script::new().text("stolen").openai("m", false, true));
     let gateway = Running::start(CONFIG, &[("V", server.url(""))]).await;
     let rest = [
-        ("/v1/embeddings", r#"{"model":"openai/m","input":"a"}"#.to_owned()),
+        (
+            "/v1/embeddings",
+            r#"{"model":"openai/m","input":"a"}"#.to_owned(),
+        ),
         ("/v1/openai%2Fm/any/path", "{}".to_owned()),
-        ("/v1/moderations", r#"{"model":"openai/m","input":"a"}"#.to_owned()),
+        (
+            "/v1/moderations",
+            r#"{"model":"openai/m","input":"a"}"#.to_owned(),
+        ),
     ];
     for status in [301, 302, 303, 307, 308] {
         let calls = [
@@ -178,8 +237,20 @@ async fn vendors_redirects_are_told_and_not_followed() {
     assert!(other.requests().is_empty());
     // Both clients, for themselves.
     let options = ClientOptions::new();
-    redirected(Client::new(&options).unwrap(), &vendor, &server.url("/"), &elsewhere.url("/")).await;
-    redirected(ReqwestClient::new(&options).unwrap(), &vendor, &server.url("/"), &elsewhere.url("/")).await;
+    redirected(
+        Client::new(&options).unwrap(),
+        &vendor,
+        &server.url("/"),
+        &elsewhere.url("/"),
+    )
+    .await;
+    redirected(
+        ReqwestClient::new(&options).unwrap(),
+        &vendor,
+        &server.url("/"),
+        &elsewhere.url("/"),
+    )
+    .await;
     assert!(other.requests().is_empty());
 }
 
