@@ -64,7 +64,7 @@ pub struct ServerConfig {
 pub struct ServerLimits {
     /// The headers of a request; 128. More are answered with 431.
     pub headers: usize,
-    /// The bytes of a request's head; 64 KiB. More are answered with 431, or 414 if it is the URL.
+    /// The bytes of a request's head; 64 KiB, its URL included. More are answered with 431.
     pub header_bytes: usize,
     /// The bytes of bodies in memory, of all calls together; 1 GiB. Who finds no room is answered with 503.
     pub memory: usize,

@@ -135,7 +135,7 @@ async fn an_answer_that_does_not_fit_is_refused_and_nobody_blamed() {
         .openai("m", true, true)
         .content();
     let begun = String::from_utf8(begun.to_vec()).unwrap();
-    let begun = begun.split_inclusive("\n\n").take(3).map(str::to_owned);
+    let begun = begun.split_inclusive("\n\n").take(2).map(str::to_owned);
     vendor.push(
         Answer::sse(begun.chain([event]))
             .chunks_of(10_000)
@@ -153,7 +153,7 @@ async fn an_answer_that_does_not_fit_is_refused_and_nobody_blamed() {
         }
     };
     let told = String::from_utf8_lossy(&told);
-    assert!(broken && told.contains("gateway_out_of_memory"), "{told}");
+    assert!(broken && told.contains("no memory left"), "{told}");
     until("all is given back", || {
         buffers.held() == 0 && gateway.in_flight() == 0
     })
@@ -195,7 +195,7 @@ async fn torrent(pieces: usize) -> (std::net::SocketAddr, Arc<AtomicUsize>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_caller_slows_the_vendor_down() {
-    const PIECES: usize = 6_000;
+    const PIECES: usize = 3_000;
     let (address, written) = torrent(PIECES).await;
     let base = format!("http://{address}");
     let text = CONFIG.replace("heartbeat: 0s", "heartbeat: 1h");

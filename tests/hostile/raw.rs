@@ -225,7 +225,7 @@ async fn a_message_has_one_length_and_one_meaning() {
                 "GET /v1/models?{} HTTP/1.1\r\nhost: gateway\r\n\r\n",
                 "a".repeat(100 << 10)
             ),
-            vec![414],
+            vec![431],
         ),
         // Nobody is forwarded anywhere.
         (

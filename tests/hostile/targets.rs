@@ -56,8 +56,12 @@ const BELOW: [(&str, &str, &[&str]); 5] = [
     ),
     (
         "gcp",
-        "/v1/projects/p/locations/global/",
-        &[":generateContent", ":rawPredict", "/chat/completions"],
+        "/v1/",
+        &[
+            ":generateContent",
+            ":rawPredict",
+            "endpoints/openapi/chat/completions",
+        ],
     ),
 ];
 
