@@ -23,12 +23,13 @@ use super::{
     Target, health::Check, listed,
 };
 use crate::{
-    Body, BoxError, Buffers, Calls, Error, FailoverLayer, IngressLayer, ModelRequest, PoolLayer,
-    RetryBackoffLayer, RetryBudget, SseNormalizeLayer, Upstream, catalog,
+    Body, BoxError, Buffers, Calls, Error, FailoverLayer, HedgeLayer, IngressLayer, ModelRequest,
+    PoolLayer, RetryBackoffLayer, RetryBudget, SseNormalizeLayer, Upstream, catalog,
     client::{Client, ClientOptions},
     dialect::Bridge,
     error::ErrorKind,
     failover::Chains,
+    hedge::Hedges,
     ingress::Closing,
     media::MediaFetcher,
     operation::Operation,
@@ -47,6 +48,7 @@ pub struct Gateway {
     closing: Closing,
     calls: Calls,
     buffers: Buffers,
+    hedges: Hedges,
     graph: Arc<ArcSwap<Graph>>,
     /// Told when the graph is replaced.
     replaced: Notify,
@@ -82,13 +84,14 @@ impl Gateway {
     /// If a client cannot be set up, or a model's vendor offers no conversations; everything else was checked when the configuration was read.
     pub fn new(config: &Config) -> Result<Self, Error> {
         let (pools, closing, calls) = (Pools::new(), Closing::new(), Calls::new());
-        let buffers = Buffers::new(config.server.limits.memory);
-        let graph = Graph::new(config, &pools, (&closing, &calls, &buffers))?;
+        let (buffers, hedges) = (Buffers::new(config.server.limits.memory), Hedges::new());
+        let graph = Graph::new(config, (&pools, &hedges), (&closing, &calls, &buffers))?;
         Ok(Self {
             pools,
             closing,
             calls,
             buffers,
+            hedges,
             graph: Arc::new(ArcSwap::from_pointee(graph)),
             replaced: Notify::new(),
         })
@@ -100,8 +103,9 @@ impl Gateway {
     /// # Errors
     /// As [`new`](Self::new); the old configuration then lives on.
     pub fn reload(&self, config: &Config) -> Result<(), Error> {
+        let running = (&self.pools, &self.hedges);
         let door = (&self.closing, &self.calls, &self.buffers);
-        let graph = Graph::new(config, &self.pools, door)?;
+        let graph = Graph::new(config, running, door)?;
         self.buffers.set_limit(config.server.limits.memory);
         self.graph.store(Arc::new(graph));
         self.replaced.notify_waiters();
@@ -129,6 +133,11 @@ impl Gateway {
     /// The memory for bodies: how much is held, and how often there was none.
     pub fn buffers(&self) -> &Buffers {
         &self.buffers
+    }
+
+    /// Which models are hedged, and what came of it.
+    pub fn hedges(&self) -> &Hedges {
+        &self.hedges
     }
 
     /// What would become of this call if it came now: the models it would ask for, and for each of them whom. See
@@ -182,7 +191,7 @@ impl Gateway {
 impl Graph {
     fn new(
         config: &Config,
-        running: &Pools,
+        (running, running_hedges): (&Pools, &Hedges),
         door: (&Closing, &Calls, &Buffers),
     ) -> Result<Self, Error> {
         let options = ClientOptions::new().connect_timeout(config.timeouts.connect);
@@ -212,11 +221,13 @@ impl Graph {
         }
         let mut pools = Pools::new();
         let mut chains = Chains::new();
+        let mut hedges = Hedges::new();
         for ModelConfig { name, target } in &config.models {
             match target {
                 Target::Pool(pool) => {
                     check_speaks(name, pool, &providers)?;
                     pools = pools.pool(name.as_str(), build_pool(pool, &providers));
+                    hedges = hedges.model(name.as_str(), pool.hedge.clone());
                     let fallbacks = pool.fallbacks.iter().map(String::as_str);
                     chains = chains.chain(name.as_str(), fallbacks);
                 }
@@ -229,6 +240,8 @@ impl Graph {
         let pools = pools.home(home(config));
         // Nothing can fail from here on.
         running.replace(&pools);
+        running_hedges.replace(&hedges);
+        let running = (running, running_hedges);
         let stack = stack(config, running, chains.clone(), upstream.clone(), door);
         Ok(Self {
             stack,
@@ -484,7 +497,7 @@ fn check_speaks(
 
 fn stack(
     config: &Config,
-    pools: &Pools,
+    (pools, hedges): (&Pools, &Hedges),
     chains: Chains,
     upstream: Upstream<Client>,
     (closing, calls, buffers): (&Closing, &Calls, &Buffers),
@@ -516,6 +529,7 @@ fn stack(
         .layer(SseNormalizeLayer::new())
         .layer(FailoverLayer::new(chains))
         .layer(RetryBackoffLayer::new(policy))
+        .layer(HedgeLayer::new(hedges.clone()))
         .layer(PoolLayer::new(pools.clone()))
         .service(upstream);
     BoxCloneSyncService::new(service)

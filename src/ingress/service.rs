@@ -13,7 +13,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, header};
+use http::{HeaderName, HeaderValue, Request, Response, header};
 use tokio::time::Instant;
 use tower::ServiceExt;
 use tower_service::Service;
@@ -297,6 +297,7 @@ where
             served,
             fidelity,
             headers,
+            trail,
             ..
         }) => {
             let body = StreamBody::streaming(stream, front, form, every)
@@ -304,6 +305,7 @@ where
             let mut response = reply::stream(Body::new(body), form);
             response.headers_mut().extend(headers);
             reply::tell(response.headers_mut(), &served);
+            reply::tell_hedge(response.headers_mut(), &trail);
             reply::tell_losses(response.headers_mut(), &fidelity);
             response
         }
@@ -337,6 +339,7 @@ fn tell(answer: ModelResponse) -> Response<Body> {
     };
     response.headers_mut().extend(answer.headers);
     reply::tell(response.headers_mut(), &answer.served);
+    reply::tell_hedge(response.headers_mut(), &answer.trail);
     reply::tell_losses(response.headers_mut(), &answer.fidelity);
     response
 }
@@ -392,7 +395,8 @@ fn request_id(headers: &http::HeaderMap, rng: &Rng) -> HeaderValue {
 
 /// OpenAI's and Anthropic's SDKs count their repeats.
 fn repeats(headers: &http::HeaderMap) -> Option<u32> {
-    let value = headers.get("x-stainless-retry-count")?;
+    const REPEATS: HeaderName = HeaderName::from_static("x-stainless-retry-count");
+    let value = headers.get(REPEATS)?;
     value.to_str().ok()?.trim().parse().ok()
 }
 
@@ -466,6 +470,7 @@ impl Log {
             lossy,
             ending,
             kind,
+            hedge = self.trail.hedge(),
             way = %self.trail,
             "served"
         );
@@ -515,6 +520,7 @@ impl Log {
             total_ms = self.start.elapsed().as_millis() as u64,
             kind = %error.kind(),
             error = error.message(),
+            hedge = self.trail.hedge(),
             way = %self.trail,
             "failed"
         );
@@ -535,6 +541,7 @@ impl Log {
             kind,
             input_tokens: usage.total_input(),
             output_tokens: usage.total_output(),
+            hedge: self.trail.hedge(),
             way: self.trail.to_string(),
             trail: self.trail.clone(),
         });

@@ -1,64 +1,113 @@
 //! What is noted of each attempt in the call's [`Trail`](crate::Trail).
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::lease::Lease;
+use super::{
+    account::{AccountState, Start},
+    lease::Lease,
+};
 use crate::{
     error::{Error, ErrorKind},
+    hedge::Race,
     request::ModelRequest,
     trail::{Step, Trail},
 };
 
-/// An account that is being asked. Dropped before it has answered, it was asked for nobody: the caller has left.
+/// An attempt under way. One that is dropped without having been told what came of it was given up: by a caller who left, which says
+/// nothing of the account, or because another was first.
 pub(super) struct Asking {
-    trail: Trail,
-    /// None once it is noted.
+    /// None once it was noted.
     step: Option<Step>,
+    place: u32,
     began: Instant,
+    trail: Trail,
+    rival: Option<Rival>,
 }
 
-/// An account is about to be asked.
-pub(super) fn begun(request: &ModelRequest, lease: &Lease) -> Asking {
-    let step = Step {
-        provider: lease.state.provider.clone(),
-        account: lease.state.account.clone(),
-        model: lease.model.clone(),
-        probe: lease.forced || lease.probe().is_some(),
-        failure: None,
-        status: None,
-        took: Duration::ZERO,
-    };
-    Asking {
-        trail: request.trail.clone(),
-        step: Some(step),
-        began: Instant::now(),
-    }
+/// What it takes to be outrun.
+struct Rival {
+    race: Race,
+    state: Arc<AccountState>,
+    model: Arc<str>,
+    start: Option<Start>,
 }
 
 impl Asking {
-    pub(super) fn answered(mut self) {
-        if let Some(mut step) = self.step.take() {
-            step.took = self.began.elapsed();
-            note(&self.trail, step);
+    /// An account is about to be asked.
+    pub(super) fn new(request: &ModelRequest, lease: &Lease) -> Self {
+        let race = request.race.as_ref();
+        if let Some(race) = race {
+            race.asks(lease.state.tag);
+        }
+        let step = Step {
+            provider: lease.state.provider.clone(),
+            account: lease.state.account.clone(),
+            model: lease.model.clone(),
+            probe: lease.forced || lease.probe().is_some(),
+            hedge: race.is_some_and(Race::is_second),
+            outrun: false,
+            failure: None,
+            status: None,
+            took: Duration::ZERO,
+        };
+        Self {
+            step: Some(step),
+            place: request.trail.begin(),
+            began: Instant::now(),
+            trail: request.trail.clone(),
+            rival: race.map(|race| Rival {
+                race: race.clone(),
+                state: lease.state.clone(),
+                model: lease.model.clone(),
+                start: lease.start,
+            }),
         }
     }
 
+    pub(super) fn answered(mut self) {
+        let took = self.began.elapsed();
+        self.note(|step| Step { took, ..step });
+    }
+
     pub(super) fn failed(mut self, error: &Error) {
+        let took = self.began.elapsed();
+        if let Some(rival) = &self.rival {
+            rival.race.failed();
+        }
+        self.note(|step| step.failed(error, took));
+    }
+
+    fn note(&mut self, told: impl FnOnce(Step) -> Step) {
         if let Some(step) = self.step.take() {
-            note(&self.trail, step.failed(error, self.began.elapsed()));
+            note(&self.trail, self.place, told(step));
         }
     }
 }
 
 impl Drop for Asking {
     fn drop(&mut self) {
-        if let Some(mut step) = self.step.take() {
-            step.failure = Some(ErrorKind::Cancelled);
-            step.took = self.began.elapsed();
-            note(&self.trail, step);
+        if self.step.is_none() {
+            return;
         }
+        let took = self.began.elapsed();
+        let Some(rival) = self.rival.take().filter(|rival| rival.race.is_over()) else {
+            self.note(|step| Step {
+                failure: Some(ErrorKind::Cancelled),
+                took,
+                ..step
+            });
+            return;
+        };
+        if let Some(start) = &rival.start {
+            rival.state.outrun(&rival.model, start);
+        }
+        self.note(|step| Step {
+            outrun: true,
+            took,
+            ..step
+        });
     }
 }
 
@@ -69,15 +118,18 @@ pub(super) fn nobody(request: &ModelRequest, error: Error) -> Error {
         account: "".into(),
         model: request.model.clone(),
         probe: false,
+        hedge: false,
+        outrun: false,
         failure: None,
         status: None,
         took: Duration::ZERO,
     };
-    note(&request.trail, step.failed(&error, Duration::ZERO));
+    let step = step.failed(&error, Duration::ZERO);
+    note(&request.trail, request.trail.begin(), step);
     error.with_trail(request.trail.clone())
 }
 
-fn note(trail: &Trail, step: Step) {
+fn note(trail: &Trail, place: u32, step: Step) {
     tracing::debug!(
         provider = &*step.provider,
         account = &*step.account,
@@ -86,5 +138,5 @@ fn note(trail: &Trail, step: Step) {
         took_ms = step.took.as_millis() as u64,
         "asked"
     );
-    trail.add(step);
+    trail.add(place, step);
 }
