@@ -9,5 +9,4 @@ mod raw;
 mod targets;
 
 #[path = "../support/mod.rs"]
-#[allow(dead_code)]
 mod support;
