@@ -40,6 +40,7 @@ mod macros;
 
 mod body;
 mod budget;
+mod buffers;
 pub mod capabilities;
 pub mod catalog;
 pub mod chat;
@@ -83,6 +84,7 @@ pub mod wire;
 pub use self::{
     body::Body,
     budget::{CallBudget, RetryBudget},
+    buffers::Buffers,
     credential::{Credentials, Secret},
     error::{Error, ErrorKind},
     failover::FailoverLayer,

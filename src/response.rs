@@ -76,7 +76,7 @@ impl ModelResponse {
             Reply::Stream(stream) => {
                 let mut events = stream.into_events();
                 let mut collector = Collector::new();
-                while let Some(event) = events.next().await {
+                while let Some(event) = events.next_kept().await {
                     collector.push(event?);
                 }
                 Ok(collector.finish())

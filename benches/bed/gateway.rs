@@ -25,9 +25,9 @@ pub async fn run(listener: TcpListener, vendor: String, quiet: bool) {
         gateway.watch_health().await;
         std::future::pending::<()>().await;
     };
-    let graceful = GracefulShutdown::new();
+    let (graceful, limits) = (GracefulShutdown::new(), config.server.limits);
     tokio::select! {
-        () = accept(&listener, None, &door, &metrics, &graceful) => {}
+        () = accept(&listener, None, &door, limits, &metrics, &graceful) => {}
         () = health => {}
     }
 }

@@ -17,6 +17,8 @@ mod child;
 #[path = "../../examples/gateway/door.rs"]
 mod door;
 mod gateway;
+#[path = "../../examples/gateway/hurried.rs"]
+mod hurried;
 #[path = "../../examples/gateway/listen.rs"]
 mod listen;
 mod load;

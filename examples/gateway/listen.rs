@@ -15,16 +15,15 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use crate::{door::Door, metrics::Metrics, tls::Certificate};
+use trunkline::config::ServerLimits;
+
+use crate::{door::Door, hurried::Hurried, metrics::Metrics, tls::Certificate};
 
 /// How long a client may take for its handshake, and for the head of each request: longer is no client but an attack.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long to rest when no connection can be accepted, mostly because there are no file handles left.
 const REST: Duration = Duration::from_millis(50);
-
-/// The headers of a request, at most. Clients of models send some thirty.
-const MAX_HEADERS: usize = 128;
 
 /// Calls at the same time over one HTTP/2 connection.
 const MAX_STREAMS: u32 = 250;
@@ -34,6 +33,7 @@ pub async fn accept(
     listener: &TcpListener,
     certificate: Option<Certificate>,
     door: &Door,
+    limits: ServerLimits,
     metrics: &Arc<Metrics>,
     graceful: &GracefulShutdown,
 ) {
@@ -61,13 +61,13 @@ pub async fn accept(
         match certificate.clone() {
             None => {
                 tokio::spawn(async move {
-                    serve(stream, door, watcher).await;
+                    serve(stream, door, limits, watcher).await;
                     drop(open);
                 });
             }
             Some(certificate) => {
                 tokio::spawn(async move {
-                    secured(stream, certificate, door, watcher).await;
+                    secured(stream, certificate, door, limits, watcher).await;
                     drop(open);
                 });
             }
@@ -75,16 +75,22 @@ pub async fn accept(
     }
 }
 
-async fn secured(stream: TcpStream, certificate: Certificate, door: Door, watcher: Watcher) {
+async fn secured(
+    stream: TcpStream,
+    certificate: Certificate,
+    door: Door,
+    limits: ServerLimits,
+    watcher: Watcher,
+) {
     let greeting = certificate.acceptor().accept(stream);
     match tokio::time::timeout(PATIENCE, greeting).await {
-        Ok(Ok(stream)) => serve(stream, door, watcher).await,
+        Ok(Ok(stream)) => serve(stream, door, limits, watcher).await,
         Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
         Err(_) => tracing::debug!("a TLS handshake took too long"),
     }
 }
 
-async fn serve<S>(stream: S, door: Door, watcher: Watcher)
+async fn serve<S>(stream: S, door: Door, limits: ServerLimits, watcher: Watcher)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
@@ -92,13 +98,15 @@ where
     http.http1()
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
-        .max_headers(MAX_HEADERS);
+        .max_headers(limits.headers)
+        .max_buf_size(limits.header_bytes);
     http.http2()
         .timer(TokioTimer::new())
         .keep_alive_interval(PATIENCE)
+        .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
         .max_concurrent_streams(MAX_STREAMS);
     let connection = http
-        .serve_connection(TokioIo::new(stream), door)
+        .serve_connection(TokioIo::new(Hurried::new(stream, PATIENCE)), door)
         .into_owned();
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(%error, "a connection ended badly");

@@ -6,6 +6,7 @@ mod arms;
 mod demo;
 mod door;
 mod greet;
+mod hurried;
 mod listen;
 mod load;
 mod logging;

@@ -58,6 +58,25 @@ impl Metrics {
             "Connections open now.",
             &one(read(&self.open_connections)),
         );
+        let buffers = gateway.buffers();
+        metric(
+            "buffered_bytes",
+            "gauge",
+            "Bytes of bodies held in memory.",
+            &one(buffers.held() as u64),
+        );
+        metric(
+            "buffer_limit_bytes",
+            "gauge",
+            "The most bytes of bodies to hold (server.limits.memory).",
+            &one(buffers.limit() as u64),
+        );
+        metric(
+            "buffer_refusals_total",
+            "counter",
+            "Calls for which there was no memory left.",
+            &one(buffers.refused()),
+        );
         let hedges = gateway.hedges().snapshot();
         if !hedges.is_empty() {
             let mut each = |name: &str, help: &str, value: &dyn Fn(&HedgeStatus) -> u64| {

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use trunkline::config::{Config, Gateway};
+use trunkline::config::{Config, Gateway, ServerConfig};
 
 use crate::{load, metrics::Metrics, stop::Hangup, tls::Certificate};
 
@@ -72,6 +72,10 @@ impl Reloader {
         let (old, new) = (&self.config.server, &config.server);
         if old.listen != new.listen || old.tls.is_some() != new.tls.is_some() {
             tracing::warn!("another `listen`, or TLS on or off, needs a restart");
+        }
+        let of_heads = |server: &ServerConfig| (server.limits.headers, server.limits.header_bytes);
+        if of_heads(old) != of_heads(new) {
+            tracing::warn!("other limits of headers need a restart");
         }
         if let Some((certificate, files)) = self.certificate.as_ref().zip(new.tls.as_ref()) {
             certificate.reload(files)?;

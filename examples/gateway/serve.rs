@@ -41,6 +41,7 @@ pub async fn run(loaded: Loaded) -> Result<(), BoxError> {
         .await
         .map_err(|error| format!("cannot listen on {address}: {error}"))?;
     let address = listener.local_addr()?;
+    let limits = config.server.limits;
 
     let metrics = Arc::new(Metrics::default());
     let door = Door::new(gateway.clone(), metrics.clone());
@@ -58,7 +59,7 @@ pub async fn run(loaded: Loaded) -> Result<(), BoxError> {
 
     let graceful = GracefulShutdown::new();
     tokio::select! {
-        () = accept(&listener, certificate, &door, &metrics, &graceful) => {}
+        () = accept(&listener, certificate, &door, limits, &metrics, &graceful) => {}
         () = stop.asked() => {}
     }
     door.drain();

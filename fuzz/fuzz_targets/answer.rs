@@ -12,30 +12,48 @@ use libfuzzer_sys::fuzz_target;
 use trunkline::{
     Json,
     chat::{ChatEvent, ChatResponse, EventSink},
-    dialect::{Asked, Dialect, FrameError, Observed, anthropic::Anthropic, classify, openai_chat::OpenAiChat},
+    dialect::{
+        Asked, Dialect, FrameError, Front, Observed, anthropic::Anthropic, bedrock::Converse, classify,
+        cohere::Cohere, gemini::Gemini, openai_chat::OpenAiChat,
+        openai_completions::OpenAiCompletions, openai_responses::OpenAiResponses,
+    },
     wire::{Frame, SseSplitter},
 };
 
-const DIALECTS: [&dyn Dialect; 2] = [&OpenAiChat, &Anthropic];
+const DIALECTS: [&dyn Dialect; 7] = [
+    &OpenAiChat,
+    &Anthropic,
+    &OpenAiResponses,
+    &Gemini,
+    &OpenAiCompletions,
+    &Converse,
+    &Cohere,
+];
+
+fn fronts() -> impl Iterator<Item = &'static dyn Front> {
+    DIALECTS.into_iter().filter_map(|dialect| dialect.front())
+}
 
 fuzz_target!(|input: (u16, &[u8])| {
-    let (status, body) = input;
-    let status = StatusCode::from_u16(200 + status % 400).expect("a legal status");
+    let (choice, body) = input;
+    let dialect = DIALECTS[usize::from(choice) % DIALECTS.len()];
+    let status = StatusCode::from_u16(200 + choice / 7 % 400).expect("a legal status");
     let error = classify("fuzz", status, &HeaderMap::new(), body);
-    for dialect in DIALECTS {
-        let front = dialect.front().expect("both serve callers");
+    for front in fronts() {
         assert!(Json::parse(std::str::from_utf8(&front.encode_error(&error)).expect("UTF-8")).is_ok());
-        let _ = dialect.usage(body);
-        if let Ok(answer) = dialect.decode_response(body) {
-            write_whole(&answer);
-        }
-        stream(dialect, body);
     }
+    let _ = dialect.usage(body);
+    if let Some(counter) = dialect.counter() {
+        let _ = counter.read(body);
+    }
+    if let Ok(answer) = dialect.decode_response(body) {
+        write_whole(&answer);
+    }
+    stream(dialect, body);
 });
 
 fn write_whole(answer: &ChatResponse) {
-    for dialect in DIALECTS {
-        let front = dialect.front().expect("both serve callers");
+    for front in fronts() {
         let bytes = front.encode_response(answer, &Asked::new("m", true, 0));
         let text = std::str::from_utf8(&bytes).expect("UTF-8");
         assert!(Json::parse(text).is_ok(), "{text}");
@@ -65,8 +83,7 @@ fn stream(dialect: &'static dyn Dialect, body: &[u8]) {
     sink.end();
     let events = drain(&mut sink);
     check_grammar(&events, true);
-    for to in DIALECTS {
-        let front = to.front().expect("both serve callers");
+    for front in fronts() {
         let mut encoder = front.encoder(&Asked::new("m", true, 0));
         let mut out: VecDeque<Frame> = VecDeque::new();
         for event in &events {

@@ -37,6 +37,7 @@
 mod accounts;
 mod admin;
 mod arms;
+mod ceilings;
 mod deployments;
 mod environment;
 mod health;
@@ -77,7 +78,8 @@ pub use self::{
     model::{
         AccountConfig, ArmConfig, ArmTarget, BalanceKind, Config, DeploymentConfig, HealthConfig,
         Kind, ModelConfig, PoolConfig, ProviderConfig, ProxyUrl, QueueConfig, RetryConfig,
-        ServerConfig, ShadowConfig, SplitBy, SplitConfig, Target, TimeoutsConfig, TlsConfig,
+        ServerConfig, ServerLimits, ShadowConfig, SplitBy, SplitConfig, Target, TimeoutsConfig,
+        TlsConfig,
     },
     problem::{Problem, Problems},
     stack::{CallExplanation, CopyExplanation, Gateway, GatewayService},

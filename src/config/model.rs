@@ -14,6 +14,7 @@ use crate::{
     chat::FidelityMode,
     credential::Secret,
     hedge::HedgePolicy,
+    ingress::BodyShape,
     media::MediaOptions,
     pool::Pool,
     upstream::{Limits, Price, Timeouts},
@@ -54,6 +55,22 @@ pub struct ServerConfig {
     pub tls: Option<TlsConfig>,
     /// How media at addresses are fetched for vendors that take bytes only; `None`, as usual, is not at all.
     pub media_fetch: Option<MediaOptions>,
+    /// How much callers may send.
+    pub limits: ServerLimits,
+}
+
+/// `server.limits`: what callers may send besides the bytes of a body, and what all calls together may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServerLimits {
+    /// The headers of a request; 128. More are answered with 431.
+    pub headers: usize,
+    /// The bytes of a request's head; 64 KiB, its URL included. More are answered with 431.
+    pub header_bytes: usize,
+    /// The bytes of bodies in memory, of all calls together; 1 GiB. Who finds no room is answered with 503.
+    pub memory: usize,
+    /// What a body may hold; `depth`, `messages`, `tools`, `parts`, `members` and `values` in the file.
+    pub shape: BodyShape,
 }
 
 /// `server.tls`: files in PEM.
@@ -511,6 +528,18 @@ impl Default for ServerConfig {
             files: None,
             tls: None,
             media_fetch: None,
+            limits: ServerLimits::default(),
+        }
+    }
+}
+
+impl Default for ServerLimits {
+    fn default() -> Self {
+        Self {
+            headers: 128,
+            header_bytes: 64 << 10,
+            memory: 1 << 30,
+            shape: BodyShape::new(),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use super::{
     model::{
         AccountConfig, ArmTarget, Config, DeploymentConfig, ModelConfig, PoolConfig,
-        ProviderConfig, QueueConfig, ShadowConfig, SplitConfig, Target,
+        ProviderConfig, QueueConfig, ServerLimits, ShadowConfig, SplitConfig, Target,
     },
     value::{format_duration, format_share, format_size},
 };
@@ -38,6 +38,26 @@ impl fmt::Display for Config {
         match &server.files {
             Some(provider) => writeln!(f, ", files at {provider}")?,
             None => writeln!(f)?,
+        }
+        if server.limits != ServerLimits::default() {
+            let ServerLimits {
+                headers,
+                header_bytes,
+                memory,
+                shape,
+            } = server.limits;
+            writeln!(
+                f,
+                "limits    {headers} headers of {}, {} for all bodies together; in a body {} levels, {} messages, {} tools, {} parts, {} members, {} values",
+                format_size(header_bytes),
+                format_size(memory),
+                shape.depth,
+                shape.messages,
+                shape.tools,
+                shape.parts,
+                shape.members,
+                shape.values,
+            )?;
         }
         if let Some(media) = &server.media_fetch {
             let hosts = match media.allow_hosts.as_slice() {

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use super::{
-    media,
+    ceilings, media,
     model::{ProviderConfig, RetryConfig, ServerConfig, TimeoutsConfig, TlsConfig},
     reader::{At, Reader},
     value::format_duration,
@@ -21,16 +21,24 @@ pub(super) fn server(reader: &mut Reader<'_>, at: &At<'_>) -> Option<ServerConfi
             "files",
             "tls",
             "media_fetch",
+            "limits",
         ],
     )?;
     let usual = ServerConfig::default();
+    let limits = fields
+        .read(reader, "limits", ceilings::limits)
+        .unwrap_or(usual.limits);
+    let body_limit = fields
+        .read(reader, "body_limit", body_limit)
+        .unwrap_or(usual.body_limit);
+    if let Some(at) = fields.get("limits").or(fields.get("body_limit")) {
+        ceilings::check(reader, at, &limits, body_limit);
+    }
     Some(ServerConfig {
         listen: fields
             .read(reader, "listen", listen)
             .unwrap_or(usual.listen),
-        body_limit: fields
-            .read(reader, "body_limit", body_limit)
-            .unwrap_or(usual.body_limit),
+        body_limit,
         heartbeat: fields
             .read(reader, "heartbeat", or_never)
             .unwrap_or(usual.heartbeat),
@@ -40,6 +48,7 @@ pub(super) fn server(reader: &mut Reader<'_>, at: &At<'_>) -> Option<ServerConfi
         files: fields.read(reader, "files", Reader::text),
         tls: fields.read(reader, "tls", tls),
         media_fetch: fields.read(reader, "media_fetch", media::fetch).flatten(),
+        limits,
     })
 }
 

@@ -23,8 +23,8 @@ use super::{
     arms, health::Check, listed,
 };
 use crate::{
-    Body, BoxError, Calls, Error, FailoverLayer, HedgeLayer, IngressLayer, ModelRequest, PoolLayer,
-    RetryBackoffLayer, RetryBudget, SseNormalizeLayer, Upstream,
+    Body, BoxError, Buffers, Calls, Error, FailoverLayer, HedgeLayer, IngressLayer, ModelRequest,
+    PoolLayer, RetryBackoffLayer, RetryBudget, SseNormalizeLayer, Upstream,
     client::{Client, ClientOptions},
     dialect::Bridge,
     error::ErrorKind,
@@ -57,6 +57,7 @@ struct Kept {
     pools: Pools,
     closing: Closing,
     calls: Calls,
+    buffers: Buffers,
     hedges: Hedges,
     arms: Arms,
     shadows: Shadows,
@@ -124,6 +125,7 @@ impl Gateway {
     /// As [`new`](Self::new); the old configuration then lives on.
     pub fn reload(&self, config: &Config) -> Result<(), Error> {
         let graph = Graph::new(config, &self.kept)?;
+        self.kept.buffers.set_limit(config.server.limits.memory);
         self.graph.store(Arc::new(graph));
         self.replaced.notify_waiters();
         Ok(())
@@ -155,6 +157,11 @@ impl Gateway {
     /// Ends the copies that shadows have under way, and makes none any more: for the beginning of a drain.
     pub fn stop_shadows(&self) {
         self.kept.shadows.stop();
+    }
+
+    /// The memory for bodies: how much is held, and how often there was none.
+    pub fn buffers(&self) -> &Buffers {
+        &self.kept.buffers
     }
 
     /// Which models are hedged, and what came of it.
@@ -232,7 +239,7 @@ impl Graph {
     fn new(config: &Config, kept: &Kept) -> Result<Self, Error> {
         let options = ClientOptions::new().connect_timeout(config.timeouts.connect);
         let direct = Client::new(&options)?;
-        let mut upstream = Upstream::new(direct.clone());
+        let mut upstream = Upstream::new(direct.clone()).with_buffers(kept.buffers.clone());
         let mut egresses = Vec::new();
         if let Some(options) = &config.server.media_fetch {
             upstream = upstream.with_media(Arc::new(MediaFetcher::new(options.clone())?));
@@ -547,6 +554,8 @@ fn stack(
     let (spoken, shared) = (pools.clone(), shares(config));
     let ingress = IngressLayer::new()
         .body_limit(config.server.body_limit)
+        .shape(config.server.limits.shape)
+        .buffers(kept.buffers.clone())
         .heartbeat(config.server.heartbeat)
         .timeout(config.timeouts.total)
         .closing(kept.closing.clone())

@@ -57,22 +57,31 @@ impl Node {
         }
     }
 
-    /// How many nodes, and how many levels, are in it.
+    /// How many nodes, long texts counted as several, and how many levels, are in it.
     fn size(&self) -> (usize, usize) {
-        let (count, depth) = match &self.data {
-            Data::Scalar { .. } => (0, 0),
+        let (weight, depth) = match &self.data {
+            Data::Scalar { text, .. } => (weight(text), 0),
             Data::List(items) => sum(items.iter()),
-            Data::Map(entries) => sum(entries.iter().map(|entry| &entry.value)),
+            Data::Map(entries) => {
+                let keys: usize = entries.iter().map(|entry| weight(&entry.key)).sum();
+                let (values, depth) = sum(entries.iter().map(|entry| &entry.value));
+                (keys + values, depth)
+            }
         };
-        (count + 1, depth + 1)
+        (weight + 1, depth + 1)
     }
 }
 
 fn sum<'a>(nodes: impl Iterator<Item = &'a Node>) -> (usize, usize) {
-    nodes.fold((0, 0), |(count, depth), node| {
+    nodes.fold((0, 0), |(weight, depth), node| {
         let (more, deep) = node.size();
-        (count + more, depth.max(deep))
+        (weight + more, depth.max(deep))
     })
+}
+
+/// A long text weighs as much as many nodes: an alias multiplies it as well.
+const fn weight(text: &str) -> usize {
+    text.len() / 64
 }
 
 /// The file's only document.
@@ -132,13 +141,14 @@ impl Tree {
                 None => Ok(()),
             },
             Event::Alias(anchor) => {
-                let Some(mut node) = self.anchors.get(&anchor).cloned() else {
+                let Some(node) = self.anchors.get(&anchor) else {
                     let message = "this alias stands for nothing that is complete here";
                     return Err(problem(place, message.to_owned()));
                 };
                 let (count, depth) = node.size();
                 self.nodes = self.nodes.saturating_add(count);
                 self.check(place, depth)?;
+                let mut node = node.clone();
                 node.place = place;
                 self.add(node, 0)
             }
@@ -168,7 +178,11 @@ impl Tree {
     }
 
     fn add(&mut self, node: Node, anchor: usize) -> Result<(), Problem> {
-        self.nodes = self.nodes.saturating_add(1);
+        let own = match &node.data {
+            Data::Scalar { text, .. } => weight(text),
+            Data::List(_) | Data::Map(_) => 0,
+        };
+        self.nodes = self.nodes.saturating_add(own + 1);
         self.check(node.place, 0)?;
         if anchor > 0 {
             // The copy counts too.

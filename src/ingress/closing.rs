@@ -48,7 +48,7 @@ impl Closing {
         self.0.told.notify_waiters();
     }
 
-    fn is_cut(&self) -> bool {
+    pub(super) fn is_cut(&self) -> bool {
         self.0.cut.load(Ordering::Acquire)
     }
 

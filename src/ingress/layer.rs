@@ -4,8 +4,8 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use tower_layer::Layer;
 
-use super::{Closing, Ingress};
-use crate::trail::Calls;
+use super::{BodyShape, Closing, Ingress};
+use crate::{Buffers, trail::Calls};
 
 /// Serves the front dialects over HTTP. See the [module docs](crate::ingress) for an example.
 #[derive(Clone)]
@@ -21,6 +21,8 @@ pub(super) type Dialects = Arc<dyn Fn(&str) -> Vec<&'static str> + Send + Sync>;
 #[derive(Clone)]
 pub(super) struct Settings {
     pub(super) body_limit: usize,
+    pub(super) shape: BodyShape,
+    pub(super) buffers: Buffers,
     pub(super) heartbeat: Option<Duration>,
     pub(super) timeout: Option<Duration>,
     pub(super) closing: Option<Closing>,
@@ -35,6 +37,8 @@ impl IngressLayer {
         Self {
             settings: Arc::new(Settings {
                 body_limit: 32 << 20,
+                shape: BodyShape::new(),
+                buffers: Buffers::unlimited(),
                 heartbeat: Some(Duration::from_secs(15)),
                 timeout: Some(Duration::from_secs(600)),
                 closing: None,
@@ -48,6 +52,18 @@ impl IngressLayer {
     /// The most bytes of a request's body. More is answered with 413.
     pub fn body_limit(mut self, bytes: usize) -> Self {
         self.edit().body_limit = bytes;
+        self
+    }
+
+    /// The most that a JSON body may hold apart from its bytes. More is answered with 400.
+    pub fn shape(mut self, shape: BodyShape) -> Self {
+        self.edit().shape = shape;
+        self
+    }
+
+    /// The memory for the bodies of all calls together. A call that finds none is answered with 503. Not limited unless set.
+    pub fn buffers(mut self, buffers: Buffers) -> Self {
+        self.edit().buffers = buffers;
         self
     }
 

@@ -60,7 +60,8 @@ mod read;
 mod reply;
 mod route;
 mod service;
+mod shape;
 
 #[cfg(feature = "config")]
 pub(crate) use self::explained::explained;
-pub use self::{closing::Closing, layer::IngressLayer, service::Ingress};
+pub use self::{closing::Closing, layer::IngressLayer, service::Ingress, shape::BodyShape};

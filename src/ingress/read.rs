@@ -40,7 +40,11 @@ where
     ) {
         check_content_type(&parts.headers)?;
     }
-    let bytes = collect(parts, body, settings.body_limit).await?;
+    let bytes = collect(parts, body, settings).await?;
+    // Nobody reads what is passed through, nor what is no JSON.
+    if !matches!(route, Route::Proxy { .. }) && bytes.first().is_some_and(|byte| *byte != b'-') {
+        settings.shape.check(&bytes)?;
+    }
     let mut request = match route {
         Route::Chat { dialect, model } => {
             let mut pin = None;
@@ -134,10 +138,12 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Error> {
         .with_code("unsupported_media_type"))
 }
 
-async fn collect<B>(parts: &Parts, body: B, limit: usize) -> Result<Bytes, Error>
+async fn collect<B>(parts: &Parts, body: B, settings: &Settings) -> Result<Bytes, Error>
 where
     B: HttpBody<Data = Bytes>,
 {
+    let limit = settings.body_limit;
+    let mut hold = settings.buffers.hold();
     let too_large = || {
         Error::new(
             ErrorKind::TooLarge,
@@ -186,6 +192,7 @@ where
         if first.len() + all.len() + data.len() > limit {
             return Err(too_large());
         }
+        hold.grow(data.len())?;
         // Small bodies come in one piece, which need not be copied.
         if first.is_empty() && all.is_empty() {
             first = data;
@@ -198,7 +205,8 @@ where
         }
         all.extend_from_slice(&data);
     }
-    Ok(if all.is_empty() { first } else { all.freeze() })
+    let bytes = if all.is_empty() { first } else { all.freeze() };
+    Ok(hold.on(bytes))
 }
 
 /// The headers a vendor may see. Everything else, credentials above all, stays here.
@@ -343,7 +351,8 @@ mod tests {
         };
         for (pause, seconds) in [(1, 300), (31, 30)] {
             let begun = Instant::now();
-            let error = collect(&parts(&[], "/"), dribble(pause), 1 << 20).await;
+            let layer = crate::IngressLayer::new();
+            let error = collect(&parts(&[], "/"), dribble(pause), &layer.settings).await;
             assert_eq!(error.unwrap_err().status(), 408);
             assert_eq!(begun.elapsed().as_secs(), seconds);
         }

@@ -4,8 +4,11 @@ use std::{
     convert::Infallible,
     fmt,
     future::Future,
-    pin::Pin,
-    sync::Arc,
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
 };
 
@@ -151,8 +154,9 @@ where
         trail: request.trail.clone(),
         id: id.clone(),
         calls: settings.calls.clone(),
+        closing: settings.closing.clone(),
+        told: Arc::default(),
     };
-    let left = Left(Some(log.clone()));
     match dialect.front() {
         Some(front)
             if request.operation == Operation::Chat
@@ -164,16 +168,12 @@ where
                 front,
                 form,
             };
-            streamed(inner, settings, request, caller, (log, left)).await
+            streamed(inner, settings, request, caller, log).await
         }
-        _ => {
-            let result = until_closed(settings, call(inner, request, log.clone())).await;
-            left.over();
-            match result {
-                Ok(response) => tell(response),
-                Err(error) => log.refused(dialect, &error),
-            }
-        }
+        _ => match until_closed(settings, call(inner, request, log.clone()), &log).await {
+            Ok(response) => tell(response),
+            Err(error) => log.refused(dialect, &error),
+        },
     }
 }
 
@@ -181,19 +181,38 @@ where
 async fn until_closed(
     settings: &Settings,
     call: impl Future<Output = Result<ModelResponse, Error>>,
+    log: &Log,
 ) -> Result<ModelResponse, Error> {
     let Some(closing) = &settings.closing else {
         return call.await;
     };
+    let mut call = pin!(call);
     tokio::select! {
         biased;
-        result = call => result,
-        () = closing.wait() => Err(Closing::error()),
+        result = &mut call => result,
+        () = closing.wait() => {
+            let error = Closing::error();
+            // Before the call is dropped, which would look as if the caller had left.
+            log.failed(&error);
+            Err(error)
+        }
     }
 }
 
-/// The call itself. Its end is logged whenever that is.
+/// The call itself. Its end is logged whenever that is: that of an answer when it is over, that of a caller who does not wait for one
+/// when this is dropped.
 async fn call<S>(inner: S, request: ModelRequest, log: Log) -> Result<ModelResponse, Error>
+where
+    S: Service<ModelRequest, Response = ModelResponse>,
+    S::Error: Into<BoxError>,
+{
+    let waiting = Waiting(Some(log.clone()));
+    let result = called(inner, request, log).await;
+    waiting.over();
+    result
+}
+
+async fn called<S>(inner: S, request: ModelRequest, log: Log) -> Result<ModelResponse, Error>
 where
     S: Service<ModelRequest, Response = ModelResponse>,
     S::Error: Into<BoxError>,
@@ -230,7 +249,7 @@ async fn streamed<S>(
     settings: &Settings,
     request: ModelRequest,
     caller: Caller,
-    (log, left): (Log, Left),
+    log: Log,
 ) -> Response<Body>
 where
     S: Service<ModelRequest, Response = ModelResponse> + Send + 'static,
@@ -245,16 +264,14 @@ where
     let every = settings.heartbeat.filter(|_| front.heartbeat().is_some());
     let mut pending = Box::pin(call(inner, request, log.clone()));
     let result = match every {
-        None => until_closed(settings, pending).await,
+        None => until_closed(settings, pending, &log).await,
         Some(every) => {
             tokio::select! {
                 biased;
-                result = until_closed(settings, &mut pending) => result,
+                result = until_closed(settings, &mut pending, &log) => result,
                 () = tokio::time::sleep(every) => {
                     let late = async move {
-                        let result = pending.await;
-                        left.over();
-                        match result.map(|response| response.reply) {
+                        match pending.await.map(|response| response.reply) {
                             Ok(Reply::Stream(stream)) => Ok(stream),
                             Ok(_) => Err(Error::new(
                                 ErrorKind::Server,
@@ -274,7 +291,6 @@ where
             }
         }
     };
-    left.over();
     match result {
         Err(error) => log.refused(dialect, &error),
         Ok(ModelResponse {
@@ -397,6 +413,28 @@ struct Log {
     id: HeaderValue,
     /// Where the call is remembered.
     calls: Option<Calls>,
+    /// Whoever is sent away at the end has not left.
+    closing: Option<Closing>,
+    /// Was its end told? It has one only.
+    told: Arc<AtomicBool>,
+}
+
+/// A call whose answer has not begun.
+struct Waiting(Option<Log>);
+
+impl Waiting {
+    /// It has begun, or failed: somebody else tells.
+    fn over(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if let Some(log) = self.0.take() {
+            log.left();
+        }
+    }
 }
 
 impl Log {
@@ -409,6 +447,9 @@ impl Log {
         cost: Option<u64>,
         outcome: &Outcome,
     ) {
+        if self.was_told() {
+            return;
+        }
         let usage = outcome.usage().unwrap_or_default();
         let (ending, kind) = match outcome {
             Outcome::Completed { .. } => ("completed", None),
@@ -446,7 +487,38 @@ impl Log {
         self.trail.drawn().first().map(ToString::to_string)
     }
 
+    /// The caller did not wait for the answer.
+    fn left(&self) {
+        if self.closing.as_ref().is_some_and(Closing::is_cut) {
+            return self.failed(&Closing::error());
+        }
+        if self.was_told() {
+            return;
+        }
+        let arm = self.arm();
+        tracing::info!(
+            model = &*self.model,
+            arm = arm.as_deref(),
+            caller = self.caller.as_deref(),
+            repeats = self.repeats,
+            total_ms = self.start.elapsed().as_millis() as u64,
+            ending = "cancelled",
+            hedge = self.trail.hedge(),
+            way = %self.trail,
+            "left"
+        );
+        self.remember("cancelled", None, &Usage::default(), None);
+    }
+
+    /// Every call ends once, however many notice.
+    fn was_told(&self) -> bool {
+        self.told.swap(true, Ordering::Relaxed)
+    }
+
     fn failed(&self, error: &Error) {
+        if self.was_told() {
+            return;
+        }
         let served = error.served();
         let arm = self.arm();
         tracing::warn!(
@@ -502,37 +574,6 @@ impl Log {
     fn refused(&self, dialect: &'static dyn Dialect, error: &Error) -> Response<Body> {
         self.failed(error);
         reply::error(dialect, error)
-    }
-}
-
-/// A call that nobody has been told anything of yet. If it is dropped so, its caller has left.
-struct Left(Option<Log>);
-
-impl Left {
-    /// The answer has come, and what becomes of it is noted elsewhere.
-    fn over(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Left {
-    fn drop(&mut self) {
-        let Some(log) = self.0.take() else {
-            return;
-        };
-        let arm = log.arm();
-        tracing::info!(
-            model = &*log.model,
-            arm = arm.as_deref(),
-            caller = log.caller.as_deref(),
-            repeats = log.repeats,
-            total_ms = log.start.elapsed().as_millis() as u64,
-            ending = "cancelled",
-            hedge = log.trail.hedge(),
-            way = %log.trail,
-            "left"
-        );
-        log.remember("cancelled", None, &Usage::default(), None);
     }
 }
 

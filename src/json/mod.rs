@@ -6,7 +6,7 @@
 mod read;
 mod write;
 
-use std::{fmt, sync::Arc};
+use std::{collections::HashMap, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
@@ -138,9 +138,81 @@ impl Extra {
     }
 }
 
+impl FromIterator<(String, Json)> for Extra {
+    /// Of a name that comes twice the last value counts, at the first one's place. Takes linear time: a body may have any number of
+    /// members.
+    fn from_iter<I: IntoIterator<Item = (String, Json)>>(members: I) -> Self {
+        /// Fewer are searched faster than hashed.
+        const FEW: usize = 16;
+        let members = members.into_iter();
+        let mut all: Vec<(String, Json)> = Vec::with_capacity(members.size_hint().0);
+        let mut places: HashMap<String, usize> = HashMap::new();
+        for (name, value) in members {
+            let known = match all.len() {
+                0..FEW => all.iter().position(|(other, _)| *other == name),
+                len => {
+                    if places.is_empty() {
+                        let known = all.iter().enumerate();
+                        places.extend(known.map(|(place, (name, _))| (name.clone(), place)));
+                    }
+                    let place = *places.entry(name.clone()).or_insert(len);
+                    (place < len).then_some(place)
+                }
+            };
+            match known.and_then(|place| all.get_mut(place)) {
+                Some((_, slot)) => *slot = value,
+                None => all.push((name, value)),
+            }
+        }
+        Self(all)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_members_are_kept_once_each_and_in_their_order() {
+        let json = |n: usize| Json::from_serialize(&n).unwrap();
+        for most in [3, 15, 16, 17, 40, 200_000] {
+            let names = (0..most).chain([0, most - 1, 1]);
+            let all: Extra = names
+                .enumerate()
+                .map(|(value, name)| (name.to_string(), json(value)))
+                .collect();
+            assert_eq!(all.iter().count(), most);
+            assert_eq!(all.iter().next().unwrap().0, "0");
+            for (name, value) in [(0, most), (most - 1, most + 1), (1, most + 2), (2, 2)] {
+                // Of three, the last is two.
+                let value = if (most, name) == (3, 2) {
+                    most + 1
+                } else {
+                    value
+                };
+                assert_eq!(
+                    all.iter().nth(name),
+                    Some((&*name.to_string(), &json(value)))
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_nested_without_end_is_refused_at_its_place() {
+        fn down(value: &Value<'_, '_>) -> Result<(), Error> {
+            for item in value.items()? {
+                down(&item)?;
+            }
+            Ok(())
+        }
+        let body = "[".repeat(100_000) + &"]".repeat(100_000);
+        let error = down(&Value::root(body.as_bytes()).unwrap()).unwrap_err();
+        assert_eq!(error.param(), Some(&*"[0]".repeat(33)));
+        assert!(error.message().contains("nested too deeply"), "{error}");
+        let body = "[".repeat(33) + &"]".repeat(33);
+        down(&Value::root(body.as_bytes()).unwrap()).unwrap();
+    }
 
     #[test]
     fn text_survives_untouched() {

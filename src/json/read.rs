@@ -13,7 +13,13 @@ use crate::error::Error;
 pub(crate) struct Path<'p> {
     parent: Option<&'p Path<'p>>,
     step: Step<'p>,
+    /// How many steps lead here.
+    depth: u16,
 }
+
+/// Deeper nobody reads. Blocks can hold blocks in some dialects: whoever nests them without end is not to overflow the stack, nor to
+/// have the innermost bytes looked at once for every level.
+const DEEPEST: u16 = 32;
 
 #[derive(Clone, Copy, Debug)]
 enum Step<'p> {
@@ -27,6 +33,7 @@ impl Path<'static> {
     pub(crate) const ROOT: Self = Self {
         parent: None,
         step: Step::Root(None),
+        depth: 0,
     };
 }
 
@@ -35,6 +42,7 @@ impl<'p> Path<'p> {
         Self {
             parent: Some(self),
             step: Step::Member(name),
+            depth: self.depth.saturating_add(1),
         }
     }
 
@@ -42,6 +50,7 @@ impl<'p> Path<'p> {
         Self {
             parent: Some(self),
             step: Step::Item(index),
+            depth: self.depth.saturating_add(1),
         }
     }
 
@@ -118,6 +127,7 @@ impl<'a, 'u> Value<'a, 'u> {
             path: Path {
                 parent: None,
                 step: Step::Root(Some(unread)),
+                depth: 0,
             },
         })
     }
@@ -211,6 +221,7 @@ impl<'a, 'p> Value<'a, 'p> {
 
     /// Its members. The value must outlive them: their paths lead through it.
     pub(crate) fn object<'v>(&'v self) -> Result<Object<'a, 'v>, Error> {
+        self.check_depth()?;
         let Members(members) = self.read("an object")?;
         Ok(Object {
             members,
@@ -222,11 +233,21 @@ impl<'a, 'p> Value<'a, 'p> {
     pub(crate) fn items<'v>(
         &'v self,
     ) -> Result<impl ExactSizeIterator<Item = Value<'a, 'v>>, Error> {
+        self.check_depth()?;
         let items: Vec<&'a RawValue> = self.read("an array")?;
         Ok(items
             .into_iter()
             .enumerate()
             .map(|(i, raw)| Value::new(raw, self.path.item(i))))
+    }
+}
+
+impl Value<'_, '_> {
+    fn check_depth(&self) -> Result<(), Error> {
+        if self.path.depth > DEEPEST {
+            return Err(self.error("is nested too deeply to be read"));
+        }
+        Ok(())
     }
 }
 
@@ -295,11 +316,10 @@ impl<'a, 'p> Object<'a, 'p> {
 
     /// What is left.
     pub(crate) fn into_extra(mut self) -> Extra {
-        let mut extra = Extra::new();
-        for (name, raw) in mem::take(&mut self.members) {
-            extra.insert(name.into_owned(), raw.into());
-        }
-        extra
+        mem::take(&mut self.members)
+            .into_iter()
+            .map(|(name, raw)| (name.into_owned(), raw.into()))
+            .collect()
     }
 }
 

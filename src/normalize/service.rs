@@ -190,7 +190,7 @@ fn account(front: &'static dyn Front, chat: &ChatResponse, report: &mut Fidelity
 async fn collect(frames: EventStream, mut names: ToolNames) -> Result<ChatResponse, Error> {
     let mut events = frames.into_events();
     let mut collector = Collector::new();
-    while let Some(event) = events.next().await {
+    while let Some(event) = events.next_kept().await {
         names.restore_event(event?, &mut |event| collector.push(event));
     }
     Ok(collector.finish())

@@ -143,6 +143,16 @@ fn spoken(deployment: &Deployment, payload: &Payload) -> &'static str {
     dialect.map_or("", Dialect::name)
 }
 
+/// Is a call to be learned from once it is over? If not, nobody has to keep its body for as long as the answer takes.
+pub(super) fn teaches(learned: &Learned, deployment: &Deployment, request: &ModelRequest) -> bool {
+    /// A larger body is not read for this alone.
+    const LARGE: usize = 256 << 10;
+    let decoded = request.payload.is_decoded();
+    request.operation == Operation::Chat
+        && (decoded || request.payload.bytes().len() <= LARGE)
+        && learned.wants(&deployment.model, decoded)
+}
+
 /// What the vendor counted of an answer's question, compared with the estimate of it.
 pub(super) fn learn(
     learned: &Learned,
@@ -153,15 +163,6 @@ pub(super) fn learn(
     let Outcome::Completed { usage: Some(usage) } = outcome else {
         return;
     };
-    /// A larger body is not read for this alone.
-    const LARGE: usize = 256 << 10;
-    let decoded = request.payload.is_decoded();
-    if request.operation != Operation::Chat
-        || (!decoded && request.payload.bytes().len() > LARGE)
-        || !learned.wants(&deployment.model, decoded)
-    {
-        return;
-    }
     if let (Some(real), Ok(chat)) = (usage.total_input(), request.payload.chat()) {
         let estimate = estimate(chat, spoken(deployment, &request.payload));
         learned.note(&deployment.model, estimate, real);

@@ -131,8 +131,11 @@ where
                 response.price = deployment.price;
                 response.issuer = issuer(&request, &response, crowded).then_some(lease.state.tag);
                 let tokens = shared.tokens.clone();
+                let teacher = count::teaches(&tokens, &deployment, &request).then_some(request);
                 response.reply = response.reply.on_end(move |outcome| {
-                    count::learn(&tokens, &deployment, &request, &outcome);
+                    if let Some(request) = teacher {
+                        count::learn(&tokens, &deployment, &request, &outcome);
+                    }
                     lease.ended(&outcome);
                 });
                 return Ok(response);

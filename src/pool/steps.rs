@@ -9,14 +9,14 @@ use super::{
     lease::Lease,
 };
 use crate::{
-    error::Error,
+    error::{Error, ErrorKind},
     hedge::Race,
     request::ModelRequest,
     trail::{Step, Trail},
 };
 
 /// An attempt under way. One that is dropped without having been told what came of it was given up: by a caller who left, which says
-/// nothing, or because another was first.
+/// nothing of the account, or because another was first.
 pub(super) struct Asking {
     /// None once it was noted.
     step: Option<Step>,
@@ -88,16 +88,21 @@ impl Asking {
 
 impl Drop for Asking {
     fn drop(&mut self) {
-        let Some(rival) = self.rival.take().filter(|rival| rival.race.is_over()) else {
-            return;
-        };
         if self.step.is_none() {
             return;
         }
+        let took = self.began.elapsed();
+        let Some(rival) = self.rival.take().filter(|rival| rival.race.is_over()) else {
+            self.note(|step| Step {
+                failure: Some(ErrorKind::Cancelled),
+                took,
+                ..step
+            });
+            return;
+        };
         if let Some(start) = &rival.start {
             rival.state.outrun(&rival.model, start);
         }
-        let took = self.began.elapsed();
         self.note(|step| Step {
             outrun: true,
             took,

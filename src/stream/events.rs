@@ -20,6 +20,7 @@ pub struct Events {
     stream: Option<EventStream>,
     decoder: Box<dyn EventDecoder>,
     sink: EventSink,
+    read: usize,
 }
 
 impl Events {
@@ -28,12 +29,31 @@ impl Events {
             decoder: stream.dialect().decoder(),
             stream: Some(stream),
             sink: EventSink::new(),
+            read: 0,
         }
     }
 
     /// The next event.
     pub async fn next(&mut self) -> Option<Result<ChatEvent, Error>> {
         poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// The next event for somebody who keeps them all.
+    ///
+    /// # Errors
+    /// Also if there is no end to them.
+    pub(crate) async fn next_kept(&mut self) -> Option<Result<ChatEvent, Error>> {
+        /// Bytes of a stream; what they say is a small part of them.
+        const MOST: usize = 256 << 20;
+        if self.read > MOST {
+            self.stream = None;
+            self.read = 0;
+            let message = format!(
+                "the vendor's stream is larger than {MOST} bytes, the most that is gathered into one answer"
+            );
+            return Some(Err(Error::new(ErrorKind::Server, message)));
+        }
+        self.next().await
     }
 
     /// The next event, polled.
@@ -57,7 +77,10 @@ impl Events {
                     self.stream = None;
                     return Poll::Ready(Some(Err(error)));
                 }
-                Poll::Ready(Some(Ok(frame))) => frame,
+                Poll::Ready(Some(Ok(frame))) => {
+                    self.read = self.read.saturating_add(frame.raw().len());
+                    frame
+                }
             };
             match self.decoder.decode(&frame, &mut self.sink) {
                 Ok(()) => {}

@@ -18,7 +18,8 @@ use super::{
     watched::Watched,
 };
 use crate::{
-    Body, BoxError, Secret,
+    Body, BoxError, Buffers, Secret,
+    buffers::Hold,
     chat::ChatRequest,
     dialect::{self, Dialect, RateWindows},
     error::{Error, ErrorKind},
@@ -38,7 +39,7 @@ pub(super) async fn run<C, B>(
     ready: bool,
     attempt: Attempt,
     media: Option<Arc<dyn MediaSource>>,
-    max_body: usize,
+    room: Room,
 ) -> Result<ModelResponse, Error>
 where
     C: Service<http::Request<Body>, Response = http::Response<B>> + Clone,
@@ -46,6 +47,7 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
+    let room = &room;
     let served = attempt.deployment.served(attempt.number);
     let credentials = &*attempt.deployment.account.credentials;
     let secret = || async {
@@ -60,7 +62,7 @@ where
         attempt: &attempt,
         inlined: inlined.as_ref(),
     };
-    let mut answer = exchanged(&mut client, ready, said, &key, max_body, &served).await;
+    let mut answer = exchanged(&mut client, ready, said, &key, room, &served).await;
     // A token may be revoked before its time. That is no fault of the account's while there is another to be had.
     if let Err(error) = &answer
         && error.kind() == ErrorKind::Authentication
@@ -68,7 +70,7 @@ where
         && credentials.refused(&key)
     {
         key = secret().await?;
-        answer = exchanged(&mut client, false, said, &key, max_body, &served).await;
+        answer = exchanged(&mut client, false, said, &key, room, &served).await;
     }
     answer.map_err(|error| redact(error, &key).with_served(served))
 }
@@ -87,7 +89,7 @@ async fn exchanged<C, B>(
     ready: bool,
     said: Said<'_>,
     secret: &Secret,
-    max_body: usize,
+    room: &Room,
     served: &Arc<Served>,
 ) -> Result<ModelResponse, Error>
 where
@@ -101,11 +103,11 @@ where
         let clone = client.clone();
         std::mem::replace(client, clone)
     };
-    let called = || translated::Called::new(said.attempt, secret, max_body, served);
+    let called = || translated::Called::new(said.attempt, secret, room, served);
     match said.attempt.request.operation {
         Operation::Embeddings(form) => translated::embeddings(own(), ready, &called(), form).await,
         Operation::Rerank => translated::rerank(own(), ready, &called()).await,
-        _ => mending(client, ready, said, secret, max_body, served).await,
+        _ => mending(client, ready, said, secret, room, served).await,
     }
 }
 
@@ -127,7 +129,7 @@ async fn mending<C, B>(
     ready: bool,
     said: Said<'_>,
     secret: &Secret,
-    max_body: usize,
+    room: &Room,
     served: &Arc<Served>,
 ) -> Result<ModelResponse, Error>
 where
@@ -140,7 +142,7 @@ where
     let prepared = prepare(attempt, inlined, secret, None)?;
     let (body, dialect) = (prepared.body.clone(), prepared.dialect);
     let mut lost = prepared.fidelity.clone();
-    let first = answer(client, ready, attempt, prepared, max_body, served).await;
+    let first = answer(client, ready, attempt, prepared, room, served).await;
     let Err(error) = first else {
         return first;
     };
@@ -152,7 +154,7 @@ where
         "the vendor refused a part of the request that can be left out: it is sent once more without"
     );
     let prepared = prepare(attempt, inlined, secret, Some((mended, lost)))?;
-    answer(client, false, attempt, prepared, max_body, served).await
+    answer(client, false, attempt, prepared, room, served).await
 }
 
 async fn answer<C, B>(
@@ -160,7 +162,7 @@ async fn answer<C, B>(
     ready: bool,
     attempt: &Attempt,
     prepared: Prepared,
-    max_body: usize,
+    room: &Room,
     served: &Arc<Served>,
 ) -> Result<ModelResponse, Error>
 where
@@ -191,7 +193,7 @@ where
     let body = Body::new(body);
     let windows = RateWindows::of(&parts.headers);
     let dialect = dialect.map(|dialect| (dialect, framing));
-    let (headers, reply) = reply(attempt, dialect, rewritten, &parts, body, &clock, max_body)
+    let (headers, reply) = reply(attempt, dialect, rewritten, &parts, body, &clock, room)
         .await
         .map_err(|error| error.with_windows(windows.clone()))?;
     let mut response = ModelResponse::new(served.clone(), reply);
@@ -211,7 +213,7 @@ async fn reply(
     parts: &response::Parts,
     body: Body,
     clock: &Clock,
-    max_body: usize,
+    room: &Room,
 ) -> Result<(HeaderMap, Reply), Error> {
     let provider = &*attempt.deployment.provider;
     if !parts.status.is_success() {
@@ -220,7 +222,7 @@ async fn reply(
     let Some((dialect, framing)) = dialect else {
         if translated::tells_usage(&attempt.request.operation, &parts.headers) {
             let body = encoding::plain(&parts.headers, body)?;
-            let bytes = clock.run(read(body, max_body)).await?;
+            let bytes = clock.run(read_held(body, room)).await?;
             if dialect::has_error(&bytes) {
                 return Err(provider.classify(parts, &bytes));
             }
@@ -246,11 +248,11 @@ async fn reply(
         let idle = attempt.deployment.timeouts.idle;
         let deadline = attempt.request.budget.deadline();
         let mut stream =
-            VendorStream::new(dialect, framing, body, idle, deadline, max_body).marked(marker);
+            VendorStream::new(dialect, framing, body, idle, deadline, room).marked(marker);
         clock.run(stream.commit()).await?;
         Reply::Stream(EventStream::new(dialect, stream))
     } else {
-        let bytes = clock.run(read(body, max_body)).await?;
+        let bytes = clock.run(read_held(body, room)).await?;
         let payload = &attempt.request.payload;
         let front = payload.dialect();
         // Where a stream was asked for, it is told as one.
@@ -397,8 +399,26 @@ pub(super) fn not_an_answer(status: StatusCode, what: &str) -> Error {
     .with_status(status)
 }
 
+/// How much may be read of an answer, and what all answers together may hold.
+#[derive(Clone, Debug)]
+pub(super) struct Room {
+    pub(super) max_body: usize,
+    pub(super) buffers: Buffers,
+}
+
 /// The whole body, up to a limit.
-pub(super) async fn read(mut body: Body, max: usize) -> Result<Bytes, Error> {
+pub(super) async fn read(body: Body, max: usize) -> Result<Bytes, Error> {
+    read_with(body, max, &mut Buffers::unlimited().hold()).await
+}
+
+/// The whole body, up to a limit and as long as there is memory for it.
+pub(super) async fn read_held(body: Body, room: &Room) -> Result<Bytes, Error> {
+    let mut hold = room.buffers.hold();
+    let bytes = read_with(body, room.max_body, &mut hold).await?;
+    Ok(hold.on(bytes))
+}
+
+async fn read_with(mut body: Body, max: usize, hold: &mut Hold) -> Result<Bytes, Error> {
     let mut all = BytesMut::new();
     let mut only: Option<Bytes> = None;
     while let Some(frame) = body.frame().await {
@@ -421,6 +441,7 @@ pub(super) async fn read(mut body: Body, max: usize) -> Result<Bytes, Error> {
                 ),
             ));
         }
+        hold.grow(data.len())?;
         match only.take() {
             // Most answers come in one piece, which need not be copied.
             None if all.is_empty() => only = Some(data),

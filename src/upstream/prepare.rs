@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
+use percent_encoding::percent_decode_str;
 
 use super::Attempt;
 use crate::{
@@ -251,10 +252,23 @@ fn edit(body: &Bytes, quirks: &Quirks, fidelity: &mut Fidelity) -> Result<Bytes,
 /// The base with the path after it; the path's own query is kept.
 fn join(base: &Uri, path: &str) -> Result<Uri, Error> {
     let bad = || Error::invalid("", "the path does not make a URL");
+    if climbs(path) {
+        let message = "the model's name leads to another path at the vendor: it has a dot segment";
+        return Err(Error::invalid("model", message).with_unsent());
+    }
     let mut parts = base.clone().into_parts();
     let joined = format!("{}{path}", base.path().trim_end_matches('/'));
     parts.path_and_query = Some(joined.parse().map_err(|_| bad())?);
     Uri::from_parts(parts).map_err(|_| bad())
+}
+
+/// Would it end elsewhere than below the base? A name in it may be anything, and vendors' servers may read `%2F` as a slash.
+fn climbs(path: &str) -> bool {
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let plain = percent_decode_str(path).decode_utf8_lossy();
+    plain
+        .split(['/', '\\'])
+        .any(|segment| matches!(segment, "." | ".."))
 }
 
 fn set_headers(
@@ -345,7 +359,20 @@ mod tests {
         ] {
             assert_eq!(join(&base.parse().unwrap(), path).unwrap(), whole);
         }
-        assert!(join(&Uri::from_static("https://a.example"), "/a b").is_err());
+        let base = Uri::from_static("https://a.example");
+        for path in [
+            "/a b",
+            "/model/../converse",
+            "/model/%2e%2E/converse",
+            "/models/..%2F..%2Fx:generateContent",
+            "/models/a%5C..%5Cb",
+            "/model/.",
+        ] {
+            assert!(join(&base, path).is_err(), "{path}");
+        }
+        for path in ["/models/a..b:x", "/m/...", "/m?q=../..", "/m/%252e%252e/x"] {
+            assert!(join(&base, path).is_ok(), "{path}");
+        }
     }
 
     #[test]

@@ -13,9 +13,12 @@ use std::{
 use bytes::Bytes;
 use tower_service::Service;
 
-use super::{Attempt, exchange};
+use super::{
+    Attempt,
+    exchange::{self, Room},
+};
 use crate::{
-    Body, BoxError,
+    Body, BoxError, Buffers,
     error::{Error, ErrorKind},
     media::MediaSource,
     response::ModelResponse,
@@ -28,6 +31,7 @@ pub struct Upstream<C> {
     egress: Arc<HashMap<Arc<str>, C>>,
     media: Option<Arc<dyn MediaSource>>,
     max_body: usize,
+    buffers: Buffers,
 }
 
 impl<C> Upstream<C> {
@@ -41,6 +45,7 @@ impl<C> Upstream<C> {
             egress: Arc::default(),
             media: None,
             max_body: Self::DEFAULT_MAX_BODY,
+            buffers: Buffers::unlimited(),
         }
     }
 
@@ -69,6 +74,13 @@ impl<C> Upstream<C> {
         self.max_body = bytes;
         self
     }
+
+    /// The memory for the answers of all calls together. Not limited unless set.
+    #[must_use]
+    pub fn with_buffers(mut self, buffers: Buffers) -> Self {
+        self.buffers = buffers;
+        self
+    }
 }
 
 impl<C, B> Service<Attempt> for Upstream<C>
@@ -91,7 +103,11 @@ where
         // The clone takes over: the readiness belongs to the one we were polled as.
         let clone = self.client.clone();
         let ready = mem::replace(&mut self.client, clone);
-        let (max_body, media) = (self.max_body, self.media.clone());
+        let media = self.media.clone();
+        let room = Room {
+            max_body: self.max_body,
+            buffers: self.buffers.clone(),
+        };
         let other = match attempt.deployment.account.egress.as_ref() {
             None => None,
             Some(name) => match self.egress.get(name) {
@@ -108,8 +124,8 @@ where
         };
         Box::pin(async move {
             match other {
-                Some(client) => exchange::run(client, false, attempt, media, max_body).await,
-                None => exchange::run(ready, true, attempt, media, max_body).await,
+                Some(client) => exchange::run(client, false, attempt, media, room).await,
+                None => exchange::run(ready, true, attempt, media, room).await,
             }
         })
     }

@@ -11,7 +11,7 @@ use tower_service::Service;
 
 use super::{
     Attempt, encoding,
-    exchange::{Clock, not_an_answer, read, refusal},
+    exchange::{Clock, Room, not_an_answer, read_held, refusal},
     prepare::spell,
     service::transport_error,
 };
@@ -32,11 +32,14 @@ use crate::{
 /// How many calls one request may have running at a vendor that takes few texts at a time.
 const AT_ONCE: usize = 8;
 
+/// How many texts one request may have: as many as OpenAI's.
+const MOST_TEXTS: usize = 2_048;
+
 /// What is called, and by whom.
 pub(super) struct Called<'a> {
     attempt: &'a Attempt,
     secret: &'a Secret,
-    max_body: usize,
+    room: &'a Room,
     served: &'a Arc<Served>,
     clock: Clock,
 }
@@ -52,13 +55,13 @@ impl<'a> Called<'a> {
     pub(super) fn new(
         attempt: &'a Attempt,
         secret: &'a Secret,
-        max_body: usize,
+        room: &'a Room,
         served: &'a Arc<Served>,
     ) -> Self {
         Self {
             attempt,
             secret,
-            max_body,
+            room,
             served,
             clock: Clock::new(attempt, false),
         }
@@ -114,7 +117,7 @@ impl<'a> Called<'a> {
                 return Err(refusal(provider, &parts, body, &self.clock).await);
             }
             let body = encoding::plain(&parts.headers, body)?;
-            let bytes = self.clock.run(read(body, self.max_body)).await?;
+            let bytes = self.clock.run(read_held(body, self.room)).await?;
             if bytes.trim_ascii_start().first() != Some(&b'{') {
                 let what = "something that is not a JSON object";
                 return Err(not_an_answer(parts.status, what));
@@ -213,6 +216,11 @@ where
         "openai" => called.attempt.deployment.provider.path(&called.call()),
         _ => vendor.path(model),
     };
+    // At a vendor that takes one text at a time, each is a call.
+    if asked.inputs.len() > MOST_TEXTS {
+        let message = format!("`input` may have at most {MOST_TEXTS} texts");
+        return Err(Error::invalid("input", message));
+    }
     let mut bodies = Vec::new();
     for (place, inputs) in asked.inputs.chunks(vendor.most_texts().max(1)).enumerate() {
         // What cannot be said is the same for all of them.

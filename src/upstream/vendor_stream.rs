@@ -11,8 +11,10 @@ use std::{
 use http_body::Body as HttpBody;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::exchange::Room;
 use crate::{
     Body,
+    buffers::Hold,
     chat::Usage,
     dialect::{Dialect, FrameError, Observed, Observer},
     error::{Error, ErrorKind},
@@ -34,6 +36,10 @@ pub(super) struct VendorStream {
     ahead: VecDeque<Frame>,
     /// The most bytes of these.
     max_ahead: usize,
+    /// Their bytes.
+    held_ahead: usize,
+    /// The room that these and an unfinished frame take, where that is worth counting.
+    hold: Hold,
     committed: bool,
     idle: Option<Duration>,
     deadline: Option<Instant>,
@@ -52,8 +58,9 @@ impl VendorStream {
         body: Body,
         idle: Option<Duration>,
         deadline: Option<Instant>,
-        max_event: usize,
+        room: &Room,
     ) -> Self {
+        let max_event = room.max_body;
         Self {
             body: Some(body),
             splitter: Splitter::new(framing, max_event),
@@ -61,6 +68,8 @@ impl VendorStream {
             marker: None,
             seen: Observed::default(),
             ahead: VecDeque::new(),
+            held_ahead: 0,
+            hold: room.buffers.hold(),
             max_ahead: max_event,
             committed: false,
             idle,
@@ -79,14 +88,13 @@ impl VendorStream {
 
     /// Reads on until there is content, or a clean end.
     pub(super) async fn commit(&mut self) -> Result<(), Error> {
-        let mut held = 0;
         while !self.seen.content {
             match poll_fn(|cx| self.poll_read(cx)).await {
                 Some(frame) => {
                     let frame = frame?;
-                    held += frame.raw().len();
+                    self.held_ahead += frame.raw().len();
                     // A vendor that never stops clearing its throat is not to fill the memory.
-                    if held > self.max_ahead && !self.seen.content {
+                    if self.held_ahead > self.max_ahead && !self.seen.content {
                         let most = self.max_ahead;
                         return Err(self.fail(
                             ErrorKind::Server,
@@ -125,7 +133,12 @@ impl VendorStream {
             match ready!(Pin::new(body).poll_frame(cx)) {
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
+                        let more = data.len();
                         self.splitter.push(data);
+                        if let Err(error) = self.account(more) {
+                            self.body = None;
+                            return Poll::Ready(Some(Err(self.late(error))));
+                        }
                     }
                 }
                 Some(Err(source)) => {
@@ -146,6 +159,16 @@ impl VendorStream {
                 }
                 None => return Poll::Ready(self.at_end()),
             }
+        }
+    }
+
+    /// Counts what is held of the vendor's bytes. A frame that comes in one piece, as nearly all do, is not worth it.
+    fn account(&mut self, more: usize) -> Result<(), Error> {
+        const WORTH: usize = 64 << 10;
+        let held = self.splitter.pending() + more + self.held_ahead;
+        match held.saturating_sub(self.hold.bytes()) >= WORTH || self.hold.bytes() > 0 {
+            true => self.hold.set(if held < WORTH { 0 } else { held }),
+            false => Ok(()),
         }
     }
 
@@ -279,6 +302,7 @@ impl VendorStream {
 impl FrameSource for VendorStream {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, Error>>> {
         if let Some(frame) = self.ahead.pop_front() {
+            self.held_ahead = self.held_ahead.saturating_sub(frame.raw().len());
             return Poll::Ready(Some(Ok(frame)));
         }
         match self.poll_read(cx) {
@@ -304,13 +328,20 @@ impl FrameSource for VendorStream {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::{
-        anthropic::Anthropic, gemini::Gemini, openai_chat::OpenAiChat,
-        openai_responses::OpenAiResponses,
+    use crate::{
+        Buffers,
+        dialect::{
+            anthropic::Anthropic, gemini::Gemini, openai_chat::OpenAiChat,
+            openai_responses::OpenAiResponses,
+        },
     };
 
     fn stream(dialect: &'static dyn Dialect, body: String) -> VendorStream {
-        VendorStream::new(dialect, Framing::Sse, Body::from(body), None, None, 1_000)
+        let room = Room {
+            max_body: 1_000,
+            buffers: Buffers::new(1 << 20),
+        };
+        VendorStream::new(dialect, Framing::Sse, Body::from(body), None, None, &room)
     }
 
     #[tokio::test]

@@ -48,6 +48,14 @@ impl Splitter {
         })
     }
 
+    /// The bytes of a frame whose end has not come yet.
+    pub(crate) fn pending(&self) -> usize {
+        match self {
+            Self::Sse(splitter) => splitter.pending(),
+            Self::Messages(splitter) => splitter.pending(),
+        }
+    }
+
     /// The frame left over at the end of the body. A message that was cut is none: its checksum is missing.
     pub(crate) fn finish(&mut self) -> Option<Frame> {
         match self {

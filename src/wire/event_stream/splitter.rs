@@ -90,6 +90,10 @@ impl MessageSplitter {
         self.buffer.is_empty()
     }
 
+    pub(crate) fn pending(&self) -> usize {
+        self.buffer.len()
+    }
+
     fn read(&mut self) -> Result<Option<Frame>, MessageError> {
         while let Some(message) = self.message()? {
             let frame = if self.chunks {

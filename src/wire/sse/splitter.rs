@@ -88,6 +88,10 @@ impl SseSplitter {
         }
     }
 
+    pub(crate) fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
     /// The next frame; None if that needs more bytes.
     ///
     /// # Errors
