@@ -37,6 +37,7 @@
 mod accounts;
 mod admin;
 mod deployments;
+mod egress;
 mod environment;
 mod health;
 mod interpolate;
@@ -58,6 +59,7 @@ mod server;
 mod stack;
 #[cfg(test)]
 mod tests;
+mod timeouts;
 mod url;
 mod value;
 mod yaml;
@@ -73,10 +75,11 @@ pub use self::{
     model::{
         AccountConfig, BalanceKind, Config, DeploymentConfig, HealthConfig, Kind, ModelConfig,
         PoolConfig, ProviderConfig, ProxyUrl, QueueConfig, RetryConfig, ServerConfig, SplitBy,
-        Target, TimeoutsConfig, TlsConfig,
+        Target, TlsConfig,
     },
     problem::{Problem, Problems},
     stack::{CallExplanation, Gateway, GatewayService},
+    timeouts::{OwnTimeouts, TimeoutsConfig},
 };
 
 impl Config {
@@ -118,12 +121,12 @@ impl Config {
 
 fn read(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Config> {
     let fields = reader.fields(at, &["server", "timeouts", "retry", "providers", "models"])?;
-    let timeouts = fields.read(reader, "timeouts", server::timeouts);
+    let general = fields.read(reader, "timeouts", timeouts::general);
     let mut config = Config {
         server: fields
             .read(reader, "server", server::server)
             .unwrap_or_default(),
-        timeouts: timeouts.unwrap_or_default(),
+        timeouts: general.unwrap_or_default(),
         retry: fields
             .read(reader, "retry", server::retry)
             .unwrap_or_default(),

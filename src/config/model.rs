@@ -9,13 +9,12 @@ use std::{
 
 use http::HeaderMap;
 
-use super::kinds::{CloudConfig, SignIn};
+use super::{
+    kinds::{CloudConfig, SignIn},
+    timeouts::{OwnTimeouts, TimeoutsConfig},
+};
 use crate::{
-    chat::FidelityMode,
-    credential::Secret,
-    media::MediaOptions,
-    pool::Pool,
-    upstream::{Limits, Timeouts},
+    chat::FidelityMode, credential::Secret, media::MediaOptions, pool::Pool, upstream::Limits,
 };
 
 /// A whole configuration, checked: every name in it leads somewhere.
@@ -65,20 +64,6 @@ pub struct TlsConfig {
     pub key: PathBuf,
 }
 
-/// `timeouts`. `None` waits for ever.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct TimeoutsConfig {
-    /// To connect to a vendor; 5 seconds.
-    pub connect: Duration,
-    /// From sending the request to the first content; 60 seconds.
-    pub first_token: Option<Duration>,
-    /// Between two events of a stream; 60 seconds.
-    pub idle: Option<Duration>,
-    /// The whole call with all its attempts; 10 minutes.
-    pub total: Option<Duration>,
-}
-
 /// `retry`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
@@ -91,6 +76,8 @@ pub struct RetryConfig {
     pub max: Duration,
     /// How many further attempts all calls together may take, as a share of the calls, from 0 to 1; 0.2.
     pub budget: f64,
+    /// What must be left of a call's time for a further attempt; 1 second.
+    pub min_remaining: Duration,
 }
 
 /// What a provider speaks.
@@ -138,7 +125,7 @@ pub struct ProviderConfig {
     /// The proxy of all accounts that have none of their own.
     pub proxy: Option<ProxyUrl>,
     /// Its own timeouts, if they are not the general ones.
-    pub timeouts: Option<Timeouts>,
+    pub timeouts: Option<OwnTimeouts>,
     /// Its accounts; never empty.
     pub accounts: Vec<AccountConfig>,
 }
@@ -224,6 +211,8 @@ pub struct PoolConfig {
     pub queue: QueueConfig,
     /// What to do with a request that a vendor cannot be told all of; it is sent as well as can be.
     pub fidelity: FidelityMode,
+    /// Its own timeouts, which go before those of its providers.
+    pub timeouts: Option<OwnTimeouts>,
     /// The models to try next, in order.
     pub fallbacks: Vec<String>,
 }
@@ -381,6 +370,7 @@ impl PoolConfig {
             wait: Duration::ZERO,
             queue: QueueConfig::default(),
             fidelity: FidelityMode::default(),
+            timeouts: None,
             fallbacks: Vec::new(),
         }
     }
@@ -430,17 +420,6 @@ impl Default for ServerConfig {
     }
 }
 
-impl Default for TimeoutsConfig {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(5),
-            first_token: Some(Duration::from_secs(60)),
-            idle: Some(Duration::from_secs(60)),
-            total: Some(Duration::from_secs(600)),
-        }
-    }
-}
-
 impl Default for RetryConfig {
     fn default() -> Self {
         Self {
@@ -448,6 +427,7 @@ impl Default for RetryConfig {
             base: Duration::from_millis(250),
             max: Duration::from_secs(8),
             budget: 0.2,
+            min_remaining: Duration::from_secs(1),
         }
     }
 }

@@ -7,17 +7,19 @@ use super::{
     names::Names,
     nearest::did_you_mean,
     reader::{At, Fields, Reader},
+    timeouts,
     yaml::Data,
 };
 use crate::chat::FidelityMode;
 
-const POOL: [&str; 7] = [
+const POOL: [&str; 8] = [
     "deployments",
     "balance",
     "cooldown",
     "wait",
     "queue",
     "fidelity",
+    "timeouts",
     "fallbacks",
 ];
 const SPLIT: [&str; 2] = ["split", "by"];
@@ -139,6 +141,7 @@ impl Models<'_, '_> {
         if let Some(fidelity) = fields.read(reader, "fidelity", fidelity) {
             pool.fidelity = fidelity;
         }
+        pool.timeouts = fields.read(reader, "timeouts", timeouts::of_model);
         if let Some(at) = fields.get("fallbacks") {
             pool.fallbacks = self.fallbacks(reader, index, at);
         }

@@ -10,11 +10,12 @@ use super::{
         AccountConfig, Config, DeploymentConfig, ModelConfig, PoolConfig, ProviderConfig,
         QueueConfig, SplitBy, Target,
     },
+    timeouts::OwnTimeouts,
     value::{format_duration, format_share, format_size},
 };
 use crate::{
     chat::FidelityMode,
-    upstream::{Counted, LimitWindow, Period},
+    upstream::{Counted, FirstByte, LimitWindow, Period},
 };
 
 impl Config {
@@ -55,19 +56,21 @@ impl fmt::Display for Config {
         }
         writeln!(
             f,
-            "timeouts  connect {}, first token {}, idle {}, total {}",
+            "timeouts  connect {}, first token {}, first byte {}, idle {}, total {}",
             format_duration(timeouts.connect),
             or_off(timeouts.first_token),
+            first_byte(timeouts.first_byte),
             or_off(timeouts.idle),
             or_off(timeouts.total),
         )?;
         writeln!(
             f,
-            "retry     up to {} attempts, pauses {} to {}, budget {}",
+            "retry     up to {} attempts, pauses {} to {}, budget {}, with {} left",
             retry.max_attempts,
             format_duration(retry.base),
             format_duration(retry.max),
             format_share(retry.budget),
+            format_duration(retry.min_remaining),
         )?;
         writeln!(f, "providers{}", none(self.providers.is_empty()))?;
         for provider in &self.providers {
@@ -104,9 +107,8 @@ fn write_provider(f: &mut Formatter<'_>, provider: &ProviderConfig) -> fmt::Resu
     if let Some(health) = provider.health {
         write!(f, ", health every {}", format_duration(health.interval))?;
     }
-    if let Some(timeouts) = provider.timeouts {
-        let (first, idle) = (or_off(timeouts.first_token), or_off(timeouts.idle));
-        write!(f, ", first token {first}, idle {idle}")?;
+    if let Some(timeouts) = &provider.timeouts {
+        write_timeouts(f, timeouts, "attempt")?;
     }
     if let Some(proxy) = &provider.proxy {
         write!(f, ", through {proxy}")?;
@@ -208,6 +210,9 @@ fn write_pool(f: &mut Formatter<'_>, pool: &PoolConfig) -> fmt::Result {
     if pool.fidelity != FidelityMode::default() {
         write!(f, ", {}", pool.fidelity.as_str())?;
     }
+    if let Some(timeouts) = &pool.timeouts {
+        write_timeouts(f, timeouts, "total")?;
+    }
     if !pool.fallbacks.is_empty() {
         write!(f, ", then {}", pool.fallbacks.join(", "))?;
     }
@@ -238,6 +243,31 @@ fn write_deployment(f: &mut Formatter<'_>, deployment: &DeploymentConfig) -> fmt
         write!(f, ", output {tokens}")?;
     }
     writeln!(f, "{}", disabled(deployment.enabled))
+}
+
+/// Those that are set.
+fn write_timeouts(f: &mut Formatter<'_>, own: &OwnTimeouts, total: &str) -> fmt::Result {
+    let said = [
+        ("connect", own.connect.map(format_duration)),
+        ("first token", own.first_token.map(or_off)),
+        ("first byte", own.first_byte.map(first_byte)),
+        ("idle", own.idle.map(or_off)),
+        (total, own.total.map(or_off)),
+    ];
+    for (name, time) in said {
+        if let Some(time) = time {
+            write!(f, ", {name} {time}")?;
+        }
+    }
+    Ok(())
+}
+
+fn first_byte(wait: FirstByte) -> String {
+    match wait {
+        FirstByte::Shared => "shared".to_owned(),
+        FirstByte::Within(wait) => format_duration(wait),
+        FirstByte::Unlimited => "off".to_owned(),
+    }
 }
 
 fn or_off(duration: Option<Duration>) -> String {

@@ -6,10 +6,11 @@ use super::{
     accounts::{Owner, accounts},
     kinds::{Cloud, misplaced},
     known::{self, Known},
-    model::{HealthConfig, Kind, ProviderConfig, ProxyUrl, TimeoutsConfig},
+    model::{HealthConfig, Kind, ProviderConfig, ProxyUrl},
     nearest::did_you_mean,
     reader::{At, Fields, Reader},
-    server::{or_never, provider_timeouts},
+    server::or_never,
+    timeouts::{self, TimeoutsConfig},
     url::{parse_base_url, parse_proxy},
 };
 
@@ -29,13 +30,13 @@ const RESERVED: [HeaderName; 5] = [
 pub(super) fn providers(
     reader: &mut Reader<'_>,
     at: &At<'_>,
-    timeouts: &TimeoutsConfig,
+    general: &TimeoutsConfig,
 ) -> Option<Vec<ProviderConfig>> {
     let entries = reader.entries(at, "a mapping of provider names")?;
     Some(
         entries
             .iter()
-            .map(|(name, at)| provider(reader, name, at, timeouts))
+            .map(|(name, at)| provider(reader, name, at, general))
             .collect(),
     )
 }
@@ -45,7 +46,7 @@ fn provider(
     reader: &mut Reader<'_>,
     name: &str,
     at: &At<'_>,
-    timeouts: &TimeoutsConfig,
+    general: &TimeoutsConfig,
 ) -> ProviderConfig {
     if !is_name(name) || name.contains(['/', '*']) {
         let message = "a provider's name is of visible ASCII characters, without `/` and `*`";
@@ -85,7 +86,7 @@ fn provider(
         health: fields.read(reader, "health", health).flatten(),
         proxy: fields.read(reader, "proxy", proxy),
         timeouts: fields.read(reader, "timeouts", |reader, at| {
-            provider_timeouts(reader, at, timeouts)
+            timeouts::of_provider(reader, at, general)
         }),
         accounts,
     }

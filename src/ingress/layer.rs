@@ -17,12 +17,16 @@ pub struct IngressLayer {
 /// Tells which dialects the vendors of a model speak.
 pub(super) type Dialects = Arc<dyn Fn(&str) -> Vec<&'static str> + Send + Sync>;
 
+/// Tells how long a call for a model may take.
+pub(super) type TimeoutOf = Arc<dyn Fn(&str) -> Option<Option<Duration>> + Send + Sync>;
+
 /// What one gateway's door is set to.
 #[derive(Clone)]
 pub(super) struct Settings {
     pub(super) body_limit: usize,
     pub(super) heartbeat: Option<Duration>,
     pub(super) timeout: Option<Duration>,
+    pub(super) timeout_of: Option<TimeoutOf>,
     pub(super) closing: Option<Closing>,
     pub(super) models: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
     pub(super) dialects: Dialects,
@@ -37,6 +41,7 @@ impl IngressLayer {
                 body_limit: 32 << 20,
                 heartbeat: Some(Duration::from_secs(15)),
                 timeout: Some(Duration::from_secs(600)),
+                timeout_of: None,
                 closing: None,
                 models: Arc::new(Vec::new),
                 dialects: Arc::new(|_| Vec::new()),
@@ -60,6 +65,15 @@ impl IngressLayer {
     /// The most time a call may take, stream and all; `None` for as long as it likes.
     pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.edit().timeout = timeout.into();
+        self
+    }
+
+    /// The same for the calls that ask for some models, by their names; the outer `None` is as for all others.
+    pub fn timeout_of(
+        mut self,
+        timeout: impl Fn(&str) -> Option<Option<Duration>> + Send + Sync + 'static,
+    ) -> Self {
+        self.edit().timeout_of = Some(Arc::new(timeout));
         self
     }
 
@@ -113,6 +127,14 @@ impl<S> Layer<S> for IngressLayer {
 impl fmt::Debug for IngressLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.settings.fmt(f)
+    }
+}
+
+impl Settings {
+    /// How long a call for this model may take.
+    pub(super) fn timeout(&self, model: &str) -> Option<Duration> {
+        let own = self.timeout_of.as_ref().and_then(|of| of(model));
+        own.unwrap_or(self.timeout)
     }
 }
 

@@ -1,16 +1,16 @@
 //! One HTTP exchange, from the key to the first content.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header, response};
-use http_body_util::BodyExt;
-use tokio::time::{Instant, timeout_at};
 use tower::ServiceExt;
 use tower_service::Service;
 
 use super::{
-    Attempt, media,
+    Attempt,
+    clock::{Answers, Clock},
+    media,
     prepare::{Prepared, TURN_STATE, prepare},
     service::transport_error,
     translated,
@@ -114,10 +114,7 @@ async fn within<T>(
     attempt: &Attempt,
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
-    match attempt.request.budget.deadline() {
-        None => work.await,
-        Some(deadline) => Clock::total(deadline).run(work).await,
-    }
+    Clock::of_call(attempt).run(work).await
 }
 
 /// The exchange, and once more if the vendor refuses something that can be left out. That is the same attempt still: a refusal
@@ -180,7 +177,12 @@ where
     for note in fidelity.notes() {
         tracing::debug!(path = note.path, loss = ?note.loss, why = &*note.why, "a field was not carried as it came");
     }
-    let clock = Clock::new(attempt, dialect.is_some());
+    let answers = match dialect {
+        None if !translated::is_read(&attempt.request.operation) => Answers::Unread,
+        Some(_) if attempt.request.payload.wants_stream() => Answers::Streamed,
+        _ => Answers::Whole,
+    };
+    let clock = Clock::new(attempt, answers);
     if !ready {
         client.ready().await.map_err(transport_error)?;
     }
@@ -220,20 +222,18 @@ async fn reply(
     let Some((dialect, framing)) = dialect else {
         if translated::tells_usage(&attempt.request.operation, &parts.headers) {
             check_encoding(&parts.headers)?;
-            let bytes = clock.run(read(body, max_body)).await?;
+            let bytes = clock.read(body, max_body).await?;
             if dialect::has_error(&bytes) {
                 return Err(provider.classify(parts, &bytes));
             }
             return Ok((HeaderMap::new(), translated::with_usage(bytes)));
         }
-        let idle = attempt.deployment.timeouts.idle;
-        let deadline = attempt.request.budget.deadline();
-        let body = Body::new(Watched::new(body, idle, deadline));
+        let body = Body::new(Watched::new(body, clock.rest));
         return Ok((passed_headers(&parts.headers), Reply::Opaque(body)));
     };
     check_encoding(&parts.headers)?;
     if attempt.request.operation == Operation::CountTokens {
-        let bytes = clock.run(read(body, MAX_ERROR_BODY)).await?;
+        let bytes = clock.read(body, MAX_ERROR_BODY).await?;
         if dialect.counter().and_then(|c| c.read(&bytes)).is_none() {
             return Err(not_an_answer(parts.status, "no count of tokens"));
         }
@@ -243,14 +243,12 @@ async fn reply(
     let marker = Marker::new(attempt, dialect);
     let headers = turn_state(attempt, dialect, &parts.headers, &marker);
     let reply = if let Some(framing) = stream_framing(&parts.headers, framing) {
-        let idle = attempt.deployment.timeouts.idle;
-        let deadline = attempt.request.budget.deadline();
         let mut stream =
-            VendorStream::new(dialect, framing, body, idle, deadline, max_body).marked(marker);
+            VendorStream::new(dialect, framing, body, clock.rest, max_body).marked(marker);
         clock.run(stream.commit()).await?;
         Reply::Stream(EventStream::new(dialect, stream))
     } else {
-        let bytes = clock.run(read(body, max_body)).await?;
+        let bytes = clock.read(body, max_body).await?;
         let translated = rewritten
             || attempt
                 .request
@@ -279,60 +277,6 @@ fn turn_state(
     headers
 }
 
-/// What is left of the time before content.
-pub(super) struct Clock {
-    until: Option<Instant>,
-    code: &'static str,
-    what: &'static str,
-}
-
-impl Clock {
-    pub(super) fn new(attempt: &Attempt, chat: bool) -> Self {
-        let deadline = attempt.request.budget.deadline();
-        // A whole answer comes after all its tokens: only the call's own deadline limits it.
-        let first = attempt
-            .deployment
-            .timeouts
-            .first_token
-            .filter(|_| chat && attempt.request.payload.wants_stream())
-            .and_then(|d: Duration| Instant::now().checked_add(d));
-        match (first, deadline) {
-            (Some(first), Some(deadline)) if deadline < first => Self::total(deadline),
-            (Some(first), _) => Self {
-                until: Some(first),
-                code: "first_token_timeout",
-                what: "no content came from the vendor within the first-token timeout",
-            },
-            (None, Some(deadline)) => Self::total(deadline),
-            (None, None) => Self {
-                until: None,
-                code: "",
-                what: "",
-            },
-        }
-    }
-
-    const fn total(deadline: Instant) -> Self {
-        Self {
-            until: Some(deadline),
-            code: "total_timeout",
-            what: "the call's total timeout was reached before the vendor answered",
-        }
-    }
-
-    pub(super) async fn run<T>(
-        &self,
-        work: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
-        match self.until {
-            None => work.await,
-            Some(until) => timeout_at(until, work).await.unwrap_or_else(|_| {
-                Err(Error::new(ErrorKind::Timeout, self.what).with_code(self.code))
-            }),
-        }
-    }
-}
-
 /// A status that is no success, with whatever can be had of its body.
 pub(super) async fn refusal(
     provider: &dyn Provider,
@@ -340,10 +284,7 @@ pub(super) async fn refusal(
     body: Body,
     clock: &Clock,
 ) -> Error {
-    let bytes = clock
-        .run(read(body, MAX_ERROR_BODY))
-        .await
-        .unwrap_or_default();
+    let bytes = clock.read(body, MAX_ERROR_BODY).await.unwrap_or_default();
     if parts.status.is_redirection() {
         return Error::new(
             ErrorKind::Server,
@@ -391,42 +332,6 @@ pub(super) fn not_an_answer(status: StatusCode, what: &str) -> Error {
         format!("the vendor answered {} with {what}", status.as_u16()),
     )
     .with_status(status)
-}
-
-/// The whole body, up to a limit.
-pub(super) async fn read(mut body: Body, max: usize) -> Result<Bytes, Error> {
-    let mut all = BytesMut::new();
-    let mut only: Option<Bytes> = None;
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|source| {
-            Error::new(
-                ErrorKind::Server,
-                "the vendor's answer broke off before its end",
-            )
-            .with_source(source)
-        })?;
-        let Ok(data) = frame.into_data() else {
-            continue;
-        };
-        if all.len() + data.len() + only.as_ref().map_or(0, Bytes::len) > max {
-            return Err(Error::new(
-                ErrorKind::Server,
-                format!(
-                    "the vendor's answer is larger than {max} bytes, the most this gateway reads"
-                ),
-            ));
-        }
-        match only.take() {
-            // Most answers come in one piece, which need not be copied.
-            None if all.is_empty() => only = Some(data),
-            None => all.extend_from_slice(&data),
-            Some(first) => {
-                all.extend_from_slice(&first);
-                all.extend_from_slice(&data);
-            }
-        }
-    }
-    Ok(only.unwrap_or_else(|| all.freeze()))
 }
 
 /// How the answer is framed, if it is a stream at all.

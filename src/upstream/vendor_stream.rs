@@ -11,6 +11,10 @@ use std::{
 use http_body::Body as HttpBody;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::{
+    alive::is_ping,
+    clock::{Limit, Rest},
+};
 use crate::{
     Body,
     chat::Usage,
@@ -35,13 +39,13 @@ pub(super) struct VendorStream {
     /// The most bytes of these.
     max_ahead: usize,
     committed: bool,
-    idle: Option<Duration>,
-    deadline: Option<Instant>,
+    rest: Rest,
     /// Armed once committed. It may ring early, and is then set to `until`: setting it at every event would cost each of them.
     clock: Option<Pin<Box<Sleep>>>,
-    /// When the stream has been silent for too long, or the call's time is over.
-    until: Option<Instant>,
-    /// Data came since `until` was told. It is told when there is nothing more to read, not with every frame of a burst.
+    /// When the stream has been silent for too long, or the time of the attempt or the call is over.
+    until: Option<(Instant, Limit)>,
+    /// Data came since `until` was told; pings are none. It is told when there is nothing more to read, not with every frame of a
+    /// burst.
     moved: bool,
 }
 
@@ -50,8 +54,7 @@ impl VendorStream {
         dialect: &'static dyn Dialect,
         framing: Framing,
         body: Body,
-        idle: Option<Duration>,
-        deadline: Option<Instant>,
+        rest: Rest,
         max_event: usize,
     ) -> Self {
         Self {
@@ -63,8 +66,7 @@ impl VendorStream {
             ahead: VecDeque::new(),
             max_ahead: max_event,
             committed: false,
-            idle,
-            deadline,
+            rest,
             clock: None,
             until: None,
             moved: false,
@@ -213,17 +215,12 @@ impl VendorStream {
 
     /// Waits for whatever comes first: too long a silence, or the call's deadline.
     fn arm(&mut self) {
-        let pause = if self.seen.stopped {
-            Some(GRACE)
-        } else {
-            self.idle
-        };
-        let silence = pause.and_then(|pause| Instant::now().checked_add(pause));
-        self.until = match (silence, self.deadline) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
-        match (&mut self.clock, self.until) {
+        let mut rest = self.rest;
+        if self.seen.stopped {
+            rest.idle = Some(GRACE);
+        }
+        self.until = rest.next(Instant::now());
+        match (&mut self.clock, self.until.map(|(at, _)| at)) {
             (Some(clock), Some(until)) if until < clock.deadline() => clock.as_mut().reset(until),
             (Some(_), Some(_)) => {}
             (clock, Some(until)) => *clock = Some(Box::pin(sleep_until(until))),
@@ -233,7 +230,7 @@ impl VendorStream {
 
     /// Ready when the time is over.
     fn poll_clock(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let (Some(clock), Some(until)) = (&mut self.clock, self.until) else {
+        let (Some(clock), Some((until, _))) = (&mut self.clock, self.until) else {
             return Poll::Pending;
         };
         ready!(clock.as_mut().poll(cx));
@@ -250,23 +247,9 @@ impl VendorStream {
             self.body = None;
             return None;
         }
-        let total = self
-            .deadline
-            .is_some_and(|deadline| deadline <= Instant::now());
-        let (code, message) = if total {
-            (
-                "total_timeout",
-                "the call's total timeout was reached during the stream",
-            )
-        } else {
-            (
-                "idle_timeout",
-                "the vendor's stream fell silent for longer than the idle timeout",
-            )
-        };
-        Some(Err(self
-            .fail(ErrorKind::Timeout, message.into())
-            .with_code(code)))
+        let (_, limit) = self.until?;
+        self.body = None;
+        Some(Err(self.late(limit.error())))
     }
 }
 
@@ -277,7 +260,8 @@ impl FrameSource for VendorStream {
         }
         match self.poll_read(cx) {
             Poll::Ready(next) => {
-                self.moved |= matches!(&next, Some(Ok(frame)) if frame.has_data());
+                self.moved |=
+                    matches!(&next, Some(Ok(frame)) if frame.has_data() && !is_ping(frame));
                 Poll::Ready(next)
             }
             Poll::Pending => {
@@ -301,7 +285,13 @@ mod tests {
     use crate::dialect::{anthropic::Anthropic, openai_chat::OpenAiChat};
 
     fn stream(dialect: &'static dyn Dialect, body: String) -> VendorStream {
-        VendorStream::new(dialect, Framing::Sse, Body::from(body), None, None, 1_000)
+        VendorStream::new(
+            dialect,
+            Framing::Sse,
+            Body::from(body),
+            Rest::default(),
+            1_000,
+        )
     }
 
     #[tokio::test]
