@@ -43,6 +43,8 @@ pub struct ServerConfig {
     pub body_limit: usize,
     /// How often a silent stream gives a sign of life; every 15 seconds. `None` is never.
     pub heartbeat: Option<Duration>,
+    /// How often whoever waits for a whole answer hears a space before it; `None`, as usual, is never.
+    pub json_heartbeat: Option<Duration>,
     /// How long running calls may take to end once the server stops; 30 seconds.
     pub drain: Duration,
     /// The provider of calls that name neither a model nor anything an account has issued, such as uploads and lists of files. `None`
@@ -412,6 +414,7 @@ impl Default for ServerConfig {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             body_limit: 32 << 20,
             heartbeat: Some(Duration::from_secs(15)),
+            json_heartbeat: None,
             drain: Duration::from_secs(30),
             files: None,
             tls: None,

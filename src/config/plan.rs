@@ -36,6 +36,13 @@ impl fmt::Display for Config {
             or_off(server.heartbeat),
             format_duration(server.drain),
         )?;
+        if let Some(every) = server.json_heartbeat {
+            write!(
+                f,
+                ", a space before whole answers every {}",
+                format_duration(every)
+            )?;
+        }
         match &server.files {
             Some(provider) => writeln!(f, ", files at {provider}")?,
             None => writeln!(f)?,

@@ -16,6 +16,7 @@ pub(super) fn server(reader: &mut Reader<'_>, at: &At<'_>) -> Option<ServerConfi
             "listen",
             "body_limit",
             "heartbeat",
+            "json_heartbeat",
             "drain",
             "files",
             "tls",
@@ -33,6 +34,9 @@ pub(super) fn server(reader: &mut Reader<'_>, at: &At<'_>) -> Option<ServerConfi
         heartbeat: fields
             .read(reader, "heartbeat", or_never)
             .unwrap_or(usual.heartbeat),
+        json_heartbeat: fields
+            .read(reader, "json_heartbeat", or_never)
+            .unwrap_or(usual.json_heartbeat),
         drain: fields
             .read(reader, "drain", Reader::duration)
             .unwrap_or(usual.drain),

@@ -475,6 +475,7 @@ fn stack(
     let ingress = IngressLayer::new()
         .body_limit(config.server.body_limit)
         .heartbeat(config.server.heartbeat)
+        .json_heartbeat(config.server.json_heartbeat)
         .timeout(config.timeouts.total)
         .timeout_of(move |model| totals.find(model))
         .closing(closing.clone())

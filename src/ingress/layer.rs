@@ -25,6 +25,7 @@ pub(super) type TimeoutOf = Arc<dyn Fn(&str) -> Option<Option<Duration>> + Send 
 pub(super) struct Settings {
     pub(super) body_limit: usize,
     pub(super) heartbeat: Option<Duration>,
+    pub(super) json_heartbeat: Option<Duration>,
     pub(super) timeout: Option<Duration>,
     pub(super) timeout_of: Option<TimeoutOf>,
     pub(super) closing: Option<Closing>,
@@ -40,6 +41,7 @@ impl IngressLayer {
             settings: Arc::new(Settings {
                 body_limit: 32 << 20,
                 heartbeat: Some(Duration::from_secs(15)),
+                json_heartbeat: None,
                 timeout: Some(Duration::from_secs(600)),
                 timeout_of: None,
                 closing: None,
@@ -59,6 +61,13 @@ impl IngressLayer {
     /// How long a stream may be silent before the caller hears a heartbeat; `None` for never.
     pub fn heartbeat(mut self, every: impl Into<Option<Duration>>) -> Self {
         self.edit().heartbeat = every.into().filter(|every| !every.is_zero());
+        self
+    }
+
+    /// How often a caller who waits for a whole conversation, embeddings or the like hears a space, which JSON allows before it; never
+    /// unless set. From the first one on the status is 200: an error that comes later is the dialect's error object as the body.
+    pub fn json_heartbeat(mut self, every: impl Into<Option<Duration>>) -> Self {
+        self.edit().json_heartbeat = every.into().filter(|every| !every.is_zero());
         self
     }
 
@@ -143,6 +152,7 @@ impl fmt::Debug for Settings {
         f.debug_struct("IngressLayer")
             .field("body_limit", &self.body_limit)
             .field("heartbeat", &self.heartbeat)
+            .field("json_heartbeat", &self.json_heartbeat)
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }
