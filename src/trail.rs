@@ -15,7 +15,8 @@ use crate::error::{Error, ErrorKind};
 /// Everybody a call has asked so far, over all its models and attempts, and what came of each. Clones share it; all clones of a
 /// [`ModelRequest`](crate::ModelRequest) have the same.
 ///
-/// As text it is one line: `openai/a:429 → openai/b:ok`.
+/// As text it is one line: `openai/a:429 → openai/b:ok`; `openai/a:stream_broken ⇒ acme/b:ok` where `b` went on with what `a` had
+/// begun.
 #[derive(Clone, Debug, Default)]
 pub struct Trail(Arc<Mutex<Vec<Step>>>);
 
@@ -31,6 +32,8 @@ pub struct Step {
     pub model: Arc<str>,
     /// Was it asked in spite of a cooldown, or to find out whether it is well again?
     pub probe: bool,
+    /// Was it asked to go on where another one's stream had broken off?
+    pub continues: bool,
     /// What went wrong; none if it answered.
     pub failure: Option<ErrorKind>,
     /// The status it failed with, if it named one.
@@ -50,6 +53,23 @@ impl Trail {
         self.lock().clone()
     }
 
+    /// The one who answered last broke off after content.
+    pub(crate) fn broke(&self, error: &Error) {
+        let mut steps = self.lock();
+        if let Some(step) = steps.iter_mut().rev().find(|step| step.failure.is_none()) {
+            step.failure = Some(error.kind());
+            step.status = error.vendor_status();
+        }
+    }
+
+    /// How often somebody went on where another one's stream had broken off.
+    pub fn continued(&self) -> u32 {
+        let steps = self.lock();
+        let went_on = steps.iter().filter(|step| step.continues);
+        let answered = |step: &&Step| matches!(step.failure, None | Some(ErrorKind::StreamBroken));
+        u32::try_from(went_on.filter(answered).count()).unwrap_or(u32::MAX)
+    }
+
     pub(crate) fn add(&self, step: Step) {
         self.lock().push(step);
     }
@@ -63,7 +83,7 @@ impl fmt::Display for Trail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, step) in self.lock().iter().enumerate() {
             if index > 0 {
-                f.write_str(" → ")?;
+                f.write_str(if step.continues { " ⇒ " } else { " → " })?;
             }
             step.fmt(f)?;
         }
@@ -118,6 +138,7 @@ impl Serialize for Step {
             account: Option<&'a str>,
             model: &'a str,
             probe: bool,
+            continues: bool,
             outcome: &'a str,
             kind: Option<&'a str>,
             took_ms: u64,
@@ -129,6 +150,7 @@ impl Serialize for Step {
             account: account.as_deref(),
             model: &self.model,
             probe: self.probe,
+            continues: self.continues,
             outcome: &self.outcome(),
             kind: self.failure.map(ErrorKind::as_str),
             took_ms: millis(self.took),
@@ -159,6 +181,8 @@ pub struct CallRecord {
     pub ending: &'static str,
     /// What went wrong; none if nothing did.
     pub kind: Option<&'static str>,
+    /// How often its stream broke and somebody else went on.
+    pub continued: u32,
     /// Who was asked, as one line.
     pub way: String,
     /// Who was asked.
@@ -213,6 +237,7 @@ mod tests {
             account: account.into(),
             model: "large".into(),
             probe: false,
+            continues: false,
             failure: None,
             status: None,
             took: Duration::from_millis(7),
@@ -246,6 +271,17 @@ mod tests {
             (&"429".into(), &3.into())
         );
         assert_eq!(told[3]["kind"], serde_json::Value::Null);
+        trail.broke(&Error::new(ErrorKind::StreamBroken, ""));
+        trail.add(Step {
+            continues: true,
+            ..step("d")
+        });
+        assert!(
+            trail
+                .to_string()
+                .ends_with("acme/c:stream_broken ⇒ acme/d:ok")
+        );
+        assert_eq!(trail.continued(), 1);
     }
 
     #[test]
@@ -260,6 +296,7 @@ mod tests {
                 total_ms: 0,
                 ending: "failed",
                 kind: None,
+                continued: 0,
                 way: String::new(),
                 trail: Trail::new(),
             });

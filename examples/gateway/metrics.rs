@@ -56,6 +56,19 @@ impl Metrics {
             "Connections open now.",
             &one(read(&self.open_connections)),
         );
+        let continuations = gateway.continuations();
+        metric(
+            "continuations_total",
+            "counter",
+            "Streams that broke after content and were to be continued, and those that came to their end so.",
+            &[
+                ("{result=\"tried\"}".to_owned(), continuations.tried()),
+                (
+                    "{result=\"succeeded\"}".to_owned(),
+                    continuations.succeeded(),
+                ),
+            ],
+        );
         let accounts = gateway.pools().snapshot();
         let mut each = |name: &str, help: &str, value: &dyn Fn(usize) -> u64| {
             let samples: Vec<(String, u64)> = accounts

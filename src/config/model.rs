@@ -13,6 +13,7 @@ use super::{
     kinds::{CloudConfig, SignIn},
     timeouts::{OwnTimeouts, TimeoutsConfig},
 };
+use crate::dialect::Prefill;
 use crate::{
     chat::FidelityMode, credential::Secret, media::MediaOptions, pool::Pool, upstream::Limits,
 };
@@ -80,6 +81,8 @@ pub struct RetryConfig {
     pub budget: f64,
     /// What must be left of a call's time for a further attempt; 1 second.
     pub min_remaining: Duration,
+    /// How often the stream of one call may be continued by somebody else after it broke; 0, which is never.
+    pub continuations: u32,
 }
 
 /// What a provider speaks.
@@ -120,6 +123,8 @@ pub struct ProviderConfig {
     pub cloud: Option<CloudConfig>,
     /// Do the calls that OpenAI takes only as Responses go there? None: as known of the vendor.
     pub bridge: Option<bool>,
+    /// How it goes on with a last message of the assistant's. None: as known of the vendor.
+    pub prefill: Option<Prefill>,
     /// Headers that every request carries. Their values are marked as sensitive.
     pub headers: HeaderMap,
     /// Whether it is asked in the background how it is.
@@ -431,6 +436,7 @@ impl Default for RetryConfig {
             max: Duration::from_secs(8),
             budget: 0.2,
             min_remaining: Duration::from_secs(1),
+            continuations: 0,
         }
     }
 }

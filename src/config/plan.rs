@@ -10,6 +10,7 @@ use super::{
         AccountConfig, Config, DeploymentConfig, ModelConfig, PoolConfig, ProviderConfig,
         QueueConfig, SplitBy, Target,
     },
+    providers::prefill_name,
     timeouts::OwnTimeouts,
     value::{format_duration, format_share, format_size},
 };
@@ -72,12 +73,16 @@ impl fmt::Display for Config {
         )?;
         writeln!(
             f,
-            "retry     up to {} attempts, pauses {} to {}, budget {}, with {} left",
+            "retry     up to {} attempts, pauses {} to {}, budget {}, with {} left{}",
             retry.max_attempts,
             format_duration(retry.base),
             format_duration(retry.max),
             format_share(retry.budget),
             format_duration(retry.min_remaining),
+            match retry.continuations {
+                0 => String::new(),
+                most => format!(", broken streams continued up to {most} times"),
+            },
         )?;
         writeln!(f, "providers{}", none(self.providers.is_empty()))?;
         for provider in &self.providers {
@@ -110,6 +115,9 @@ fn write_provider(f: &mut Formatter<'_>, provider: &ProviderConfig) -> fmt::Resu
         Some(true) => write!(f, ", bridge to Responses")?,
         Some(false) => write!(f, ", no bridge to Responses")?,
         None => {}
+    }
+    if let Some(prefill) = provider.prefill {
+        write!(f, ", prefill {}", prefill_name(prefill))?;
     }
     if let Some(health) = provider.health {
         write!(f, ", health every {}", format_duration(health.interval))?;

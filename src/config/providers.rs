@@ -13,9 +13,10 @@ use super::{
     timeouts::{self, TimeoutsConfig},
     url::{parse_base_url, parse_proxy},
 };
+use crate::dialect::Prefill;
 
-const KEYS: [&str; 8] = [
-    "kind", "base_url", "bridge", "headers", "health", "proxy", "timeouts", "accounts",
+const KEYS: [&str; 9] = [
+    "kind", "base_url", "bridge", "prefill", "headers", "health", "proxy", "timeouts", "accounts",
 ];
 
 /// Headers that the HTTP client writes itself.
@@ -82,6 +83,7 @@ fn provider(
         base_url,
         cloud,
         bridge: bridge(reader, &fields, kind),
+        prefill: prefill(reader, &fields, kind),
         headers: fields.read(reader, "headers", headers).unwrap_or_default(),
         health: fields.read(reader, "health", health).flatten(),
         proxy: fields.read(reader, "proxy", proxy),
@@ -161,6 +163,56 @@ fn bridge(reader: &mut Reader<'_>, fields: &Fields<'_>, kind: Kind) -> Option<bo
         reader.problem_at_key(at, message);
     }
     None
+}
+
+/// The ways to prefill, as a file names them.
+const PREFILLS: [Prefill; 4] = [
+    Prefill::Usual,
+    Prefill::Last,
+    Prefill::Prefix,
+    Prefill::Never,
+];
+
+pub(super) const fn prefill_name(prefill: Prefill) -> &'static str {
+    match prefill {
+        Prefill::Usual => "usual",
+        Prefill::Last => "last",
+        Prefill::Prefix => "prefix",
+        Prefill::Never => "never",
+    }
+}
+
+/// How it goes on with an answer; none if it is as known of the vendor.
+fn prefill(reader: &mut Reader<'_>, fields: &Fields<'_>, kind: Kind) -> Option<Prefill> {
+    let way = fields.read(reader, "prefill", way_to_prefill)?;
+    if kind == Kind::OpenAiCompatible {
+        return Some(way);
+    }
+    if let Some(at) = fields.get("prefill") {
+        let message = format!(
+            "of openai-compatible providers alone this is not known; this one is {}",
+            kind.as_str()
+        );
+        reader.problem_at_key(at, message);
+    }
+    None
+}
+
+fn way_to_prefill(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Prefill> {
+    let text = reader.text(at)?;
+    let mut all = PREFILLS.into_iter();
+    let found = all.find(|prefill| prefill_name(*prefill) == text);
+    if found.is_none() {
+        let names = PREFILLS.map(prefill_name);
+        let message = format!(
+            "{} is no way to go on with an answer{}; known are {}",
+            Reader::written(at),
+            did_you_mean(&text, names),
+            names.join(", ")
+        );
+        reader.problem(at, message);
+    }
+    found
 }
 
 pub(super) fn base_url(reader: &mut Reader<'_>, at: &At<'_>, version: &str) -> Option<String> {

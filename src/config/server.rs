@@ -66,7 +66,14 @@ fn tls(reader: &mut Reader<'_>, at: &At<'_>) -> Option<TlsConfig> {
 pub(super) fn retry(reader: &mut Reader<'_>, at: &At<'_>) -> Option<RetryConfig> {
     let fields = reader.fields(
         at,
-        &["max_attempts", "base", "max", "budget", "min_remaining"],
+        &[
+            "max_attempts",
+            "base",
+            "max",
+            "budget",
+            "min_remaining",
+            "continuations",
+        ],
     )?;
     let usual = RetryConfig::default();
     let attempts = |reader: &mut Reader<'_>, at: &At<'_>| {
@@ -88,6 +95,9 @@ pub(super) fn retry(reader: &mut Reader<'_>, at: &At<'_>) -> Option<RetryConfig>
         min_remaining: fields
             .read(reader, "min_remaining", Reader::duration)
             .unwrap_or(usual.min_remaining),
+        continuations: fields
+            .read(reader, "continuations", Reader::number)
+            .unwrap_or(usual.continuations),
     };
     if let Some(at) = fields.get("max").or(fields.get("base"))
         && retry.max < retry.base

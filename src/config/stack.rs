@@ -30,7 +30,8 @@ use crate::{
     Body, BoxError, Calls, Error, FailoverLayer, IngressLayer, ModelRequest, PoolLayer,
     RetryBackoffLayer, RetryBudget, SseNormalizeLayer, Upstream, catalog,
     client::Client,
-    dialect::Bridge,
+    continuation::{Continuations, ContinueLayer},
+    dialect::{Bridge, Prefill, Quirks},
     error::ErrorKind,
     failover::Chains,
     ingress::Closing,
@@ -50,6 +51,7 @@ pub struct Gateway {
     pools: Pools,
     closing: Closing,
     calls: Calls,
+    continuations: Continuations,
     graph: Arc<ArcSwap<Graph>>,
     /// Told when the graph is replaced.
     replaced: Notify,
@@ -76,6 +78,9 @@ struct Graph {
     checks: Vec<Check>,
 }
 
+/// What lives on when a configuration is replaced, beside the pools.
+type Door<'a> = (&'a Closing, &'a Calls, &'a Continuations);
+
 type Stack = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
 
 impl Gateway {
@@ -85,11 +90,14 @@ impl Gateway {
     /// If a client cannot be set up, or a model's vendor offers no conversations; everything else was checked when the configuration was read.
     pub fn new(config: &Config) -> Result<Self, Error> {
         let (pools, closing, calls) = (Pools::new(), Closing::new(), Calls::new());
-        let graph = Graph::new(config, &pools, &closing, &calls)?;
+        let continuations = Continuations::new();
+        let door = (&closing, &calls, &continuations);
+        let graph = Graph::new(config, &pools, door)?;
         Ok(Self {
             pools,
             closing,
             calls,
+            continuations,
             graph: Arc::new(ArcSwap::from_pointee(graph)),
             replaced: Notify::new(),
         })
@@ -101,7 +109,8 @@ impl Gateway {
     /// # Errors
     /// As [`new`](Self::new); the old configuration then lives on.
     pub fn reload(&self, config: &Config) -> Result<(), Error> {
-        let graph = Graph::new(config, &self.pools, &self.closing, &self.calls)?;
+        let door = (&self.closing, &self.calls, &self.continuations);
+        let graph = Graph::new(config, &self.pools, door)?;
         self.graph.store(Arc::new(graph));
         self.replaced.notify_waiters();
         Ok(())
@@ -123,6 +132,11 @@ impl Gateway {
     /// The latest calls, how they went and how they ended.
     pub fn calls(&self) -> &Calls {
         &self.calls
+    }
+
+    /// How often broken streams were continued.
+    pub fn continuations(&self) -> &Continuations {
+        &self.continuations
     }
 
     /// What would become of this call if it came now: the models it would ask for, and for each of them whom. See
@@ -174,12 +188,7 @@ impl Gateway {
 }
 
 impl Graph {
-    fn new(
-        config: &Config,
-        running: &Pools,
-        closing: &Closing,
-        calls: &Calls,
-    ) -> Result<Self, Error> {
+    fn new(config: &Config, running: &Pools, door: Door<'_>) -> Result<Self, Error> {
         let egresses = Egresses::new(config)?;
         let mut upstream = egresses.upstream();
         if let Some(options) = &config.server.media_fetch {
@@ -214,7 +223,6 @@ impl Graph {
         let pools = pools.home(home(config));
         // Nothing can fail from here on.
         running.replace(&pools);
-        let door = (closing, calls);
         let stack = stack(config, running, chains.clone(), upstream.clone(), door);
         Ok(Self {
             stack,
@@ -322,9 +330,14 @@ fn compatible(config: &ProviderConfig) -> Result<Compatible, Error> {
             Err(Error::invalid("kind", "its settings are missing"))
         }
     }?;
-    if let Some(known) = config.preset.and_then(preset) {
-        compatible = compatible.quirks(known.quirks.clone());
+    let known = config.preset.and_then(preset);
+    let mut quirks = known.map_or(Quirks::NONE, |known| known.quirks.clone());
+    // There, and there only, DeepSeek's models go on with a message.
+    if config.preset == Some("deepseek") && config.base_url.ends_with("/beta") {
+        quirks.prefill = Prefill::Prefix;
     }
+    quirks.prefill = config.prefill.unwrap_or(quirks.prefill);
+    compatible = compatible.quirks(quirks);
     if let Some(on) = config.bridge {
         compatible = compatible.bridge(on.then_some(&Bridge::OPENAI));
     }
@@ -462,7 +475,7 @@ fn stack(
     pools: &Pools,
     chains: Chains,
     upstream: Upstream<Client>,
-    (closing, calls): (&Closing, &Calls),
+    (closing, calls, continuations): Door<'_>,
 ) -> Stack {
     let policy = RetryPolicy::new()
         .max_attempts(config.retry.max_attempts)
@@ -490,6 +503,7 @@ fn stack(
         });
     let service = ServiceBuilder::new()
         .layer(ingress)
+        .layer(ContinueLayer::new(config.retry.continuations).counts(continuations.clone()))
         .layer(SseNormalizeLayer::new())
         .layer(FailoverLayer::new(chains))
         .layer(RetryBackoffLayer::new(policy))

@@ -473,6 +473,7 @@ impl Log {
             lossy,
             ending,
             kind,
+            continued = self.trail.continued(),
             way = %self.trail,
             "served"
         );
@@ -511,6 +512,7 @@ impl Log {
             total_ms: self.start.elapsed().as_millis() as u64,
             ending,
             kind,
+            continued: self.trail.continued(),
             way: self.trail.to_string(),
             trail: self.trail.clone(),
         });

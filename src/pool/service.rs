@@ -111,7 +111,7 @@ where
         if let Some(payload) = batch::renamed(&shared.table(), &request, &lease.state) {
             asked.payload = payload;
         }
-        let (step, began) = (steps::begun(&lease), Instant::now());
+        let (step, began) = (steps::begun(&lease, &request), Instant::now());
         let attempt = Attempt::new(asked, deployment.clone())
             .with_number(number)
             .with_mixed(walk.is_mixed())

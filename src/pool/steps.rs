@@ -8,12 +8,13 @@ use super::lease::Lease;
 use crate::{error::Error, request::ModelRequest, trail::Step};
 
 /// An account is about to be asked.
-pub(super) fn begun(lease: &Lease) -> Step {
+pub(super) fn begun(lease: &Lease, request: &ModelRequest) -> Step {
     Step {
         provider: lease.state.provider.clone(),
         account: lease.state.account.clone(),
         model: lease.model.clone(),
         probe: lease.forced || lease.probe().is_some(),
+        continues: request.continues,
         failure: None,
         status: None,
         took: Duration::ZERO,
@@ -36,6 +37,7 @@ pub(super) fn nobody(request: &ModelRequest, error: Error) -> Error {
         account: "".into(),
         model: request.model.clone(),
         probe: false,
+        continues: request.continues,
         failure: None,
         status: None,
         took: Duration::ZERO,

@@ -129,6 +129,11 @@ fn headers_proxies_and_timeouts_are_legal() {
         "one attempt cannot take longer",
     );
     wrong(&with("timeouts: { connect: 0s }"), "no connection");
+    wrong(&with("prefill: prefixx"), "did you mean `prefix`?");
+    wrong(
+        "providers:\n  bedrock: { region: us-east-1, prefill: last, accounts: [k] }",
+        "of openai-compatible providers alone",
+    );
     wrong(
         &with_models("  a: { deployments: [acme], timeouts: { first_byte: half } }"),
         "first_byte",
