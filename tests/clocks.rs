@@ -1,5 +1,7 @@
 //! The clocks of a call: each has its own code, noise does not wind them, and one deadline leaves room for the next target.
 
+mod support;
+
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
@@ -372,5 +374,46 @@ async fn a_deadline_leaves_room_for_the_next_target_or_the_cause_is_told_at_once
         assert_eq!((status, took.as_secs()), (told, u64::from(late)), "{body}");
         assert_eq!(slow.requests().len(), 1, "no doomed retry");
         assert!(told == 200 || body.contains("Out of luck."), "{body}");
+    }
+}
+
+/// A proxy that takes every connection and says nothing: the tunnel is part of connecting.
+#[tokio::test]
+async fn connecting_has_a_limit_per_provider_and_per_model() {
+    let mute = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = format!("http://{}", mute.local_addr().unwrap());
+    let _holds = tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((stream, _)) = mute.accept().await {
+            held.push(stream);
+        }
+    });
+    let text = r#"
+timeouts: { connect: 10m, first_token: 0s, total: 0s }
+retry: { max_attempts: 1 }
+providers:
+  hasty: { kind: openai-compatible, base_url: "https://vendor.test/v1", proxy: "${P}", accounts: [k], timeouts: { connect: 20ms } }
+  calm: { kind: openai-compatible, base_url: "https://vendor.test/v1", proxy: "${P}", accounts: [k], timeouts: { connect: 10m } }
+models:
+  provider: hasty/m
+  model: { deployments: [calm/m], timeouts: { connect: 20ms } }
+"#;
+    let gateway = support::Running::start(text, &[("P", proxy)]).await;
+    for model in ["provider", "model"] {
+        for (path, body) in [
+            ("/v1/chat/completions", support::chat(model, true)),
+            ("/v1/messages", support::messages(model, false)),
+        ] {
+            let (status, _, body) = support::post(&gateway.url(path), body).await;
+            assert_eq!(status, 504, "{model}: {body}");
+            assert!(
+                body.contains("connecting to the vendor took too long"),
+                "{body}"
+            );
+            assert!(
+                path == "/v1/messages" || body.contains("connect_timeout"),
+                "{body}"
+            );
+        }
     }
 }
