@@ -15,7 +15,8 @@ use super::{
 };
 use crate::dialect::Prefill;
 use crate::{
-    chat::FidelityMode, credential::Secret, media::MediaOptions, pool::Pool, upstream::Limits,
+    chat::FidelityMode, credential::Secret, hedge::HedgePolicy, media::MediaOptions, pool::Pool,
+    upstream::Limits,
 };
 
 /// A whole configuration, checked: every name in it leads somewhere.
@@ -220,6 +221,8 @@ pub struct PoolConfig {
     pub fidelity: FidelityMode,
     /// Its own timeouts, which go before those of its providers.
     pub timeouts: Option<OwnTimeouts>,
+    /// Whether and when a second account is asked while the first is silent; never.
+    pub hedge: Option<HedgePolicy>,
     /// The models to try next, in order.
     pub fallbacks: Vec<String>,
 }
@@ -367,6 +370,12 @@ impl BalanceKind {
     }
 }
 
+impl ModelConfig {
+    pub(super) const fn is_hedged(&self) -> bool {
+        matches!(&self.target, Target::Pool(pool) if pool.hedge.is_some())
+    }
+}
+
 impl PoolConfig {
     /// A pool with the usual settings.
     pub(super) fn new(deployments: Vec<DeploymentConfig>) -> Self {
@@ -378,6 +387,7 @@ impl PoolConfig {
             queue: QueueConfig::default(),
             fidelity: FidelityMode::default(),
             timeouts: None,
+            hedge: None,
             fallbacks: Vec::new(),
         }
     }

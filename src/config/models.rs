@@ -2,6 +2,7 @@
 
 use super::{
     deployments::{self, Vendors},
+    hedge,
     loops::{self, Edge},
     model::{BalanceKind, ModelConfig, PoolConfig, QueueConfig, SplitBy, Target},
     names::Names,
@@ -12,7 +13,7 @@ use super::{
 };
 use crate::chat::FidelityMode;
 
-const POOL: [&str; 8] = [
+const POOL: [&str; 9] = [
     "deployments",
     "balance",
     "cooldown",
@@ -20,6 +21,7 @@ const POOL: [&str; 8] = [
     "queue",
     "fidelity",
     "timeouts",
+    "hedge",
     "fallbacks",
 ];
 const SPLIT: [&str; 2] = ["split", "by"];
@@ -142,6 +144,7 @@ impl Models<'_, '_> {
             pool.fidelity = fidelity;
         }
         pool.timeouts = fields.read(reader, "timeouts", timeouts::of_model);
+        pool.hedge = fields.read(reader, "hedge", hedge::hedge);
         if let Some(at) = fields.get("fallbacks") {
             pool.fallbacks = self.fallbacks(reader, index, at);
         }

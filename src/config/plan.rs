@@ -228,6 +228,9 @@ fn write_pool(f: &mut Formatter<'_>, pool: &PoolConfig) -> fmt::Result {
     if let Some(timeouts) = &pool.timeouts {
         write_timeouts(f, timeouts, "total")?;
     }
+    if let Some(hedge) = &pool.hedge {
+        write!(f, ", {hedge}")?;
+    }
     if !pool.fallbacks.is_empty() {
         write!(f, ", then {}", pool.fallbacks.join(", "))?;
     }

@@ -27,13 +27,14 @@ use super::{
     timeouts::{OwnTimeouts, TimeoutsConfig, Totals},
 };
 use crate::{
-    Body, BoxError, Calls, Error, FailoverLayer, IngressLayer, ModelRequest, PoolLayer,
+    Body, BoxError, Calls, Error, FailoverLayer, HedgeLayer, IngressLayer, ModelRequest, PoolLayer,
     RetryBackoffLayer, RetryBudget, SseNormalizeLayer, Upstream, catalog,
     client::Client,
     continuation::{Continuations, ContinueLayer},
     dialect::{Bridge, Prefill, Quirks},
     error::ErrorKind,
     failover::Chains,
+    hedge::Hedges,
     ingress::Closing,
     media::MediaFetcher,
     operation::Operation,
@@ -52,6 +53,7 @@ pub struct Gateway {
     closing: Closing,
     calls: Calls,
     continuations: Continuations,
+    hedges: Hedges,
     graph: Arc<ArcSwap<Graph>>,
     /// Told when the graph is replaced.
     replaced: Notify,
@@ -91,13 +93,15 @@ impl Gateway {
     pub fn new(config: &Config) -> Result<Self, Error> {
         let (pools, closing, calls) = (Pools::new(), Closing::new(), Calls::new());
         let continuations = Continuations::new();
+        let hedges = Hedges::new();
         let door = (&closing, &calls, &continuations);
-        let graph = Graph::new(config, &pools, door)?;
+        let graph = Graph::new(config, (&pools, &hedges), door)?;
         Ok(Self {
             pools,
             closing,
             calls,
             continuations,
+            hedges,
             graph: Arc::new(ArcSwap::from_pointee(graph)),
             replaced: Notify::new(),
         })
@@ -110,7 +114,7 @@ impl Gateway {
     /// As [`new`](Self::new); the old configuration then lives on.
     pub fn reload(&self, config: &Config) -> Result<(), Error> {
         let door = (&self.closing, &self.calls, &self.continuations);
-        let graph = Graph::new(config, &self.pools, door)?;
+        let graph = Graph::new(config, (&self.pools, &self.hedges), door)?;
         self.graph.store(Arc::new(graph));
         self.replaced.notify_waiters();
         Ok(())
@@ -137,6 +141,11 @@ impl Gateway {
     /// How often broken streams were continued.
     pub fn continuations(&self) -> &Continuations {
         &self.continuations
+    }
+
+    /// Which models are hedged, and what came of it.
+    pub fn hedges(&self) -> &Hedges {
+        &self.hedges
     }
 
     /// What would become of this call if it came now: the models it would ask for, and for each of them whom. See
@@ -188,7 +197,11 @@ impl Gateway {
 }
 
 impl Graph {
-    fn new(config: &Config, running: &Pools, door: Door<'_>) -> Result<Self, Error> {
+    fn new(
+        config: &Config,
+        (running, running_hedges): (&Pools, &Hedges),
+        door: Door<'_>,
+    ) -> Result<Self, Error> {
         let egresses = Egresses::new(config)?;
         let mut upstream = egresses.upstream();
         if let Some(options) = &config.server.media_fetch {
@@ -203,6 +216,7 @@ impl Graph {
         }
         let mut pools = Pools::new();
         let mut chains = Chains::new();
+        let mut hedges = Hedges::new();
         for ModelConfig { name, target } in &config.models {
             match target {
                 Target::Pool(pool) => {
@@ -211,6 +225,7 @@ impl Graph {
                         name.as_str(),
                         build_pool(pool, &providers, &config.timeouts),
                     );
+                    hedges = hedges.model(name.as_str(), pool.hedge.clone());
                     let fallbacks = pool.fallbacks.iter().map(String::as_str);
                     chains = chains.chain(name.as_str(), fallbacks);
                 }
@@ -223,6 +238,8 @@ impl Graph {
         let pools = pools.home(home(config));
         // Nothing can fail from here on.
         running.replace(&pools);
+        running_hedges.replace(&hedges);
+        let running = (running, running_hedges);
         let stack = stack(config, running, chains.clone(), upstream.clone(), door);
         Ok(Self {
             stack,
@@ -472,7 +489,7 @@ fn check_speaks(
 
 fn stack(
     config: &Config,
-    pools: &Pools,
+    (pools, hedges): (&Pools, &Hedges),
     chains: Chains,
     upstream: Upstream<Client>,
     (closing, calls, continuations): Door<'_>,
@@ -507,6 +524,7 @@ fn stack(
         .layer(SseNormalizeLayer::new())
         .layer(FailoverLayer::new(chains))
         .layer(RetryBackoffLayer::new(policy))
+        .layer(HedgeLayer::new(hedges.clone()))
         .layer(PoolLayer::new(pools.clone()))
         .service(upstream);
     BoxCloneSyncService::new(service)

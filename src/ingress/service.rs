@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, header};
+use http::{HeaderName, HeaderValue, Request, Response, header};
 use tokio::time::Instant;
 use tower::ServiceExt;
 use tower_service::Service;
@@ -329,6 +329,7 @@ where
             served,
             fidelity,
             headers,
+            trail,
             ..
         }) => {
             let body = StreamBody::streaming(stream, front, form, every)
@@ -336,6 +337,7 @@ where
             let mut response = reply::stream(Body::new(body), form);
             response.headers_mut().extend(headers);
             reply::tell(response.headers_mut(), &served);
+            reply::tell_hedge(response.headers_mut(), &trail);
             reply::tell_losses(response.headers_mut(), &fidelity);
             response
         }
@@ -369,6 +371,7 @@ fn tell(answer: ModelResponse) -> Response<Body> {
     };
     response.headers_mut().extend(answer.headers);
     reply::tell(response.headers_mut(), &answer.served);
+    reply::tell_hedge(response.headers_mut(), &answer.trail);
     reply::tell_losses(response.headers_mut(), &answer.fidelity);
     response
 }
@@ -424,7 +427,8 @@ fn request_id(headers: &http::HeaderMap, rng: &Rng) -> HeaderValue {
 
 /// OpenAI's and Anthropic's SDKs count their repeats.
 fn repeats(headers: &http::HeaderMap) -> Option<u32> {
-    let value = headers.get("x-stainless-retry-count")?;
+    const REPEATS: HeaderName = HeaderName::from_static("x-stainless-retry-count");
+    let value = headers.get(REPEATS)?;
     value.to_str().ok()?.trim().parse().ok()
 }
 
@@ -474,6 +478,7 @@ impl Log {
             ending,
             kind,
             continued = self.trail.continued(),
+            hedge = self.trail.hedge(),
             way = %self.trail,
             "served"
         );
@@ -494,6 +499,7 @@ impl Log {
             total_ms = self.start.elapsed().as_millis() as u64,
             kind = %error.kind(),
             error = error.message(),
+            hedge = self.trail.hedge(),
             way = %self.trail,
             "failed"
         );
@@ -513,6 +519,7 @@ impl Log {
             ending,
             kind,
             continued: self.trail.continued(),
+            hedge: self.trail.hedge(),
             way: self.trail.to_string(),
             trail: self.trail.clone(),
         });

@@ -192,6 +192,7 @@ mod pools;
 mod queue;
 mod roster;
 mod search;
+mod second;
 mod service;
 mod session;
 mod steps;
