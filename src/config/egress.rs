@@ -43,7 +43,7 @@ impl<'a> Egresses<'a> {
                         let mut deployments = pool.deployments.iter();
                         let uses =
                             deployments.any(|deployment| deployment.provider == provider.name);
-                        pool.timeouts.filter(|_| uses)?.connect
+                        pool.timeouts.as_deref().filter(|_| uses)?.connect
                     }
                     Target::Split { .. } => None,
                 });

@@ -220,7 +220,7 @@ pub struct PoolConfig {
     /// What to do with a request that a vendor cannot be told all of; it is sent as well as can be.
     pub fidelity: FidelityMode,
     /// Its own timeouts, which go before those of its providers.
-    pub timeouts: Option<OwnTimeouts>,
+    pub timeouts: Option<Box<OwnTimeouts>>,
     /// Whether and when a second account is asked while the first is silent; never.
     pub hedge: Option<HedgePolicy>,
     /// The models to try next, in order.

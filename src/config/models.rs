@@ -143,7 +143,8 @@ impl Models<'_, '_> {
         if let Some(fidelity) = fields.read(reader, "fidelity", fidelity) {
             pool.fidelity = fidelity;
         }
-        pool.timeouts = fields.read(reader, "timeouts", timeouts::of_model);
+        let own = fields.read(reader, "timeouts", timeouts::of_model);
+        pool.timeouts = own.map(Box::new);
         pool.hedge = fields.read(reader, "hedge", hedge::hedge);
         if let Some(at) = fields.get("fallbacks") {
             pool.fallbacks = self.fallbacks(reader, index, at);

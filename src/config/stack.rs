@@ -386,7 +386,7 @@ fn build_pool(
     providers: &HashMap<&str, Parts>,
     general: &TimeoutsConfig,
 ) -> Pool {
-    let own = config.timeouts.unwrap_or_default();
+    let own = config.timeouts.as_deref().copied().unwrap_or_default();
     let mut pool = Pool::new()
         .cooldown(config.cooldown)
         .wait(config.wait)

@@ -209,7 +209,7 @@ impl Totals {
         };
         for model in &config.models {
             let own = match &model.target {
-                Target::Pool(pool) => pool.timeouts.and_then(|timeouts| timeouts.total),
+                Target::Pool(pool) => pool.timeouts.as_deref().and_then(|timeouts| timeouts.total),
                 Target::Split { .. } => None,
             };
             totals.known |= own.is_some();

@@ -250,7 +250,11 @@ fn a_models_timeouts_go_before_its_providers_and_those_before_the_general_ones()
         let Target::Pool(pool) = &config.models[index].target else {
             panic!("a pool");
         };
-        pool.timeouts.unwrap_or_default().over(&provider)
+        pool.timeouts
+            .as_deref()
+            .copied()
+            .unwrap_or_default()
+            .over(&provider)
     };
     let clocks = |index| of(index).attempt(&config.timeouts);
     let usual = Timeouts::new(Some(20 * second), Some(60 * second));
