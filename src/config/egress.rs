@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Config, ProxyUrl, Target};
+use super::{Config, ProxyUrl, arms};
 use crate::{
     Upstream,
     client::{Client, ClientOptions},
@@ -35,18 +35,11 @@ impl<'a> Egresses<'a> {
         let mut exits = Vec::new();
         for provider in &config.providers {
             let own = provider.timeouts.unwrap_or_default();
-            let models = config
-                .models
-                .iter()
-                .filter_map(|model| match &model.target {
-                    Target::Pool(pool) => {
-                        let mut deployments = pool.deployments.iter();
-                        let uses =
-                            deployments.any(|deployment| deployment.provider == provider.name);
-                        pool.timeouts.as_deref().filter(|_| uses)?.connect
-                    }
-                    Target::Split { .. } => None,
-                });
+            let models = arms::pools(config).into_iter().filter_map(|(_, pool)| {
+                let mut deployments = pool.deployments.iter();
+                let uses = deployments.any(|deployment| deployment.provider == provider.name);
+                pool.timeouts.as_deref().filter(|_| uses)?.connect
+            });
             for connect in models.chain([own.connect(&config.timeouts)]) {
                 let mut accounts = provider.accounts.iter();
                 let own = accounts.by_ref().map(|account| account.proxy.as_ref());

@@ -15,8 +15,9 @@ use super::{
 };
 use crate::dialect::Prefill;
 
-const KEYS: [&str; 9] = [
-    "kind", "base_url", "bridge", "prefill", "headers", "health", "proxy", "timeouts", "accounts",
+const KEYS: [&str; 10] = [
+    "kind", "base_url", "bridge", "prefill", "headers", "health", "proxy", "timeouts", "limits",
+    "accounts",
 ];
 
 /// Headers that the HTTP client writes itself.

@@ -125,12 +125,14 @@ impl Clock {
         let mut read = Read::default();
         loop {
             let next = async {
-                body.frame().await.transpose().map_err(|source| {
-                    Error::new(
+                let frame = body.frame().await.transpose();
+                frame.map_err(|source| match source.downcast::<Error>() {
+                    Ok(ours) => *ours,
+                    Err(source) => Error::new(
                         ErrorKind::Server,
                         "the vendor's answer broke off before its end",
                     )
-                    .with_source(source)
+                    .with_source(source),
                 })
             };
             let frame = match read.begun {

@@ -12,7 +12,8 @@ use tower_service::Service;
 use super::{
     Attempt,
     clock::{Answers, Clock},
-    exchange::{check_encoding, not_an_answer, refusal},
+    encoding,
+    exchange::{not_an_answer, refusal},
     prepare::spell,
     service::transport_error,
 };
@@ -113,7 +114,7 @@ impl<'a> Called<'a> {
             if !parts.status.is_success() {
                 return Err(refusal(provider, &parts, body, &clock).await);
             }
-            check_encoding(&parts.headers)?;
+            let body = encoding::plain(&parts.headers, body)?;
             let bytes = clock.read(body, self.max_body).await?;
             if bytes.trim_ascii_start().first() != Some(&b'{') {
                 let what = "something that is not a JSON object";
