@@ -29,6 +29,8 @@ struct Shared {
     waited: AtomicU64,
     limit: OnceLock<u32>,
     retries: OnceLock<RetryBudget>,
+    /// What a further attempt needs of the call's time.
+    room: OnceLock<Duration>,
 }
 
 impl Shared {
@@ -78,17 +80,53 @@ impl CallBudget {
         let _ = self.shared.retries.set(retries.clone());
     }
 
+    /// A further attempt is only made while at least so much of the call's time is left. The first to say it wins.
+    pub fn leave_room(&self, room: Duration) {
+        let _ = self.shared.room.set(room);
+    }
+
+    /// What a further attempt needs of the call's time.
+    pub fn room(&self) -> Duration {
+        self.shared.room.get().copied().unwrap_or_default()
+    }
+
+    /// Would there be time for a further attempt after a pause?
+    pub(crate) fn has_time_after(&self, pause: Duration) -> bool {
+        let needed = pause.saturating_add(self.room());
+        self.remaining().is_none_or(|left| match self.room() {
+            Duration::ZERO => left > pause,
+            _ => left >= needed,
+        })
+    }
+
+    /// Is there time for the attempt after `made` of them? The first is made with whatever there is.
+    fn has_time(&self, made: u32) -> bool {
+        match made {
+            0 => self.remaining().is_none_or(|left| !left.is_zero()),
+            _ => self.has_time_after(Duration::ZERO),
+        }
+    }
+
+    /// Are attempts kept back for models that come later, and would they be granted?
+    pub(crate) fn has_later(&self) -> bool {
+        let shared = &*self.shared;
+        let limit = shared.limit.get().copied().unwrap_or(u32::MAX);
+        shared.reserved.load(Ordering::Relaxed) > 0
+            && self.attempts() < limit
+            && shared.retries.get().is_none_or(RetryBudget::has_room)
+    }
+
     /// The next target gets its turn: keeps back attempts for those that come later. It has at least one itself while any is left.
     pub fn reserve(&self, attempts: u32) {
         self.shared.base.store(self.attempts(), Ordering::Relaxed);
         self.shared.reserved.store(attempts, Ordering::Relaxed);
     }
 
-    /// Takes one attempt. The first is free; further ones need room in this call's limit, time before its deadline, and the
+    /// Takes one attempt. The first is free; further ones need room in this call's limit, [room](Self::leave_room) before its deadline, and the
     /// leave of the shared [`RetryBudget`].
     pub fn try_attempt(&self) -> bool {
         let shared = &*self.shared;
-        if self.remaining().is_some_and(|left| left.is_zero()) {
+        if !self.has_time(self.attempts()) {
             return false;
         }
         let taken = shared
@@ -130,8 +168,8 @@ impl CallBudget {
     /// Would an attempt be granted now? A look, not a promise.
     pub fn has_attempt(&self) -> bool {
         let shared = &*self.shared;
-        let time = self.remaining().is_none_or(|left| !left.is_zero());
-        time && shared.has_room(self.attempts())
+        self.has_time(self.attempts())
+            && shared.has_room(self.attempts())
             && (self.attempts() == 0 || shared.retries.get().is_none_or(RetryBudget::has_room))
     }
 
@@ -323,6 +361,7 @@ mod tests {
         budget.reserve(1);
         assert!(budget.try_attempt() && budget.try_attempt());
         assert!(!budget.try_attempt(), "one is kept");
+        assert!(budget.has_later());
         budget.reserve(7);
         assert!(budget.clone().try_attempt());
         assert!(!budget.try_attempt());
@@ -337,5 +376,22 @@ mod tests {
         assert_eq!(budget.remaining(), Some(Duration::from_secs(2)));
         tokio::time::advance(Duration::from_secs(2)).await;
         assert!(!budget.try_attempt());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_further_attempt_needs_room_before_the_deadline_and_the_first_does_not() {
+        let budget = CallBudget::new().with_timeout(Duration::from_secs(4));
+        budget.leave_room(Duration::from_secs(3));
+        budget.leave_room(Duration::ZERO);
+        assert_eq!(budget.room(), Duration::from_secs(3));
+        tokio::time::advance(Duration::from_millis(1_001)).await;
+        assert!(budget.has_attempt() && budget.try_attempt());
+        assert!(!budget.has_attempt() && !budget.try_attempt());
+        let budget = CallBudget::new().with_timeout(Duration::from_secs(4));
+        budget.leave_room(Duration::from_secs(3));
+        assert!(budget.try_attempt());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(budget.try_attempt(), "exactly enough is enough");
+        assert!(!budget.has_time_after(Duration::from_millis(1)));
     }
 }

@@ -50,6 +50,7 @@ pub mod client;
 #[cfg(feature = "config")]
 #[cfg_attr(docsrs, doc(cfg(feature = "config")))]
 pub mod config;
+pub mod continuation;
 pub mod credential;
 pub mod dialect;
 pub mod error;

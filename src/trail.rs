@@ -19,7 +19,7 @@ use crate::{
 /// [`ModelRequest`](crate::ModelRequest) have the same.
 ///
 /// As text it is one line: `openai/a:429 → openai/b:ok`. Who was asked while another was still silent has a plus before it:
-/// `openai/a:outrun + openai/b:ok`.
+/// `openai/a:outrun + openai/b:ok`. `openai/a:stream_broken ⇒ acme/b:ok` says that `b` went on with what `a` had begun.
 #[derive(Clone, Debug, Default)]
 pub struct Trail(Arc<Mutex<Log>>);
 
@@ -44,6 +44,8 @@ pub struct Step {
     pub model: Arc<str>,
     /// Was it asked in spite of a cooldown, or to find out whether it is well again?
     pub probe: bool,
+    /// Was it asked to go on where another one's stream had broken off?
+    pub continues: bool,
     /// Was it asked because another was silent? See [`hedge`](crate::hedge).
     pub hedge: bool,
     /// Was it given up because another had content first?
@@ -66,6 +68,26 @@ impl Trail {
     pub fn steps(&self) -> Vec<Step> {
         let log = self.lock();
         log.steps.iter().map(|(_, step)| step.clone()).collect()
+    }
+
+    /// The one who answered last broke off after content.
+    pub(crate) fn broke(&self, error: &Error) {
+        let steps = &mut self.lock().steps;
+        let answered = |(_, step): &&mut (u32, Step)| step.failure.is_none() && !step.outrun;
+        if let Some((_, step)) = steps.iter_mut().rev().find(answered) {
+            step.failure = Some(error.kind());
+            step.status = error.vendor_status();
+        }
+    }
+
+    /// How often somebody went on where another one's stream had broken off.
+    pub fn continued(&self) -> u32 {
+        let log = self.lock();
+        let went_on = log.steps.iter().filter(|(_, step)| {
+            let answered = matches!(step.failure, None | Some(ErrorKind::StreamBroken));
+            step.continues && answered && !step.outrun
+        });
+        u32::try_from(went_on.count()).unwrap_or(u32::MAX)
     }
 
     /// `won` if the call was [hedged](crate::hedge) and the second attempt gave the answer, `lost` if it was hedged for nothing;
@@ -110,7 +132,11 @@ impl fmt::Display for Trail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (_, step)) in self.lock().steps.iter().enumerate() {
             if index > 0 {
-                f.write_str(if step.hedge { " + " } else { " → " })?;
+                f.write_str(match (step.hedge, step.continues) {
+                    (true, _) => " + ",
+                    (false, true) => " ⇒ ",
+                    (false, false) => " → ",
+                })?;
             }
             step.fmt(f)?;
         }
@@ -166,6 +192,7 @@ impl Serialize for Step {
             account: Option<&'a str>,
             model: &'a str,
             probe: bool,
+            continues: bool,
             hedge: bool,
             outcome: &'a str,
             kind: Option<&'a str>,
@@ -178,6 +205,7 @@ impl Serialize for Step {
             account: account.as_deref(),
             model: &self.model,
             probe: self.probe,
+            continues: self.continues,
             hedge: self.hedge,
             outcome: &self.outcome(),
             kind: self.failure.map(ErrorKind::as_str),
@@ -209,6 +237,8 @@ pub struct CallRecord {
     pub ending: &'static str,
     /// What went wrong; none if nothing did.
     pub kind: Option<&'static str>,
+    /// How often its stream broke and somebody else went on.
+    pub continued: u32,
     /// The arms that it drew of [splits](crate::split).
     pub arms: Vec<Drawn>,
     /// All its input, in tokens; none if nobody told.
@@ -276,6 +306,7 @@ mod tests {
             account: account.into(),
             model: "large".into(),
             probe: false,
+            continues: false,
             hedge: false,
             outrun: false,
             failure: None,
@@ -314,6 +345,18 @@ mod tests {
             (&"429".into(), &3.into())
         );
         assert_eq!(told[3]["kind"], serde_json::Value::Null);
+        trail.broke(&Error::new(ErrorKind::StreamBroken, ""));
+        let goes_on = Step {
+            continues: true,
+            ..step("d")
+        };
+        trail.add(trail.begin(), goes_on);
+        assert!(
+            trail
+                .to_string()
+                .ends_with("acme/c:stream_broken ⇒ acme/d:ok")
+        );
+        assert_eq!(trail.continued(), 1);
     }
 
     #[test]
@@ -350,6 +393,7 @@ mod tests {
                 total_ms: 0,
                 ending: "failed",
                 kind: None,
+                continued: 0,
                 arms: Vec::new(),
                 input_tokens: None,
                 cached_tokens: None,

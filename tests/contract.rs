@@ -17,6 +17,7 @@ use trunkline::{
     Body, BoxError, Error, ErrorKind, FailoverLayer, HedgeLayer, IngressLayer, ModelRequest,
     ModelResponse, PoolLayer, Pools, RetryBackoffLayer, Secret, SseNormalizeLayer, Upstream,
     chat::{ChatRequest, Message},
+    continuation::{Continuations, ContinueLayer},
     credential::Credentials,
     dialect::{anthropic::Anthropic, openai_chat::OpenAiChat},
     failover::Chains,
@@ -24,11 +25,12 @@ use trunkline::{
     pool::{Pool, Vendor},
     provider::Compatible,
     request::{EmbeddingForm, Operation, Payload},
-    response::{Complete, Reply, Served},
+    response::{Complete, EventStream, Reply, Served},
     retry::RetryPolicy,
     split::{Arm, Arms, Shadow, Split, SplitLayer, Splits},
     testing::Unready,
     upstream::{Account, Attempt, Deployment, Limits},
+    wire::Frame,
 };
 
 /// A probe that answers at once.
@@ -132,6 +134,45 @@ async fn normalize() {
         request,
     )
     .await;
+}
+
+/// A stream that breaks, and is continued by a clone of the service.
+#[tokio::test]
+async fn continuation() {
+    let inner = probe(|request: ModelRequest| {
+        let text = |text: &str, stop: &str| {
+            let chunk = format!(
+                r#"{{"id":"1","choices":[{{"index":0,"delta":{{"content":"{text}"}},"finish_reason":{stop}}}]}}"#
+            );
+            Ok(Frame::new(None, chunk))
+        };
+        let frames = match request.continues {
+            false => vec![
+                text("One", "null"),
+                Err(Error::new(ErrorKind::StreamBroken, "cut")),
+            ],
+            true => vec![text(" two.", "\"stop\""), Ok(Frame::new(None, "[DONE]"))],
+        };
+        let served = Served::new("v".into(), "a".into(), "m".into(), 1).into();
+        let stream = EventStream::from_results(&OpenAiChat, frames);
+        Ok::<_, Error>(ModelResponse::new(served, Reply::Stream(stream)))
+    });
+    let body = r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
+    let asked = || {
+        let payload = Payload::json(&OpenAiChat, Bytes::from(body)).expect("a legal body");
+        ModelRequest::new("m", Operation::Chat, payload)
+    };
+    let counts = Continuations::new();
+    let mut service = ContinueLayer::new(1).counts(counts.clone()).layer(inner);
+    for _ in 0..2 {
+        let ready = service.ready().await.expect("ready");
+        let response = ready.call(asked()).await.expect("a stream");
+        assert_eq!(
+            response.into_chat().await.expect("whole").text(),
+            "One two."
+        );
+    }
+    assert_eq!(counts.succeeded(), 2);
 }
 
 fn provider() -> Arc<Compatible> {
@@ -309,6 +350,7 @@ async fn the_whole_stack() {
     };
     let stack = ServiceBuilder::new()
         .layer(IngressLayer::new())
+        .layer(ContinueLayer::new(1))
         .layer(SseNormalizeLayer::new())
         .layer(FailoverLayer::new(Chains::new()))
         .layer(RetryBackoffLayer::new(RetryPolicy::new()))

@@ -77,6 +77,19 @@ impl Metrics {
             "Calls for which there was no memory left.",
             &one(buffers.refused()),
         );
+        let continuations = gateway.continuations();
+        metric(
+            "continuations_total",
+            "counter",
+            "Streams that broke after content and were to be continued, and those that came to their end so.",
+            &[
+                ("{result=\"tried\"}".to_owned(), continuations.tried()),
+                (
+                    "{result=\"succeeded\"}".to_owned(),
+                    continuations.succeeded(),
+                ),
+            ],
+        );
         let hedges = gateway.hedges().snapshot();
         if !hedges.is_empty() {
             let mut each = |name: &str, help: &str, value: &dyn Fn(&HedgeStatus) -> u64| {

@@ -81,6 +81,7 @@ impl Known {
             base_url: self.base_url.to_owned(),
             cloud: None,
             bridge: None,
+            prefill: None,
             headers: http::HeaderMap::new(),
             health: None,
             proxy: None,

@@ -39,6 +39,7 @@ mod admin;
 mod arms;
 mod ceilings;
 mod deployments;
+mod egress;
 mod environment;
 mod health;
 mod hedge;
@@ -63,6 +64,7 @@ mod splits;
 mod stack;
 #[cfg(test)]
 mod tests;
+mod timeouts;
 mod url;
 mod value;
 mod yaml;
@@ -78,11 +80,11 @@ pub use self::{
     model::{
         AccountConfig, ArmConfig, ArmTarget, BalanceKind, Config, DeploymentConfig, HealthConfig,
         Kind, ModelConfig, PoolConfig, ProviderConfig, ProxyUrl, QueueConfig, RetryConfig,
-        ServerConfig, ServerLimits, ShadowConfig, SplitBy, SplitConfig, Target, TimeoutsConfig,
-        TlsConfig,
+        ServerConfig, ServerLimits, ShadowConfig, SplitBy, SplitConfig, Target, TlsConfig,
     },
     problem::{Problem, Problems},
     stack::{CallExplanation, CopyExplanation, Gateway, GatewayService},
+    timeouts::{OwnTimeouts, TimeoutsConfig},
 };
 
 impl Config {
@@ -124,12 +126,12 @@ impl Config {
 
 fn read(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Config> {
     let fields = reader.fields(at, &["server", "timeouts", "retry", "providers", "models"])?;
-    let timeouts = fields.read(reader, "timeouts", server::timeouts);
+    let general = fields.read(reader, "timeouts", timeouts::general);
     let mut config = Config {
         server: fields
             .read(reader, "server", server::server)
             .unwrap_or_default(),
-        timeouts: timeouts.unwrap_or_default(),
+        timeouts: general.unwrap_or_default(),
         retry: fields
             .read(reader, "retry", server::retry)
             .unwrap_or_default(),

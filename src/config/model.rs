@@ -9,7 +9,11 @@ use std::{
 
 use http::HeaderMap;
 
-use super::kinds::{CloudConfig, SignIn};
+use super::{
+    kinds::{CloudConfig, SignIn},
+    timeouts::{OwnTimeouts, TimeoutsConfig},
+};
+use crate::dialect::Prefill;
 use crate::{
     chat::FidelityMode,
     credential::Secret,
@@ -17,7 +21,7 @@ use crate::{
     ingress::BodyShape,
     media::MediaOptions,
     pool::Pool,
-    upstream::{Limits, Price, Timeouts},
+    upstream::{Limits, Price},
 };
 
 /// A whole configuration, checked: every name in it leads somewhere.
@@ -46,6 +50,8 @@ pub struct ServerConfig {
     pub body_limit: usize,
     /// How often a silent stream gives a sign of life; every 15 seconds. `None` is never.
     pub heartbeat: Option<Duration>,
+    /// How often whoever waits for a whole answer hears a space before it; `None`, as usual, is never.
+    pub json_heartbeat: Option<Duration>,
     /// How long running calls may take to end once the server stops; 30 seconds.
     pub drain: Duration,
     /// The provider of calls that name neither a model nor anything an account has issued, such as uploads and lists of files. `None`
@@ -83,20 +89,6 @@ pub struct TlsConfig {
     pub key: PathBuf,
 }
 
-/// `timeouts`. `None` waits for ever.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct TimeoutsConfig {
-    /// To connect to a vendor; 5 seconds.
-    pub connect: Duration,
-    /// From sending the request to the first content; 60 seconds.
-    pub first_token: Option<Duration>,
-    /// Between two events of a stream; 60 seconds.
-    pub idle: Option<Duration>,
-    /// The whole call with all its attempts; 10 minutes.
-    pub total: Option<Duration>,
-}
-
 /// `retry`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
@@ -109,6 +101,10 @@ pub struct RetryConfig {
     pub max: Duration,
     /// How many further attempts all calls together may take, as a share of the calls, from 0 to 1; 0.2.
     pub budget: f64,
+    /// What must be left of a call's time for a further attempt; 1 second.
+    pub min_remaining: Duration,
+    /// How often the stream of one call may be continued by somebody else after it broke; 0, which is never.
+    pub continuations: u32,
 }
 
 /// What a provider speaks.
@@ -149,6 +145,8 @@ pub struct ProviderConfig {
     pub cloud: Option<CloudConfig>,
     /// Do the calls that OpenAI takes only as Responses go there? None: as known of the vendor.
     pub bridge: Option<bool>,
+    /// How it goes on with a last message of the assistant's. None: as known of the vendor.
+    pub prefill: Option<Prefill>,
     /// Headers that every request carries. Their values are marked as sensitive.
     pub headers: HeaderMap,
     /// Whether it is asked in the background how it is.
@@ -156,7 +154,7 @@ pub struct ProviderConfig {
     /// The proxy of all accounts that have none of their own.
     pub proxy: Option<ProxyUrl>,
     /// Its own timeouts, if they are not the general ones.
-    pub timeouts: Option<Timeouts>,
+    pub timeouts: Option<OwnTimeouts>,
     /// Its accounts; never empty.
     pub accounts: Vec<AccountConfig>,
 }
@@ -295,6 +293,8 @@ pub struct PoolConfig {
     pub queue: QueueConfig,
     /// What to do with a request that a vendor cannot be told all of; it is sent as well as can be.
     pub fidelity: FidelityMode,
+    /// Its own timeouts, which go before those of its providers.
+    pub timeouts: Option<Box<OwnTimeouts>>,
     /// Whether and when a second account is asked while the first is silent; never.
     pub hedge: Option<HedgePolicy>,
     /// The models to try next, in order.
@@ -480,6 +480,7 @@ impl PoolConfig {
             wait: Duration::ZERO,
             queue: QueueConfig::default(),
             fidelity: FidelityMode::default(),
+            timeouts: None,
             hedge: None,
             fallbacks: Vec::new(),
             shadow: None,
@@ -524,6 +525,7 @@ impl Default for ServerConfig {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             body_limit: 32 << 20,
             heartbeat: Some(Duration::from_secs(15)),
+            json_heartbeat: None,
             drain: Duration::from_secs(30),
             files: None,
             tls: None,
@@ -544,17 +546,6 @@ impl Default for ServerLimits {
     }
 }
 
-impl Default for TimeoutsConfig {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(5),
-            first_token: Some(Duration::from_secs(60)),
-            idle: Some(Duration::from_secs(60)),
-            total: Some(Duration::from_secs(600)),
-        }
-    }
-}
-
 impl Default for RetryConfig {
     fn default() -> Self {
         Self {
@@ -562,6 +553,8 @@ impl Default for RetryConfig {
             base: Duration::from_millis(250),
             max: Duration::from_secs(8),
             budget: 0.2,
+            min_remaining: Duration::from_secs(1),
+            continuations: 0,
         }
     }
 }

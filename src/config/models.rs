@@ -9,17 +9,19 @@ use super::{
     nearest::did_you_mean,
     price::price,
     reader::{At, Fields, Reader},
+    timeouts,
     yaml::Data,
 };
 use crate::chat::FidelityMode;
 
-pub(super) const POOL: [&str; 9] = [
+pub(super) const POOL: [&str; 10] = [
     "deployments",
     "balance",
     "cooldown",
     "wait",
     "queue",
     "fidelity",
+    "timeouts",
     "price",
     "hedge",
     "fallbacks",
@@ -145,6 +147,8 @@ impl Models<'_, '_> {
         if let Some(fidelity) = fields.read(reader, "fidelity", fidelity) {
             pool.fidelity = fidelity;
         }
+        let own = fields.read(reader, "timeouts", timeouts::of_model);
+        pool.timeouts = own.map(Box::new);
         if let Some(price) = fields.read(reader, "price", price) {
             for deployment in &mut pool.deployments {
                 deployment.price = deployment.price.or(Some(price));

@@ -10,11 +10,13 @@ use super::{
         AccountConfig, ArmTarget, Config, DeploymentConfig, ModelConfig, PoolConfig,
         ProviderConfig, QueueConfig, ServerLimits, ShadowConfig, SplitConfig, Target,
     },
+    providers::prefill_name,
+    timeouts::OwnTimeouts,
     value::{format_duration, format_share, format_size},
 };
 use crate::{
     chat::FidelityMode,
-    upstream::{Counted, LimitWindow, Period},
+    upstream::{Counted, FirstByte, LimitWindow, Period},
 };
 
 impl Config {
@@ -35,6 +37,13 @@ impl fmt::Display for Config {
             or_off(server.heartbeat),
             format_duration(server.drain),
         )?;
+        if let Some(every) = server.json_heartbeat {
+            write!(
+                f,
+                ", a space before whole answers every {}",
+                format_duration(every)
+            )?;
+        }
         match &server.files {
             Some(provider) => writeln!(f, ", files at {provider}")?,
             None => writeln!(f)?,
@@ -75,19 +84,25 @@ impl fmt::Display for Config {
         }
         writeln!(
             f,
-            "timeouts  connect {}, first token {}, idle {}, total {}",
+            "timeouts  connect {}, first token {}, first byte {}, idle {}, total {}",
             format_duration(timeouts.connect),
             or_off(timeouts.first_token),
+            first_byte(timeouts.first_byte),
             or_off(timeouts.idle),
             or_off(timeouts.total),
         )?;
         writeln!(
             f,
-            "retry     up to {} attempts, pauses {} to {}, budget {}",
+            "retry     up to {} attempts, pauses {} to {}, budget {}, with {} left{}",
             retry.max_attempts,
             format_duration(retry.base),
             format_duration(retry.max),
             format_share(retry.budget),
+            format_duration(retry.min_remaining),
+            match retry.continuations {
+                0 => String::new(),
+                most => format!(", broken streams continued up to {most} times"),
+            },
         )?;
         writeln!(f, "providers{}", none(self.providers.is_empty()))?;
         for provider in &self.providers {
@@ -121,12 +136,14 @@ fn write_provider(f: &mut Formatter<'_>, provider: &ProviderConfig) -> fmt::Resu
         Some(false) => write!(f, ", no bridge to Responses")?,
         None => {}
     }
+    if let Some(prefill) = provider.prefill {
+        write!(f, ", prefill {}", prefill_name(prefill))?;
+    }
     if let Some(health) = provider.health {
         write!(f, ", health every {}", format_duration(health.interval))?;
     }
-    if let Some(timeouts) = provider.timeouts {
-        let (first, idle) = (or_off(timeouts.first_token), or_off(timeouts.idle));
-        write!(f, ", first token {first}, idle {idle}")?;
+    if let Some(timeouts) = &provider.timeouts {
+        write_timeouts(f, timeouts, "attempt")?;
     }
     if let Some(proxy) = &provider.proxy {
         write!(f, ", through {proxy}")?;
@@ -253,6 +270,9 @@ fn write_pool(f: &mut Formatter<'_>, pool: &PoolConfig) -> fmt::Result {
     if pool.fidelity != FidelityMode::default() {
         write!(f, ", {}", pool.fidelity.as_str())?;
     }
+    if let Some(timeouts) = &pool.timeouts {
+        write_timeouts(f, timeouts, "total")?;
+    }
     if let Some(hedge) = &pool.hedge {
         write!(f, ", {hedge}")?;
     }
@@ -291,6 +311,31 @@ fn write_deployment(f: &mut Formatter<'_>, deployment: &DeploymentConfig) -> fmt
         write!(f, ", {input} $ in and {output} $ out a million")?;
     }
     writeln!(f, "{}", disabled(deployment.enabled))
+}
+
+/// Those that are set.
+fn write_timeouts(f: &mut Formatter<'_>, own: &OwnTimeouts, total: &str) -> fmt::Result {
+    let said = [
+        ("connect", own.connect.map(format_duration)),
+        ("first token", own.first_token.map(or_off)),
+        ("first byte", own.first_byte.map(first_byte)),
+        ("idle", own.idle.map(or_off)),
+        (total, own.total.map(or_off)),
+    ];
+    for (name, time) in said {
+        if let Some(time) = time {
+            write!(f, ", {name} {time}")?;
+        }
+    }
+    Ok(())
+}
+
+fn first_byte(wait: FirstByte) -> String {
+    match wait {
+        FirstByte::Shared => "shared".to_owned(),
+        FirstByte::Within(wait) => format_duration(wait),
+        FirstByte::Unlimited => "off".to_owned(),
+    }
 }
 
 fn or_off(duration: Option<Duration>) -> String {

@@ -6,15 +6,18 @@ use super::{
     accounts::{Owner, accounts},
     kinds::{Cloud, misplaced},
     known::{self, Known},
-    model::{HealthConfig, Kind, ProviderConfig, ProxyUrl, TimeoutsConfig},
+    model::{HealthConfig, Kind, ProviderConfig, ProxyUrl},
     nearest::did_you_mean,
     reader::{At, Fields, Reader},
-    server::{or_never, provider_timeouts},
+    server::or_never,
+    timeouts::{self, TimeoutsConfig},
     url::{parse_base_url, parse_proxy},
 };
+use crate::dialect::Prefill;
 
-const KEYS: [&str; 9] = [
-    "kind", "base_url", "bridge", "headers", "health", "proxy", "timeouts", "limits", "accounts",
+const KEYS: [&str; 10] = [
+    "kind", "base_url", "bridge", "prefill", "headers", "health", "proxy", "timeouts", "limits",
+    "accounts",
 ];
 
 /// Headers that the HTTP client writes itself.
@@ -29,13 +32,13 @@ const RESERVED: [HeaderName; 5] = [
 pub(super) fn providers(
     reader: &mut Reader<'_>,
     at: &At<'_>,
-    timeouts: &TimeoutsConfig,
+    general: &TimeoutsConfig,
 ) -> Option<Vec<ProviderConfig>> {
     let entries = reader.entries(at, "a mapping of provider names")?;
     Some(
         entries
             .iter()
-            .map(|(name, at)| provider(reader, name, at, timeouts))
+            .map(|(name, at)| provider(reader, name, at, general))
             .collect(),
     )
 }
@@ -45,7 +48,7 @@ fn provider(
     reader: &mut Reader<'_>,
     name: &str,
     at: &At<'_>,
-    timeouts: &TimeoutsConfig,
+    general: &TimeoutsConfig,
 ) -> ProviderConfig {
     if !is_name(name) || name.contains(['/', '*']) {
         let message = "a provider's name is of visible ASCII characters, without `/` and `*`";
@@ -81,11 +84,12 @@ fn provider(
         base_url,
         cloud,
         bridge: bridge(reader, &fields, kind),
+        prefill: prefill(reader, &fields, kind),
         headers: fields.read(reader, "headers", headers).unwrap_or_default(),
         health: fields.read(reader, "health", health).flatten(),
         proxy: fields.read(reader, "proxy", proxy),
         timeouts: fields.read(reader, "timeouts", |reader, at| {
-            provider_timeouts(reader, at, timeouts)
+            timeouts::of_provider(reader, at, general)
         }),
         accounts,
     }
@@ -160,6 +164,56 @@ fn bridge(reader: &mut Reader<'_>, fields: &Fields<'_>, kind: Kind) -> Option<bo
         reader.problem_at_key(at, message);
     }
     None
+}
+
+/// The ways to prefill, as a file names them.
+const PREFILLS: [Prefill; 4] = [
+    Prefill::Usual,
+    Prefill::Last,
+    Prefill::Prefix,
+    Prefill::Never,
+];
+
+pub(super) const fn prefill_name(prefill: Prefill) -> &'static str {
+    match prefill {
+        Prefill::Usual => "usual",
+        Prefill::Last => "last",
+        Prefill::Prefix => "prefix",
+        Prefill::Never => "never",
+    }
+}
+
+/// How it goes on with an answer; none if it is as known of the vendor.
+fn prefill(reader: &mut Reader<'_>, fields: &Fields<'_>, kind: Kind) -> Option<Prefill> {
+    let way = fields.read(reader, "prefill", way_to_prefill)?;
+    if kind == Kind::OpenAiCompatible {
+        return Some(way);
+    }
+    if let Some(at) = fields.get("prefill") {
+        let message = format!(
+            "of openai-compatible providers alone this is not known; this one is {}",
+            kind.as_str()
+        );
+        reader.problem_at_key(at, message);
+    }
+    None
+}
+
+fn way_to_prefill(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Prefill> {
+    let text = reader.text(at)?;
+    let mut all = PREFILLS.into_iter();
+    let found = all.find(|prefill| prefill_name(*prefill) == text);
+    if found.is_none() {
+        let names = PREFILLS.map(prefill_name);
+        let message = format!(
+            "{} is no way to go on with an answer{}; known are {}",
+            Reader::written(at),
+            did_you_mean(&text, names),
+            names.join(", ")
+        );
+        reader.problem(at, message);
+    }
+    found
 }
 
 pub(super) fn base_url(reader: &mut Reader<'_>, at: &At<'_>, version: &str) -> Option<String> {

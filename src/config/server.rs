@@ -1,14 +1,13 @@
-//! The sections `server`, `timeouts` and `retry`.
+//! The sections `server` and `retry`.
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use super::{
     ceilings, media,
-    model::{ProviderConfig, RetryConfig, ServerConfig, TimeoutsConfig, TlsConfig},
+    model::{ProviderConfig, RetryConfig, ServerConfig, TlsConfig},
     reader::{At, Reader},
     value::format_duration,
 };
-use crate::upstream::Timeouts;
 
 pub(super) fn server(reader: &mut Reader<'_>, at: &At<'_>) -> Option<ServerConfig> {
     let fields = reader.fields(
@@ -17,6 +16,7 @@ pub(super) fn server(reader: &mut Reader<'_>, at: &At<'_>) -> Option<ServerConfi
             "listen",
             "body_limit",
             "heartbeat",
+            "json_heartbeat",
             "drain",
             "files",
             "tls",
@@ -42,6 +42,9 @@ pub(super) fn server(reader: &mut Reader<'_>, at: &At<'_>) -> Option<ServerConfi
         heartbeat: fields
             .read(reader, "heartbeat", or_never)
             .unwrap_or(usual.heartbeat),
+        json_heartbeat: fields
+            .read(reader, "json_heartbeat", or_never)
+            .unwrap_or(usual.json_heartbeat),
         drain: fields
             .read(reader, "drain", Reader::duration)
             .unwrap_or(usual.drain),
@@ -69,58 +72,18 @@ fn tls(reader: &mut Reader<'_>, at: &At<'_>) -> Option<TlsConfig> {
     })
 }
 
-pub(super) fn timeouts(reader: &mut Reader<'_>, at: &At<'_>) -> Option<TimeoutsConfig> {
-    let fields = reader.fields(at, &["connect", "first_token", "idle", "total"])?;
-    let usual = TimeoutsConfig::default();
-    let timeouts = TimeoutsConfig {
-        connect: fields
-            .read(reader, "connect", connect)
-            .unwrap_or(usual.connect),
-        first_token: fields
-            .read(reader, "first_token", or_never)
-            .unwrap_or(usual.first_token),
-        idle: fields.read(reader, "idle", or_never).unwrap_or(usual.idle),
-        total: fields
-            .read(reader, "total", or_never)
-            .unwrap_or(usual.total),
-    };
-    let at = fields.get("total").or(fields.get("first_token"));
-    if let Some(at) = at {
-        check_total(reader, at, timeouts.total, timeouts.first_token);
-    }
-    Some(timeouts)
-}
-
-/// A provider's own timeouts: the two that can differ between the attempts of one call.
-pub(super) fn provider_timeouts(
-    reader: &mut Reader<'_>,
-    at: &At<'_>,
-    general: &TimeoutsConfig,
-) -> Option<Timeouts> {
-    let fields = reader.fields(at, &["first_token", "idle", "connect", "total"])?;
-    for name in ["connect", "total"] {
-        if let Some(at) = fields.get(name) {
-            let message =
-                "this is the same for all providers; set it under the top-level `timeouts`";
-            reader.problem_at_key(at, message);
-        }
-    }
-    let timeouts = Timeouts::new(
-        fields
-            .read(reader, "first_token", or_never)
-            .unwrap_or(general.first_token),
-        fields
-            .read(reader, "idle", or_never)
-            .unwrap_or(general.idle),
-    );
-    if let Some(at) = fields.get("first_token") {
-        check_total(reader, at, general.total, timeouts.first_token);
-    }
-    Some(timeouts)
-}
-
 pub(super) fn retry(reader: &mut Reader<'_>, at: &At<'_>) -> Option<RetryConfig> {
-    let fields = reader.fields(at, &["max_attempts", "base", "max", "budget"])?;
+    let fields = reader.fields(
+        at,
+        &[
+            "max_attempts",
+            "base",
+            "max",
+            "budget",
+            "min_remaining",
+            "continuations",
+        ],
+    )?;
     let usual = RetryConfig::default();
     let attempts = |reader: &mut Reader<'_>, at: &At<'_>| {
         reader.positive(at, "a call needs at least 1 attempt; 1 is no retries")
@@ -138,6 +101,12 @@ pub(super) fn retry(reader: &mut Reader<'_>, at: &At<'_>) -> Option<RetryConfig>
         budget: fields
             .read(reader, "budget", Reader::share)
             .unwrap_or(usual.budget),
+        min_remaining: fields
+            .read(reader, "min_remaining", Reader::duration)
+            .unwrap_or(usual.min_remaining),
+        continuations: fields
+            .read(reader, "continuations", Reader::number)
+            .unwrap_or(usual.continuations),
     };
     if let Some(at) = fields.get("max").or(fields.get("base"))
         && retry.max < retry.base
@@ -195,35 +164,8 @@ fn body_limit(reader: &mut Reader<'_>, at: &At<'_>) -> Option<usize> {
     Some(bytes)
 }
 
-fn connect(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Duration> {
-    let duration = reader.duration(at)?;
-    if duration.is_zero() {
-        reader.problem(at, "0s would let no connection succeed; write e.g. `5s`");
-        return None;
-    }
-    Some(duration)
-}
-
 /// A duration, of which `0s` is never.
 pub(super) fn or_never(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Option<Duration>> {
     let duration = reader.duration(at)?;
     Some((!duration.is_zero()).then_some(duration))
-}
-
-fn check_total(
-    reader: &mut Reader<'_>,
-    at: &At<'_>,
-    total: Option<Duration>,
-    first_token: Option<Duration>,
-) {
-    if let (Some(total), Some(first_token)) = (total, first_token)
-        && total < first_token
-    {
-        let message = format!(
-            "the whole call (`total`, {}) ends before the first token must have come (`first_token`, {})",
-            format_duration(total),
-            format_duration(first_token),
-        );
-        reader.problem(at, message);
-    }
 }

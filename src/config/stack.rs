@@ -8,6 +8,7 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
@@ -19,14 +20,18 @@ use tower::{ServiceBuilder, util::BoxCloneSyncService};
 use tower_service::Service;
 
 use super::{
-    BalanceKind, Config, DeploymentConfig, Kind, PoolConfig, ProviderConfig, ProxyUrl, Target,
-    arms, health::Check, listed,
+    BalanceKind, Config, DeploymentConfig, Kind, PoolConfig, ProviderConfig, Target, arms,
+    egress::{Egresses, Exit},
+    health::Check,
+    listed,
+    timeouts::{OwnTimeouts, TimeoutsConfig, Totals},
 };
 use crate::{
     Body, BoxError, Buffers, Calls, Error, FailoverLayer, HedgeLayer, IngressLayer, ModelRequest,
     PoolLayer, RetryBackoffLayer, RetryBudget, SseNormalizeLayer, Upstream,
-    client::{Client, ClientOptions},
-    dialect::Bridge,
+    client::Client,
+    continuation::{Continuations, ContinueLayer},
+    dialect::{Bridge, Prefill, Quirks},
     error::ErrorKind,
     failover::Chains,
     hedge::Hedges,
@@ -40,7 +45,7 @@ use crate::{
     provider::{Compatible, Provider, preset},
     retry::RetryPolicy,
     split::{Arms, Drawn, Shadows, SplitLayer, Splits, is_plain},
-    upstream::{Account, Deployment, Timeouts},
+    upstream::{Account, Deployment},
 };
 
 /// A running gateway: the service to mount, and the pools behind it. Its configuration can be replaced while it runs.
@@ -58,6 +63,7 @@ struct Kept {
     closing: Closing,
     calls: Calls,
     buffers: Buffers,
+    continuations: Continuations,
     hedges: Hedges,
     arms: Arms,
     shadows: Shadows,
@@ -164,6 +170,11 @@ impl Gateway {
         &self.kept.buffers
     }
 
+    /// How often broken streams were continued.
+    pub fn continuations(&self) -> &Continuations {
+        &self.kept.continuations
+    }
+
     /// Which models are hedged, and what came of it.
     pub fn hedges(&self) -> &Hedges {
         &self.kept.hedges
@@ -237,28 +248,15 @@ impl Gateway {
 
 impl Graph {
     fn new(config: &Config, kept: &Kept) -> Result<Self, Error> {
-        let options = ClientOptions::new().connect_timeout(config.timeouts.connect);
-        let direct = Client::new(&options)?;
-        let mut upstream = Upstream::new(direct.clone()).with_buffers(kept.buffers.clone());
-        let mut egresses = Vec::new();
+        let egresses = Egresses::new(config)?;
+        let mut upstream = egresses.upstream().with_buffers(kept.buffers.clone());
         if let Some(options) = &config.server.media_fetch {
             upstream = upstream.with_media(Arc::new(MediaFetcher::new(options.clone())?));
         }
         let mut providers = HashMap::new();
-        let proxies = proxies(config);
-        for (index, proxy) in proxies.iter().enumerate() {
-            let client = Client::new(&options.clone().proxy(proxy.expose()))?;
-            egresses.push(client.clone());
-            upstream = upstream.with_egress(egress(index), client);
-        }
         let mut checks = Vec::new();
         for provider in &config.providers {
-            let clients = Clients {
-                direct: &direct,
-                proxies: &proxies,
-                egresses: &egresses,
-            };
-            let parts = Parts::new(provider, config, &clients)?;
+            let parts = Parts::new(provider, config, &egresses)?;
             checks.extend(parts.checks(provider));
             providers.insert(provider.name.as_str(), parts);
         }
@@ -268,7 +266,7 @@ impl Graph {
         let mut hedges = Hedges::new();
         for (name, pool) in arms::pools(config) {
             check_speaks(&name, pool, &providers)?;
-            pools = pools.pool(&*name, build_pool(pool, &providers));
+            pools = pools.pool(&*name, build_pool(pool, &providers, &config.timeouts));
             hedges = hedges.model(&*name, pool.hedge.clone());
             let fallbacks = pool.fallbacks.iter().map(String::as_str);
             chains = chains.chain(&*name, fallbacks);
@@ -297,49 +295,39 @@ impl Graph {
 struct Parts {
     provider: Arc<dyn Provider>,
     accounts: Vec<Member>,
-    timeouts: Timeouts,
+    timeouts: OwnTimeouts,
     /// What the catalogue calls the provider.
     catalogue: Option<&'static str>,
 }
 
-/// Who calls whom: tokens are asked for the same way as models.
-struct Clients<'a> {
-    direct: &'a Client,
-    proxies: &'a [&'a ProxyUrl],
-    egresses: &'a [Client],
-}
-
-impl Clients<'_> {
-    fn index(&self, proxy: &ProxyUrl) -> Option<usize> {
-        self.proxies.iter().position(|other| *other == proxy)
-    }
-
-    fn of(&self, index: Option<usize>) -> &Client {
-        let proxied = index.and_then(|index| self.egresses.get(index));
-        proxied.unwrap_or(self.direct)
-    }
-}
-
 struct Member {
     account: Arc<Account>,
+    /// The same, by how long it may take to connect: a model may have a time of its own.
+    exits: Vec<(Duration, Arc<Account>)>,
     weight: u32,
     enabled: bool,
 }
 
 impl Parts {
-    fn new(config: &ProviderConfig, all: &Config, clients: &Clients<'_>) -> Result<Self, Error> {
+    fn new(config: &ProviderConfig, all: &Config, egresses: &Egresses<'_>) -> Result<Self, Error> {
+        let timeouts = config.timeouts.unwrap_or_default();
+        let connect = timeouts.connect(&all.timeouts);
         let provider = match &config.cloud {
             Some(cloud) => cloud.provider(&config.name, &config.headers)?,
             None => Arc::new(compatible(config)?),
         };
         let accounts = config.accounts.iter().map(|account| {
             let proxy = account.proxy.as_ref().or(config.proxy.as_ref());
-            let index = proxy.and_then(|proxy| clients.index(proxy));
+            let exit = Exit::new(proxy, connect);
             let name = account.name.as_str();
             let mut built = match &account.sign_in {
                 Some(sign_in) => {
-                    let client = clients.of(index.filter(|_| !sign_in.is_of_machine()));
-                    sign_in.account(name, client)?
+                    // What belongs to the machine is not asked for through a proxy.
+                    let exit = match sign_in.is_of_machine() {
+                        true => Exit::new(None, connect),
+                        false => exit,
+                    };
+                    sign_in.account(name, egresses.client(exit))?
                 }
                 None => Account::new(name, account.api_key.clone()),
             };
@@ -347,10 +335,16 @@ impl Parts {
             if let Some(group) = &account.group {
                 built = built.with_group(group.as_str());
             }
-            if let Some(index) = index {
-                built = built.with_egress(egress(index));
+            if let Some(name) = egresses.name(exit) {
+                built = built.with_egress(name);
             }
+            let exits = egresses.all_by(proxy).map(|(connect, name)| {
+                let mut account = built.clone();
+                account.egress = name;
+                (connect, Arc::new(account))
+            });
             Ok(Member {
+                exits: exits.collect(),
                 account: Arc::new(built),
                 weight: account.weight,
                 enabled: account.enabled,
@@ -359,9 +353,7 @@ impl Parts {
         Ok(Self {
             provider,
             accounts: accounts.collect::<Result<_, Error>>()?,
-            timeouts: config
-                .timeouts
-                .unwrap_or(Timeouts::new(all.timeouts.first_token, all.timeouts.idle)),
+            timeouts,
             catalogue: listed::vendor(config),
         })
     }
@@ -395,9 +387,14 @@ fn compatible(config: &ProviderConfig) -> Result<Compatible, Error> {
             Err(Error::invalid("kind", "its settings are missing"))
         }
     }?;
-    if let Some(known) = config.preset.and_then(preset) {
-        compatible = compatible.quirks(known.quirks.clone());
+    let known = config.preset.and_then(preset);
+    let mut quirks = known.map_or(Quirks::NONE, |known| known.quirks.clone());
+    // There, and there only, DeepSeek's models go on with a message.
+    if config.preset == Some("deepseek") && config.base_url.ends_with("/beta") {
+        quirks.prefill = Prefill::Prefix;
     }
+    quirks.prefill = config.prefill.unwrap_or(quirks.prefill);
+    compatible = compatible.quirks(quirks);
     if let Some(on) = config.bridge {
         compatible = compatible.bridge(on.then_some(&Bridge::OPENAI));
     }
@@ -405,20 +402,6 @@ fn compatible(config: &ProviderConfig) -> Result<Compatible, Error> {
         compatible = compatible.header(name.clone(), value.clone());
     }
     Ok(compatible)
-}
-
-/// Every proxy that is named, once.
-fn proxies(config: &Config) -> Vec<&ProxyUrl> {
-    let mut all: Vec<&ProxyUrl> = Vec::new();
-    for provider in &config.providers {
-        let own = provider.accounts.iter().filter_map(|a| a.proxy.as_ref());
-        for proxy in provider.proxy.iter().chain(own) {
-            if !all.contains(&proxy) {
-                all.push(proxy);
-            }
-        }
-    }
-    all
 }
 
 /// The providers of calls that name neither a model nor an id: the one that is set, else all that have files, in their order.
@@ -438,12 +421,12 @@ fn home(config: &Config) -> Vec<&str> {
         .collect()
 }
 
-/// The name of a proxy's client. The address itself may hold a password, and names are printed.
-fn egress(index: usize) -> String {
-    format!("proxy {}", index.saturating_add(1))
-}
-
-fn build_pool(config: &PoolConfig, providers: &HashMap<&str, Parts>) -> Pool {
+fn build_pool(
+    config: &PoolConfig,
+    providers: &HashMap<&str, Parts>,
+    general: &TimeoutsConfig,
+) -> Pool {
+    let own = config.timeouts.as_deref().copied().unwrap_or_default();
     let mut pool = Pool::new()
         .cooldown(config.cooldown)
         .wait(config.wait)
@@ -462,13 +445,19 @@ fn build_pool(config: &PoolConfig, providers: &HashMap<&str, Parts>) -> Pool {
     for deployment in &config.deployments {
         // The configuration was checked: the provider is there.
         if let Some(parts) = providers.get(deployment.provider.as_str()) {
-            pool = pool.vendor(build_vendor(deployment, parts));
+            let timeouts = own.over(&parts.timeouts);
+            pool = pool.vendor(build_vendor(deployment, parts, &timeouts, general));
         }
     }
     pool
 }
 
-fn build_vendor(config: &DeploymentConfig, parts: &Parts) -> Vendor {
+fn build_vendor(
+    config: &DeploymentConfig,
+    parts: &Parts,
+    timeouts: &OwnTimeouts,
+    general: &TimeoutsConfig,
+) -> Vendor {
     let provider = parts.provider.clone();
     let mut vendor = match &config.model {
         Some(model) => Vendor::new(provider, model.as_str()),
@@ -477,7 +466,7 @@ fn build_vendor(config: &DeploymentConfig, parts: &Parts) -> Vendor {
     vendor = vendor
         .weight(config.weight)
         .enabled(config.enabled)
-        .timeouts(parts.timeouts);
+        .timeouts(timeouts.attempt(general));
     if let Some(tokens) = config.context_window {
         vendor = vendor.context_window(tokens);
     }
@@ -496,7 +485,10 @@ fn build_vendor(config: &DeploymentConfig, parts: &Parts) -> Vendor {
             .iter()
             .any(|name| **name == *member.account.name);
         if member.enabled && (config.accounts.is_empty() || named) {
-            vendor = vendor.account(member.account.clone(), member.weight);
+            let connect = timeouts.connect(general);
+            let exit = member.exits.iter().find(|(time, _)| *time == connect);
+            let account = exit.map_or(&member.account, |(_, account)| account);
+            vendor = vendor.account(account.clone(), member.weight);
         }
     }
     vendor
@@ -549,15 +541,19 @@ fn stack(
     let policy = RetryPolicy::new()
         .max_attempts(config.retry.max_attempts)
         .backoff(config.retry.base, config.retry.max)
-        .budget(RetryBudget::new(config.retry.budget));
+        .budget(RetryBudget::new(config.retry.budget))
+        .min_remaining(config.retry.min_remaining);
     let names = listed::names(config);
     let (spoken, shared) = (pools.clone(), shares(config));
+    let totals = Totals::of(config);
     let ingress = IngressLayer::new()
         .body_limit(config.server.body_limit)
         .shape(config.server.limits.shape)
         .buffers(kept.buffers.clone())
         .heartbeat(config.server.heartbeat)
+        .json_heartbeat(config.server.json_heartbeat)
         .timeout(config.timeouts.total)
+        .timeout_of(move |model| totals.find(model))
         .closing(kept.closing.clone())
         .calls(kept.calls.clone())
         .models(move || names.clone())
@@ -570,6 +566,7 @@ fn stack(
         });
     let service = ServiceBuilder::new()
         .layer(ingress)
+        .layer(ContinueLayer::new(config.retry.continuations).counts(kept.continuations.clone()))
         .layer(SseNormalizeLayer::new())
         .layer(split)
         .layer(FailoverLayer::new(chains))

@@ -43,7 +43,7 @@ pub use self::{
     call::Call,
     classify::classify,
     counter::Counter,
-    quirks::{Bridge, Formats, Quirks, ReasoningField, Retrieval, ToolIds},
+    quirks::{Bridge, Formats, Prefill, Quirks, ReasoningField, Retrieval, ToolIds},
     rate_windows::{RateWindow, RateWindows, Resource},
     retry_after::retry_after,
     translate::{check, translate},

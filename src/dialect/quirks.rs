@@ -40,6 +40,8 @@ pub struct Quirks {
     pub no_sampling: bool,
     /// In whose words it is asked for embeddings and for an order of documents.
     pub retrieval: Retrieval,
+    /// How it is made to go on with a last message of the assistant's, beyond what is usual in its dialect.
+    pub prefill: Prefill,
     /// Does it fetch media by their addresses itself? None: as is usual in its dialect.
     pub urls: Option<bool>,
 }
@@ -72,6 +74,20 @@ pub enum Retrieval {
     Jina,
     /// Voyage's.
     Voyage,
+}
+
+/// How a vendor is made to go on with a last message of the assistant's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Prefill {
+    /// As is usual in its dialect: models of Claude's go on, where they still do; others are not known to.
+    Usual,
+    /// By its being the last.
+    Last,
+    /// By `"prefix": true` in it.
+    Prefix,
+    /// Not at all.
+    Never,
 }
 
 /// Which shapes of an answer a vendor enforces.
@@ -132,6 +148,7 @@ impl Quirks {
         bridge: None,
         no_sampling: false,
         retrieval: Retrieval::Usual,
+        prefill: Prefill::Usual,
         urls: None,
     };
 

@@ -17,6 +17,9 @@ pub struct IngressLayer {
 /// Tells which dialects the vendors of a model speak.
 pub(super) type Dialects = Arc<dyn Fn(&str) -> Vec<&'static str> + Send + Sync>;
 
+/// Tells how long a call for a model may take.
+pub(super) type TimeoutOf = Arc<dyn Fn(&str) -> Option<Option<Duration>> + Send + Sync>;
+
 /// What one gateway's door is set to.
 #[derive(Clone)]
 pub(super) struct Settings {
@@ -24,7 +27,9 @@ pub(super) struct Settings {
     pub(super) shape: BodyShape,
     pub(super) buffers: Buffers,
     pub(super) heartbeat: Option<Duration>,
+    pub(super) json_heartbeat: Option<Duration>,
     pub(super) timeout: Option<Duration>,
+    pub(super) timeout_of: Option<TimeoutOf>,
     pub(super) closing: Option<Closing>,
     pub(super) models: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
     pub(super) dialects: Dialects,
@@ -40,7 +45,9 @@ impl IngressLayer {
                 shape: BodyShape::new(),
                 buffers: Buffers::unlimited(),
                 heartbeat: Some(Duration::from_secs(15)),
+                json_heartbeat: None,
                 timeout: Some(Duration::from_secs(600)),
+                timeout_of: None,
                 closing: None,
                 models: Arc::new(Vec::new),
                 dialects: Arc::new(|_| Vec::new()),
@@ -73,9 +80,25 @@ impl IngressLayer {
         self
     }
 
+    /// How often a caller who waits for a whole conversation, embeddings or the like hears a space, which JSON allows before it; never
+    /// unless set. From the first one on the status is 200: an error that comes later is the dialect's error object as the body.
+    pub fn json_heartbeat(mut self, every: impl Into<Option<Duration>>) -> Self {
+        self.edit().json_heartbeat = every.into().filter(|every| !every.is_zero());
+        self
+    }
+
     /// The most time a call may take, stream and all; `None` for as long as it likes.
     pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.edit().timeout = timeout.into();
+        self
+    }
+
+    /// The same for the calls that ask for some models, by their names; the outer `None` is as for all others.
+    pub fn timeout_of(
+        mut self,
+        timeout: impl Fn(&str) -> Option<Option<Duration>> + Send + Sync + 'static,
+    ) -> Self {
+        self.edit().timeout_of = Some(Arc::new(timeout));
         self
     }
 
@@ -132,11 +155,20 @@ impl fmt::Debug for IngressLayer {
     }
 }
 
+impl Settings {
+    /// How long a call for this model may take.
+    pub(super) fn timeout(&self, model: &str) -> Option<Duration> {
+        let own = self.timeout_of.as_ref().and_then(|of| of(model));
+        own.unwrap_or(self.timeout)
+    }
+}
+
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IngressLayer")
             .field("body_limit", &self.body_limit)
             .field("heartbeat", &self.heartbeat)
+            .field("json_heartbeat", &self.json_heartbeat)
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }

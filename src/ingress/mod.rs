@@ -32,7 +32,11 @@
 //! a call is: `low`, `normal` or `high` ([`Priority`](crate::request::Priority)).
 //!
 //! While a vendor is silent, a streaming caller hears heartbeats; should the first be due before the vendor has begun, the
-//! response headers go out then, and a failure is told in the stream.
+//! response headers go out then, and a failure is told in the stream. Until then a failure is a real HTTP status.
+//!
+//! Whoever waits for a whole answer may hear spaces before it ([`IngressLayer::json_heartbeat`], off unless set): the headers go out
+//! with the first, the status is then 200 whatever follows, there is no `content-length` and no header that tells who served it, and
+//! a failure is the dialect's error object as the body.
 //!
 //! ```
 //! use std::time::Duration;
@@ -61,6 +65,7 @@ mod reply;
 mod route;
 mod service;
 mod shape;
+mod spaced;
 
 #[cfg(feature = "config")]
 pub(crate) use self::explained::explained;

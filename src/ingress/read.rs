@@ -81,7 +81,7 @@ where
     request.affinity = affinity(&parts.headers);
     request.fidelity = fidelity(&parts.headers)?;
     request.priority = priority(&parts.headers)?;
-    if let Some(timeout) = settings.timeout {
+    if let Some(timeout) = settings.timeout(&request.model) {
         request = request.with_timeout(timeout);
     }
     Ok(request)

@@ -28,7 +28,11 @@ const LOSSY: HeaderName = HeaderName::from_static("x-trunkline-lossy");
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 pub(super) fn json(status: StatusCode, body: Bytes) -> Response<Body> {
-    let mut response = Response::new(Body::from(body));
+    json_body(status, Body::from(body))
+}
+
+pub(super) fn json_body(status: StatusCode, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     response.headers_mut().insert(
         header::CONTENT_TYPE,
@@ -55,14 +59,11 @@ pub(super) fn stream(body: Body, form: Form) -> Response<Body> {
 }
 
 pub(super) fn error(dialect: &dyn Dialect, error: &Error) -> Response<Body> {
-    let (status, body) = match dialect.front() {
-        Some(front) => (front.error_status(error), front.encode_error(error)),
-        None => (
-            error.status(),
-            Bytes::copy_from_slice(error.message().as_bytes()),
-        ),
+    let status = match dialect.front() {
+        Some(front) => front.error_status(error),
+        None => error.status(),
     };
-    let mut response = json(status, body);
+    let mut response = json(status, error_body(dialect, error));
     let headers = response.headers_mut();
     let after = error
         .retry_after()
@@ -84,6 +85,14 @@ pub(super) fn error(dialect: &dyn Dialect, error: &Error) -> Response<Body> {
         tell(headers, served);
     }
     response
+}
+
+/// An error as a body.
+pub(super) fn error_body(dialect: &dyn Dialect, error: &Error) -> Bytes {
+    match dialect.front() {
+        Some(front) => front.encode_error(error),
+        None => Bytes::copy_from_slice(error.message().as_bytes()),
+    }
 }
 
 /// Seconds, rounded up: coming back a moment too early is too early.

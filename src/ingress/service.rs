@@ -27,6 +27,7 @@ use super::{
     read::read,
     reply,
     route::{Form, Route, asker, route},
+    spaced::SpacedBody,
 };
 use crate::{
     Body, BoxError, capabilities,
@@ -170,20 +171,77 @@ where
             };
             streamed(inner, settings, request, caller, log).await
         }
-        _ => match until_closed(settings, call(inner, request, log.clone()), &log).await {
+        _ => waited(inner, settings, request, dialect, log).await,
+    }
+}
+
+/// A call whose caller waits for a whole answer: headers go out with it, or with the first space before it.
+async fn waited<S>(
+    inner: S,
+    settings: &Settings,
+    request: ModelRequest,
+    dialect: &'static dyn Dialect,
+    log: Log,
+) -> Response<Body>
+where
+    S: Service<ModelRequest, Response = ModelResponse> + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+{
+    let every = settings.json_heartbeat.filter(|_| is_json(&request));
+    let closing = settings.closing.clone();
+    let call = call(inner, request, log.clone());
+    let watched = log.clone();
+    let mut pending = Box::pin(async move { until_closed(closing.as_ref(), call, &watched).await });
+    let early = async {
+        match every {
+            Some(every) => {
+                tokio::time::sleep(every).await;
+                every
+            }
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        result = &mut pending => match result {
             Ok(response) => tell(response),
             Err(error) => log.refused(dialect, &error),
         },
+        every = early => {
+            let late = async move {
+                let error = match pending.await.map(|response| response.reply) {
+                    Ok(Reply::Complete(complete)) => return complete.bytes,
+                    Ok(_) => Error::new(
+                        ErrorKind::Server,
+                        "the stack answered otherwise than whole: is SseNormalizeLayer in it?",
+                    ),
+                    Err(error) => error,
+                };
+                log.failed(&error);
+                reply::error_body(dialect, &error)
+            };
+            let body = SpacedBody::new(Box::pin(late.in_current_span()), every);
+            reply::json_body(http::StatusCode::OK, Body::new(body))
+        }
     }
+}
+
+/// Is the answer to this one JSON that is written or read here?
+fn is_json(request: &ModelRequest) -> bool {
+    matches!(
+        request.operation,
+        Operation::Chat | Operation::Embeddings(_) | Operation::Rerank | Operation::CountTokens
+    )
 }
 
 /// The call, unless the door closes first.
 async fn until_closed(
-    settings: &Settings,
+    closing: Option<&Closing>,
     call: impl Future<Output = Result<ModelResponse, Error>>,
     log: &Log,
 ) -> Result<ModelResponse, Error> {
-    let Some(closing) = &settings.closing else {
+    let Some(closing) = closing else {
         return call.await;
     };
     let mut call = pin!(call);
@@ -264,11 +322,11 @@ where
     let every = settings.heartbeat.filter(|_| front.heartbeat().is_some());
     let mut pending = Box::pin(call(inner, request, log.clone()));
     let result = match every {
-        None => until_closed(settings, pending, &log).await,
+        None => until_closed(settings.closing.as_ref(), pending, &log).await,
         Some(every) => {
             tokio::select! {
                 biased;
-                result = until_closed(settings, &mut pending, &log) => result,
+                result = until_closed(settings.closing.as_ref(), &mut pending, &log) => result,
                 () = tokio::time::sleep(every) => {
                     let late = async move {
                         match pending.await.map(|response| response.reply) {
@@ -475,6 +533,7 @@ impl Log {
             lossy,
             ending,
             kind,
+            continued = self.trail.continued(),
             hedge = self.trail.hedge(),
             way = %self.trail,
             "served"
@@ -560,6 +619,7 @@ impl Log {
             total_ms: self.start.elapsed().as_millis() as u64,
             ending,
             kind,
+            continued: self.trail.continued(),
             arms: self.trail.drawn(),
             input_tokens: usage.total_input(),
             cached_tokens: usage.cache_read,

@@ -22,3 +22,4 @@ mod tools;
 mod translate;
 
 pub use self::service::{SseNormalize, SseNormalizeLayer};
+pub(crate) use self::tools::ToolNames;

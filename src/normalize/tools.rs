@@ -14,7 +14,7 @@ use crate::{
 };
 
 #[derive(Debug, Default)]
-pub(super) struct ToolNames {
+pub(crate) struct ToolNames {
     /// `(vendor's name, caller's name)`, where they differ.
     aliases: Vec<(String, String)>,
     /// Caller's names of tools of free text.
@@ -27,7 +27,7 @@ pub(super) struct ToolNames {
 
 impl ToolNames {
     /// What was done to the tools of this request for a vendor of dialect `to`.
-    pub(super) fn of(payload: &Payload, to: &'static dyn Dialect, same: bool) -> Self {
+    pub(crate) fn of(payload: &Payload, to: &'static dyn Dialect, same: bool) -> Self {
         let mut this = Self::default();
         if same {
             return this;
@@ -65,7 +65,7 @@ impl ToolNames {
     }
 
     /// Passes the event on to `out`, or what has become of it.
-    pub(super) fn restore_event(&mut self, event: ChatEvent, out: &mut dyn FnMut(ChatEvent)) {
+    pub(crate) fn restore_event(&mut self, event: ChatEvent, out: &mut dyn FnMut(ChatEvent)) {
         match self.format.take() {
             None => self.restore_call(event, out),
             Some(mut format) => {

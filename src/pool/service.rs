@@ -28,7 +28,7 @@ use crate::{
     hedge::Race,
     request::{ModelRequest, Operation},
     response::ModelResponse,
-    upstream::Attempt,
+    upstream::{Attempt, call_is_over},
 };
 
 /// Turns calls into attempts at one account after the other. See the [module docs](crate::pool).
@@ -122,7 +122,8 @@ where
         let asking = Asking::new(&request, &lease);
         let attempt = Attempt::new(asked, deployment.clone())
             .with_number(number)
-            .with_mixed(walk.is_mixed());
+            .with_mixed(walk.is_mixed())
+            .with_others(others(&request, &walk));
         let error = match inner.call(attempt).await {
             Ok(mut response) => {
                 lease.succeeded(&response.windows);
@@ -204,13 +205,17 @@ pub(super) fn locate<'a>(table: &Table, request: &'a ModelRequest) -> Result<Fou
     })
 }
 
+/// May somebody else be asked after the one that was picked?
+fn others(request: &ModelRequest, walk: &Walk<'_>) -> bool {
+    let budget = &request.budget;
+    budget.remaining().is_some()
+        && (budget.has_later() || (budget.has_attempt() && walk.has_another()))
+}
+
 /// The call's budget allows no attempt, and none was made here.
 fn refused(budget: &CallBudget) -> Error {
     if budget.remaining().is_some_and(|left| left.is_zero()) {
-        return Error::new(
-            ErrorKind::Timeout,
-            "the call's total timeout was reached before a vendor was asked",
-        );
+        return call_is_over();
     }
     Error::new(
         ErrorKind::Exhausted,

@@ -311,6 +311,17 @@ impl<'a> Walk<'a> {
         self.stops.iter().any(|stop| self.open(stop).is_some()) || self.far().is_some()
     }
 
+    /// Is there anybody left who is not in a firm cooldown?
+    pub(super) fn has_another(&self) -> bool {
+        let now = Instant::now();
+        self.stops.iter().any(|stop| {
+            self.open(stop).is_some_and(|line| {
+                let (standing, _) = line.state.standing(&self.ask(stop), now);
+                matches!(standing, Standing::Free | Standing::Soft { .. }) || standing.is_busy()
+            })
+        }) || self.far().is_some()
+    }
+
     /// The line of a stop, if this call may still use it.
     pub(super) fn open(&self, stop: &Stop) -> Option<&Line> {
         let line = self.found.route.lines.get(stop.line)?;

@@ -47,7 +47,7 @@ pub use self::{
 use crate::{
     credential::Secret,
     dialect::{
-        Call, Dialect, Quirks,
+        Call, Dialect, Prefill, Quirks,
         embeddings::{EmbeddingDialect, GeminiEmbeddings, OpenAiEmbeddings},
         openai_chat::OpenAiChat,
         rerank::{JinaRerank, RerankDialect},
@@ -124,6 +124,20 @@ pub trait Provider: Debug + Send + Sync + 'static {
     fn fetches(&self, call: &Call<'_>) -> Option<bool> {
         let _ = call;
         self.quirks().urls
+    }
+
+    /// Can the model be made to go on with a last message of the assistant's, as if it had said so itself? Broken streams are
+    /// continued there. By default as [`Quirks::prefill`] says; whether it is a model of Claude's that still does, its dialect knows.
+    fn prefills(&self, call: &Call<'_>) -> bool {
+        match self.quirks().prefill {
+            Prefill::Last | Prefill::Prefix => true,
+            Prefill::Never => false,
+            Prefill::Usual => match call.dialect.map(Dialect::name) {
+                Some("anthropic") => true,
+                Some("bedrock-converse") => call.model.contains("claude"),
+                _ => false,
+            },
+        }
     }
 
     /// What an account is asked in the background to see how it is, with `GET`, below the base URL: something that costs nothing and

@@ -4,7 +4,7 @@
 //! no vendor by name.
 
 use super::Compatible;
-use crate::dialect::{Bridge, Formats, Quirks, ReasoningField, Retrieval, ToolIds};
+use crate::dialect::{Bridge, Formats, Prefill, Quirks, ReasoningField, Retrieval, ToolIds};
 use crate::error::Error;
 
 /// A known vendor, or one of several addresses of the same vendor.
@@ -232,6 +232,7 @@ const MISTRAL: Quirks = Quirks {
     strict: true,
     tool_ids: ToolIds::NineAlphanumeric,
     required: "any",
+    prefill: Prefill::Prefix,
     ..Quirks::NONE
 };
 

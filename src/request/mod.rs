@@ -42,6 +42,9 @@ pub struct ModelRequest {
     /// What to do if the vendor cannot be told all of it. None: what the model's deployment says
     /// ([`Deployment::fidelity`](crate::upstream::Deployment)).
     pub fidelity: Option<FidelityMode>,
+    /// Is the last message the beginning of the answer, so that only who can go on with it may serve it? The
+    /// [`ContinueLayer`](crate::continuation::ContinueLayer) says so. Callers may end in such a message without saying it.
+    pub continues: bool,
     /// The one account that may serve it, because the call names what that account issued.
     pub pin: Option<Pin>,
     /// What this call may spend: time and attempts, shared by all layers and all clones.
@@ -66,6 +69,7 @@ impl ModelRequest {
             affinity: None,
             priority: Priority::Normal,
             fidelity: None,
+            continues: false,
             pin: None,
             budget: CallBudget::new(),
             trail: Trail::new(),

@@ -5,7 +5,8 @@
 //! once; everything else never. `Retry-After` is the floor of every pause.
 //!
 //! This layer also hands out what the whole call may spend: its [`max_attempts`](RetryPolicy::max_attempts) and its
-//! [`RetryBudget`](crate::RetryBudget) count attempts over retries, failovers and the pool's walk from account to account.
+//! [`RetryBudget`](crate::RetryBudget) count attempts over retries, failovers and the pool's walk from account to account, and none
+//! of them makes a further attempt unless [`min_remaining`](RetryPolicy::min_remaining) of the call's time is left.
 //!
 //! ```
 //! use std::time::Duration;

@@ -10,17 +10,19 @@ use crate::{budget::RetryBudget, rng::Rng};
 pub struct RetryPolicy {
     pub(super) max_attempts: u32,
     pub(super) budget: RetryBudget,
+    pub(super) min_remaining: Duration,
     base: Duration,
     max: Duration,
     rng: Arc<Rng>,
 }
 
 impl RetryPolicy {
-    /// Four attempts, pauses from 250 ms to 8 s, a fifth of the traffic for second attempts.
+    /// Four attempts, pauses from 250 ms to 8 s, a fifth of the traffic for second attempts, each with at least a second left.
     pub fn new() -> Self {
         Self {
             max_attempts: 4,
             budget: RetryBudget::default(),
+            min_remaining: Duration::from_secs(1),
             base: Duration::from_millis(250),
             max: Duration::from_secs(8),
             rng: Arc::new(Rng::new()),
@@ -43,6 +45,14 @@ impl RetryPolicy {
     /// The share of the traffic that may be second attempts. Clones of one budget share it.
     pub fn budget(mut self, budget: RetryBudget) -> Self {
         self.budget = budget;
+        self
+    }
+
+    /// What must be left of the call's time for a further attempt to be made, at whatever account or model: one with less would be
+    /// doomed. The caller then learns at once what went wrong. As long as somebody else could be asked, an attempt without content
+    /// is given up early enough to leave them that.
+    pub fn min_remaining(mut self, time: Duration) -> Self {
+        self.min_remaining = time;
         self
     }
 

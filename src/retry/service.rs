@@ -86,6 +86,7 @@ where
     S::Error: Into<BoxError>,
 {
     request.budget.limit(policy.max_attempts, &policy.budget);
+    request.budget.leave_room(policy.min_remaining);
     let mut error = match inner.call(request.clone()).await {
         Ok(response) => return Ok(response),
         Err(error) => Error::from_box(error.into()),
@@ -96,9 +97,7 @@ where
         let Some(pause) = pause(&policy, &error, retries, &mut at_once) else {
             return Err(error);
         };
-        if request.budget.remaining().is_some_and(|left| left <= pause)
-            || !request.budget.has_attempt()
-        {
+        if !request.budget.has_time_after(pause) || !request.budget.has_attempt() {
             return Err(error);
         }
         tracing::debug!(model = &*request.model, kind = %error.kind(), ?pause, "trying again");

@@ -48,6 +48,14 @@ impl EventStream {
         dialect: &'static dyn Dialect,
         frames: impl IntoIterator<Item = Frame>,
     ) -> Self {
+        Self::from_results(dialect, frames.into_iter().map(Ok))
+    }
+
+    /// The same of a stream that may break: what comes after the first error is never seen.
+    pub fn from_results(
+        dialect: &'static dyn Dialect,
+        frames: impl IntoIterator<Item = Result<Frame, Error>>,
+    ) -> Self {
         Self::new(
             dialect,
             Ready {
@@ -130,12 +138,12 @@ impl fmt::Debug for EventStream {
 }
 
 struct Ready {
-    frames: VecDeque<Frame>,
+    frames: VecDeque<Result<Frame, Error>>,
 }
 
 impl FrameSource for Ready {
     fn poll_frame(&mut self, _: &mut Context<'_>) -> Poll<Option<Result<Frame, Error>>> {
-        Poll::Ready(self.frames.pop_front().map(Ok))
+        Poll::Ready(self.frames.pop_front())
     }
 
     fn usage(&self) -> Option<Usage> {

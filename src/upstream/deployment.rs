@@ -20,6 +20,8 @@ pub struct Attempt {
     pub number: u32,
     /// Are there accounts of other [groups](Account::group) for the model, so that the conversation may go on at one of them?
     pub mixed: bool,
+    /// May somebody else be asked if this one does not answer? Then some of the call's time is kept for them.
+    pub others: bool,
 }
 
 impl Attempt {
@@ -30,7 +32,15 @@ impl Attempt {
             deployment,
             number: 1,
             mixed: false,
+            others: false,
         }
+    }
+
+    /// Says whether somebody else may be asked after this one.
+    #[must_use]
+    pub const fn with_others(mut self, others: bool) -> Self {
+        self.others = others;
+        self
     }
 
     /// Says whether there are accounts of other groups for the model.
@@ -199,26 +209,63 @@ impl fmt::Debug for Account {
     }
 }
 
-/// How long to wait for what. The whole call's deadline is the request's own, see
-/// [`ModelRequest::with_timeout`]; connecting is the client's business.
+/// How long one attempt waits for what. The whole call's deadline is the request's own, see
+/// [`ModelRequest::with_timeout`]; connecting is the client's business. Each has an error code of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timeouts {
-    /// From sending the request to the first content of a stream.
+    /// From sending the request to the first content of a stream. `first_token_timeout`
     pub first_token: Option<Duration>,
-    /// Between two events of a stream, once it has begun. Comments do not count.
+    /// From sending the request to the first byte of a whole answer. `first_byte_timeout`
+    pub first_byte: FirstByte,
+    /// Between two events of a stream, or two pieces of a whole answer, once it has begun. Comments and pings do not count.
+    /// `idle_timeout`
     pub idle: Option<Duration>,
+    /// From sending the request to the end of the answer. `attempt_timeout`
+    pub total: Option<Duration>,
+}
+
+/// How long a whole answer, which comes after all its tokens, may keep silent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FirstByte {
+    /// For half of the time that is left to the call if somebody else could be asked then, else for all of it.
+    #[default]
+    Shared,
+    /// So long.
+    Within(Duration),
+    /// As long as the call itself may take.
+    Unlimited,
 }
 
 impl Timeouts {
     /// These two; `None` waits for ever.
     pub const fn new(first_token: Option<Duration>, idle: Option<Duration>) -> Self {
-        Self { first_token, idle }
+        Self {
+            first_token,
+            first_byte: FirstByte::Shared,
+            idle,
+            total: None,
+        }
+    }
+
+    /// How long a whole answer may keep silent.
+    #[must_use]
+    pub const fn with_first_byte(mut self, first_byte: FirstByte) -> Self {
+        self.first_byte = first_byte;
+        self
+    }
+
+    /// How long the attempt may take, stream and all.
+    #[must_use]
+    pub const fn with_total(mut self, total: Option<Duration>) -> Self {
+        self.total = total;
+        self
     }
 }
 
 impl Default for Timeouts {
-    /// A minute each.
+    /// A minute each for the first token and between two events.
     fn default() -> Self {
         Self::new(Some(Duration::from_secs(60)), Some(Duration::from_secs(60)))
     }

@@ -1,16 +1,16 @@
 //! One HTTP exchange, from the key to the first content.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header, response};
-use http_body_util::BodyExt;
-use tokio::time::{Instant, timeout_at};
 use tower::ServiceExt;
 use tower_service::Service;
 
 use super::{
-    Attempt, encoding, media,
+    Attempt,
+    clock::{Answers, Clock},
+    encoding, media,
     prepare::{Prepared, TURN_STATE, prepare},
     service::transport_error,
     translated,
@@ -19,7 +19,6 @@ use super::{
 };
 use crate::{
     Body, BoxError, Buffers, Secret,
-    buffers::Hold,
     chat::ChatRequest,
     dialect::{self, Dialect, RateWindows},
     error::{Error, ErrorKind},
@@ -116,10 +115,7 @@ async fn within<T>(
     attempt: &Attempt,
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
-    match attempt.request.budget.deadline() {
-        None => work.await,
-        Some(deadline) => Clock::total(deadline).run(work).await,
-    }
+    Clock::of_call(attempt).run(work).await
 }
 
 /// The exchange, and once more if the vendor refuses something that can be left out. That is the same attempt still: a refusal
@@ -182,7 +178,12 @@ where
     for note in fidelity.notes() {
         tracing::debug!(path = note.path, loss = ?note.loss, why = &*note.why, "a field was not carried as it came");
     }
-    let clock = Clock::new(attempt, dialect.is_some());
+    let answers = match dialect {
+        None if !translated::is_read(&attempt.request.operation) => Answers::Unread,
+        Some(_) if attempt.request.payload.wants_stream() => Answers::Streamed,
+        _ => Answers::Whole,
+    };
+    let clock = Clock::new(attempt, answers);
     if !ready {
         client.ready().await.map_err(transport_error)?;
     }
@@ -222,20 +223,18 @@ async fn reply(
     let Some((dialect, framing)) = dialect else {
         if translated::tells_usage(&attempt.request.operation, &parts.headers) {
             let body = encoding::plain(&parts.headers, body)?;
-            let bytes = clock.run(read_held(body, room)).await?;
+            let bytes = clock.read_held(body, room).await?;
             if dialect::has_error(&bytes) {
                 return Err(provider.classify(parts, &bytes));
             }
             return Ok((HeaderMap::new(), translated::with_usage(bytes)));
         }
-        let idle = attempt.deployment.timeouts.idle;
-        let deadline = attempt.request.budget.deadline();
-        let body = Body::new(Watched::new(body, idle, deadline));
+        let body = Body::new(Watched::new(body, clock.rest));
         return Ok((passed_headers(&parts.headers), Reply::Opaque(body)));
     };
     let body = encoding::plain(&parts.headers, body)?;
     if attempt.request.operation == Operation::CountTokens {
-        let bytes = clock.run(read(body, MAX_ERROR_BODY)).await?;
+        let bytes = clock.read(body, MAX_ERROR_BODY).await?;
         if dialect.counter().and_then(|c| c.read(&bytes)).is_none() {
             return Err(not_an_answer(parts.status, "no count of tokens"));
         }
@@ -245,14 +244,11 @@ async fn reply(
     let marker = Marker::new(attempt, dialect);
     let headers = turn_state(attempt, dialect, &parts.headers, &marker);
     let reply = if let Some(framing) = stream_framing(&parts.headers, framing) {
-        let idle = attempt.deployment.timeouts.idle;
-        let deadline = attempt.request.budget.deadline();
-        let mut stream =
-            VendorStream::new(dialect, framing, body, idle, deadline, room).marked(marker);
+        let mut stream = VendorStream::new(dialect, framing, body, clock.rest, room).marked(marker);
         clock.run(stream.commit()).await?;
         Reply::Stream(EventStream::new(dialect, stream))
     } else {
-        let bytes = clock.run(read_held(body, room)).await?;
+        let bytes = clock.read_held(body, room).await?;
         let payload = &attempt.request.payload;
         let front = payload.dialect();
         // Where a stream was asked for, it is told as one.
@@ -281,60 +277,6 @@ fn turn_state(
     headers
 }
 
-/// What is left of the time before content.
-pub(super) struct Clock {
-    until: Option<Instant>,
-    code: &'static str,
-    what: &'static str,
-}
-
-impl Clock {
-    pub(super) fn new(attempt: &Attempt, chat: bool) -> Self {
-        let deadline = attempt.request.budget.deadline();
-        // A whole answer comes after all its tokens: only the call's own deadline limits it.
-        let first = attempt
-            .deployment
-            .timeouts
-            .first_token
-            .filter(|_| chat && attempt.request.payload.wants_stream())
-            .and_then(|d: Duration| Instant::now().checked_add(d));
-        match (first, deadline) {
-            (Some(first), Some(deadline)) if deadline < first => Self::total(deadline),
-            (Some(first), _) => Self {
-                until: Some(first),
-                code: "first_token_timeout",
-                what: "no content came from the vendor within the first-token timeout",
-            },
-            (None, Some(deadline)) => Self::total(deadline),
-            (None, None) => Self {
-                until: None,
-                code: "",
-                what: "",
-            },
-        }
-    }
-
-    const fn total(deadline: Instant) -> Self {
-        Self {
-            until: Some(deadline),
-            code: "total_timeout",
-            what: "the call's total timeout was reached before the vendor answered",
-        }
-    }
-
-    pub(super) async fn run<T>(
-        &self,
-        work: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
-        match self.until {
-            None => work.await,
-            Some(until) => timeout_at(until, work).await.unwrap_or_else(|_| {
-                Err(Error::new(ErrorKind::Timeout, self.what).with_code(self.code))
-            }),
-        }
-    }
-}
-
 /// A status that is no success, with whatever can be had of its body.
 pub(super) async fn refusal(
     provider: &dyn Provider,
@@ -343,7 +285,7 @@ pub(super) async fn refusal(
     clock: &Clock,
 ) -> Error {
     let bytes = match encoding::plain(&parts.headers, body) {
-        Ok(body) => clock.run(read(body, MAX_ERROR_BODY)).await.ok(),
+        Ok(body) => clock.read(body, MAX_ERROR_BODY).await.ok(),
         Err(_) => None,
     }
     .unwrap_or_default();
@@ -404,55 +346,6 @@ pub(super) fn not_an_answer(status: StatusCode, what: &str) -> Error {
 pub(super) struct Room {
     pub(super) max_body: usize,
     pub(super) buffers: Buffers,
-}
-
-/// The whole body, up to a limit.
-pub(super) async fn read(body: Body, max: usize) -> Result<Bytes, Error> {
-    read_with(body, max, &mut Buffers::unlimited().hold()).await
-}
-
-/// The whole body, up to a limit and as long as there is memory for it.
-pub(super) async fn read_held(body: Body, room: &Room) -> Result<Bytes, Error> {
-    let mut hold = room.buffers.hold();
-    let bytes = read_with(body, room.max_body, &mut hold).await?;
-    Ok(hold.on(bytes))
-}
-
-async fn read_with(mut body: Body, max: usize, hold: &mut Hold) -> Result<Bytes, Error> {
-    let mut all = BytesMut::new();
-    let mut only: Option<Bytes> = None;
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|source| match source.downcast::<Error>() {
-            Ok(ours) => *ours,
-            Err(source) => Error::new(
-                ErrorKind::Server,
-                "the vendor's answer broke off before its end",
-            )
-            .with_source(source),
-        })?;
-        let Ok(data) = frame.into_data() else {
-            continue;
-        };
-        if all.len() + data.len() + only.as_ref().map_or(0, Bytes::len) > max {
-            return Err(Error::new(
-                ErrorKind::Server,
-                format!(
-                    "the vendor's answer is larger than {max} bytes, the most this gateway reads"
-                ),
-            ));
-        }
-        hold.grow(data.len())?;
-        match only.take() {
-            // Most answers come in one piece, which need not be copied.
-            None if all.is_empty() => only = Some(data),
-            None => all.extend_from_slice(&data),
-            Some(first) => {
-                all.extend_from_slice(&first);
-                all.extend_from_slice(&data);
-            }
-        }
-    }
-    Ok(only.unwrap_or_else(|| all.freeze()))
 }
 
 /// How the answer is framed, if it is a stream at all.

@@ -37,6 +37,8 @@
 //! # }
 //! ```
 
+mod alive;
+mod clock;
 mod deployment;
 mod encoding;
 mod exchange;
@@ -49,8 +51,9 @@ mod translated;
 mod vendor_stream;
 mod watched;
 
+pub(crate) use self::clock::call_is_over;
 pub use self::{
-    deployment::{Account, Attempt, Deployment, Timeouts},
+    deployment::{Account, Attempt, Deployment, FirstByte, Timeouts},
     limits::{Counted, LimitWindow, Limits, Period},
     price::Price,
     service::Upstream,

@@ -52,6 +52,10 @@ pub(super) fn prepare(
                 Error::new(ErrorKind::Unsupported, "this vendor does not offer chat")
             })?;
             call = call.with_dialect(dialect);
+            if request.continues && !provider.prefills(&call) {
+                let message = "this vendor does not go on where another one broke off";
+                return Err(Error::new(ErrorKind::Unsupported, message).with_unsent());
+            }
             let target = Target::new(&deployment.model, provider.quirks())
                 .with_max_output(deployment.max_output);
             let same = is_in(&request.payload, dialect);

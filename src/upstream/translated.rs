@@ -10,8 +10,10 @@ use tower::ServiceExt;
 use tower_service::Service;
 
 use super::{
-    Attempt, encoding,
-    exchange::{Clock, Room, not_an_answer, read_held, refusal},
+    Attempt,
+    clock::{Answers, Clock},
+    encoding,
+    exchange::{Room, not_an_answer, refusal},
     prepare::spell,
     service::transport_error,
 };
@@ -41,7 +43,6 @@ pub(super) struct Called<'a> {
     secret: &'a Secret,
     room: &'a Room,
     served: &'a Arc<Served>,
-    clock: Clock,
 }
 
 /// A vendor's whole answer.
@@ -63,7 +64,6 @@ impl<'a> Called<'a> {
             secret,
             room,
             served,
-            clock: Clock::new(attempt, false),
         }
     }
 
@@ -102,22 +102,23 @@ impl<'a> Called<'a> {
     {
         let call = self.call();
         let (request, _) = spell(self.attempt, self.secret, &call, Method::POST, path, body)?;
+        let clock = Clock::new(self.attempt, Answers::Whole);
         let exchange = async {
             if !ready {
                 client.ready().await.map_err(transport_error)?;
             }
             client.call(request).await.map_err(transport_error)
         };
-        let (parts, body) = self.clock.run(exchange).await?.into_parts();
+        let (parts, body) = clock.run(exchange).await?.into_parts();
         let windows = RateWindows::of(&parts.headers);
         let body = Body::new(body);
         let provider = &*self.attempt.deployment.provider;
         let whole = async {
             if !parts.status.is_success() {
-                return Err(refusal(provider, &parts, body, &self.clock).await);
+                return Err(refusal(provider, &parts, body, &clock).await);
             }
             let body = encoding::plain(&parts.headers, body)?;
-            let bytes = self.clock.run(read_held(body, self.room)).await?;
+            let bytes = clock.read_held(body, self.room).await?;
             if bytes.trim_ascii_start().first() != Some(&b'{') {
                 let what = "something that is not a JSON object";
                 return Err(not_an_answer(parts.status, what));
@@ -299,15 +300,20 @@ where
     Ok(called.answered(&answer, body, ranked.tokens, report))
 }
 
+/// May the answer to this be read here, if it is JSON?
+pub(super) const fn is_read(operation: &Operation) -> bool {
+    matches!(
+        operation,
+        Operation::Images(_) | Operation::Transcription | Operation::Translation
+    )
+}
+
 /// Is the answer to this one JSON that tells what it cost? Then it is read whole: vendors send it at once when all is done.
 pub(super) fn tells_usage(operation: &Operation, headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE);
     let kind = kind.and_then(|value| value.to_str().ok()).unwrap_or("");
     let kind = kind.split(';').next().unwrap_or_default();
-    matches!(
-        operation,
-        Operation::Images(_) | Operation::Transcription | Operation::Translation
-    ) && kind.trim().eq_ignore_ascii_case("application/json")
+    is_read(operation) && kind.trim().eq_ignore_ascii_case("application/json")
 }
 
 /// The same bytes, and what they say of the cost.

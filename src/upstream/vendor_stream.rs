@@ -11,7 +11,11 @@ use std::{
 use http_body::Body as HttpBody;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::exchange::Room;
+use super::{
+    alive::is_ping,
+    clock::{Limit, Rest},
+    exchange::Room,
+};
 use crate::{
     Body,
     buffers::Hold,
@@ -41,13 +45,13 @@ pub(super) struct VendorStream {
     /// The room that these and an unfinished frame take, where that is worth counting.
     hold: Hold,
     committed: bool,
-    idle: Option<Duration>,
-    deadline: Option<Instant>,
+    rest: Rest,
     /// Armed once committed. It may ring early, and is then set to `until`: setting it at every event would cost each of them.
     clock: Option<Pin<Box<Sleep>>>,
-    /// When the stream has been silent for too long, or the call's time is over.
-    until: Option<Instant>,
-    /// Data came since `until` was told. It is told when there is nothing more to read, not with every frame of a burst.
+    /// When the stream has been silent for too long, or the time of the attempt or the call is over.
+    until: Option<(Instant, Limit)>,
+    /// Data came since `until` was told; pings are none. It is told when there is nothing more to read, not with every frame of a
+    /// burst.
     moved: bool,
 }
 
@@ -56,8 +60,7 @@ impl VendorStream {
         dialect: &'static dyn Dialect,
         framing: Framing,
         body: Body,
-        idle: Option<Duration>,
-        deadline: Option<Instant>,
+        rest: Rest,
         room: &Room,
     ) -> Self {
         let max_event = room.max_body;
@@ -72,8 +75,7 @@ impl VendorStream {
             hold: room.buffers.hold(),
             max_ahead: max_event,
             committed: false,
-            idle,
-            deadline,
+            rest,
             clock: None,
             until: None,
             moved: false,
@@ -242,17 +244,12 @@ impl VendorStream {
 
     /// Waits for whatever comes first: too long a silence, or the call's deadline.
     fn arm(&mut self) {
-        let pause = if self.seen.stopped {
-            Some(GRACE)
-        } else {
-            self.idle
-        };
-        let silence = pause.and_then(|pause| Instant::now().checked_add(pause));
-        self.until = match (silence, self.deadline) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
-        match (&mut self.clock, self.until) {
+        let mut rest = self.rest;
+        if self.seen.stopped {
+            rest.idle = Some(GRACE);
+        }
+        self.until = rest.next(Instant::now());
+        match (&mut self.clock, self.until.map(|(at, _)| at)) {
             (Some(clock), Some(until)) if until < clock.deadline() => clock.as_mut().reset(until),
             (Some(_), Some(_)) => {}
             (clock, Some(until)) => *clock = Some(Box::pin(sleep_until(until))),
@@ -262,7 +259,7 @@ impl VendorStream {
 
     /// Ready when the time is over.
     fn poll_clock(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let (Some(clock), Some(until)) = (&mut self.clock, self.until) else {
+        let (Some(clock), Some((until, _))) = (&mut self.clock, self.until) else {
             return Poll::Pending;
         };
         ready!(clock.as_mut().poll(cx));
@@ -279,23 +276,9 @@ impl VendorStream {
             self.body = None;
             return None;
         }
-        let total = self
-            .deadline
-            .is_some_and(|deadline| deadline <= Instant::now());
-        let (code, message) = if total {
-            (
-                "total_timeout",
-                "the call's total timeout was reached during the stream",
-            )
-        } else {
-            (
-                "idle_timeout",
-                "the vendor's stream fell silent for longer than the idle timeout",
-            )
-        };
-        Some(Err(self
-            .fail(ErrorKind::Timeout, message.into())
-            .with_code(code)))
+        let (_, limit) = self.until?;
+        self.body = None;
+        Some(Err(self.late(limit.error())))
     }
 }
 
@@ -307,7 +290,8 @@ impl FrameSource for VendorStream {
         }
         match self.poll_read(cx) {
             Poll::Ready(next) => {
-                self.moved |= matches!(&next, Some(Ok(frame)) if frame.has_data());
+                self.moved |=
+                    matches!(&next, Some(Ok(frame)) if frame.has_data() && !is_ping(frame));
                 Poll::Ready(next)
             }
             Poll::Pending => {
@@ -341,7 +325,13 @@ mod tests {
             max_body: 1_000,
             buffers: Buffers::new(1 << 20),
         };
-        VendorStream::new(dialect, Framing::Sse, Body::from(body), None, None, &room)
+        VendorStream::new(
+            dialect,
+            Framing::Sse,
+            Body::from(body),
+            Rest::default(),
+            &room,
+        )
     }
 
     #[tokio::test]

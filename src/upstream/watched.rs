@@ -3,49 +3,44 @@
 use std::{
     future::Future,
     pin::Pin,
-    task::{Context, Poll},
-    time::Duration,
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::{
-    Body, BoxError,
-    error::{Error, ErrorKind},
-};
+use super::clock::{Limit, Rest};
+use crate::{Body, BoxError, error::ErrorKind};
 
 /// Breaks off when nothing comes for too long, or when the call's time is over: whoever waits holds a place at the account.
 pub(super) struct Watched {
     body: Body,
-    idle: Option<Duration>,
-    deadline: Option<Instant>,
+    rest: Rest,
     /// Set while there is something to wait for. It may ring early: then it is set anew.
     clock: Option<Pin<Box<Sleep>>>,
     /// When the present wait is too long.
-    until: Option<Instant>,
+    until: Option<(Instant, Limit)>,
     over: bool,
 }
 
 impl Watched {
-    pub(super) fn new(body: Body, idle: Option<Duration>, deadline: Option<Instant>) -> Self {
+    pub(super) fn new(body: Body, rest: Rest) -> Self {
         Self {
             body,
-            idle,
-            deadline,
+            rest,
             clock: None,
             until: None,
             over: false,
         }
     }
 
-    fn poll_clock(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let until = match self.until {
+    /// What ran out.
+    fn poll_clock(&mut self, cx: &mut Context<'_>) -> Poll<Limit> {
+        let (until, limit) = match self.until {
             Some(until) => until,
             None => {
-                let idle = self.idle.and_then(|idle| Instant::now().checked_add(idle));
-                let Some(until) = idle.into_iter().chain(self.deadline).min() else {
+                let Some(until) = self.rest.next(Instant::now()) else {
                     return Poll::Pending;
                 };
                 *self.until.insert(until)
@@ -59,7 +54,7 @@ impl Watched {
                 return Poll::Pending;
             }
             if clock.deadline() >= until {
-                return Poll::Ready(());
+                return Poll::Ready(limit);
             }
             clock.as_mut().reset(until);
         }
@@ -83,16 +78,11 @@ impl HttpBody for Watched {
             this.over = !matches!(next, Some(Ok(_)));
             return Poll::Ready(next);
         }
-        if this.poll_clock(cx).is_pending() {
-            return Poll::Pending;
-        }
+        let limit = ready!(this.poll_clock(cx));
         this.over = true;
         // The vendor is let go at once.
         this.body = Body::empty();
-        let error = Error::new(
-            ErrorKind::StreamBroken,
-            "the vendor's answer stopped, or took longer than the call may",
-        );
+        let error = limit.error().with_kind(ErrorKind::StreamBroken);
         Poll::Ready(Some(Err(error.into())))
     }
 
@@ -107,6 +97,8 @@ impl HttpBody for Watched {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use http_body_util::BodyExt;
 
     use super::*;
@@ -128,12 +120,16 @@ mod tests {
                 .stream(["a", "b", "c", "d"])
                 .between(second)
         };
-        let watched = Watched::new(body(slow()).await, Some(second * 2), None);
+        let idle = Rest {
+            idle: Some(second * 2),
+            ..Rest::default()
+        };
+        let watched = Watched::new(body(slow()).await, idle);
         assert_eq!(watched.collect().await.unwrap().to_bytes(), "abcd");
 
         let stalls = slow().stall_after(2);
         let start = Instant::now();
-        let mut watched = Watched::new(body(stalls).await, Some(second * 2), None);
+        let mut watched = Watched::new(body(stalls).await, idle);
         for want in ["a", "b"] {
             let frame = watched.frame().await.unwrap().unwrap();
             assert_eq!(frame.into_data().unwrap(), want);
@@ -143,11 +139,11 @@ mod tests {
         assert_eq!(start.elapsed(), second * 3);
 
         let start = Instant::now();
-        let watched = Watched::new(
-            body(slow()).await,
-            None,
-            Some(start + second * 2 + second / 2),
-        );
+        let call = Rest {
+            call: Some(start + second * 2 + second / 2),
+            ..Rest::default()
+        };
+        let watched = Watched::new(body(slow()).await, call);
         assert!(watched.collect().await.is_err());
         assert_eq!(start.elapsed(), second * 2 + second / 2);
     }

@@ -364,6 +364,7 @@ fn provider(
         base_url,
         cloud,
         bridge: None,
+        prefill: None,
         headers: HeaderMap::new(),
         health: None,
         proxy: None,

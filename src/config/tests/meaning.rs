@@ -1,7 +1,10 @@
 use std::time::Duration;
 
 use super::*;
-use crate::upstream::Timeouts;
+use crate::{
+    config::timeouts::Totals,
+    upstream::{FirstByte, Timeouts},
+};
 
 #[test]
 fn the_example_means_what_it_says() {
@@ -94,8 +97,8 @@ fn the_plan_is_complete_and_holds_no_secret() {
     let plan = config.plan();
     for part in [
         "listen    127.0.0.1:8080, bodies up to 32MiB, heartbeat 15s, drain 30s\n",
-        "timeouts  connect 5s, first token 60s, idle 60s, total 10m\n",
-        "retry     up to 4 attempts, pauses 250ms to 8s, budget 20%\n",
+        "timeouts  connect 5s, first token 60s, first byte shared, idle 60s, total 10m\n",
+        "retry     up to 4 attempts, pauses 250ms to 8s, budget 20%, with 1s left\n",
         "  openai: https://api.openai.com/v1, openai-compatible\n",
         "    account team-a: weight 2, 500 requests/min, 200000 tokens/min, 64 at a time\n",
         "health every 30s, through socks5://proxy.example:1080\n",
@@ -153,10 +156,10 @@ fn a_provider_may_differ_from_the_general_settings() {
     ));
     let acme = &config.providers[0];
     let second = Duration::from_secs(1);
-    assert_eq!(
-        acme.timeouts,
-        Some(Timeouts::new(Some(60 * second), Some(5 * second)))
-    );
+    let own = acme.timeouts.unwrap();
+    assert_eq!(own.idle, Some(Some(5 * second)));
+    let clocks = own.attempt(&config.timeouts);
+    assert_eq!(clocks, Timeouts::new(Some(60 * second), Some(5 * second)));
     assert_eq!(acme.accounts[0].api_key.expose(), "k1");
     assert_eq!(acme.accounts[1].name, "acme-2");
     assert!(!acme.accounts[1].enabled);
@@ -239,4 +242,53 @@ models:
     ] {
         assert!(plan.contains(said), "{said}: {plan}");
     }
+}
+
+#[test]
+fn a_models_timeouts_go_before_its_providers_and_those_before_the_general_ones() {
+    let config = read(
+        "timeouts: { first_token: 30s, total: 2m }\nproviders:\n  acme: { kind: openai-compatible, base_url: 'http://a.example', accounts: [k], timeouts: { connect: 2s, first_token: 20s, first_byte: 40s, total: 1m } }\nmodels:\n  a: acme/x\n  slow: { deployments: [acme/x], timeouts: { connect: 9s, first_byte: 0s, idle: 0s, total: 30m } }\n  'slow-*': { deployments: [acme], timeouts: { first_byte: shared } }",
+    );
+    let second = Duration::from_secs(1);
+    let provider = config.providers[0].timeouts.unwrap();
+    assert_eq!(provider.connect(&config.timeouts), 2 * second);
+    let of = |index: usize| {
+        let Target::Pool(pool) = &config.models[index].target else {
+            panic!("a pool");
+        };
+        pool.timeouts
+            .as_deref()
+            .copied()
+            .unwrap_or_default()
+            .over(&provider)
+    };
+    let clocks = |index| of(index).attempt(&config.timeouts);
+    let usual = Timeouts::new(Some(20 * second), Some(60 * second));
+    let minute = Some(60 * second);
+    assert_eq!(
+        clocks(0),
+        usual
+            .with_first_byte(FirstByte::Within(40 * second))
+            .with_total(minute)
+    );
+    assert_eq!(
+        clocks(1),
+        Timeouts::new(Some(20 * second), None).with_first_byte(FirstByte::Unlimited)
+    );
+    assert_eq!(of(1).connect(&config.timeouts), 9 * second);
+    assert_eq!(clocks(2), usual.with_total(minute));
+    let totals = Totals::of(&config);
+    assert_eq!(totals.find("slow"), Some(Some(1_800 * second)));
+    assert_eq!(totals.find("a"), Some(Some(120 * second)));
+    assert_eq!(totals.find("slow-x"), None);
+    let plan = config.plan();
+    assert!(
+        plan.contains(", connect 2s, first token 20s, first byte 40s, attempt 60s\n"),
+        "{plan}"
+    );
+    assert!(
+        plan.contains(", connect 9s, first byte off, idle off, total 30m\n"),
+        "{plan}"
+    );
+    assert!(Gateway::new(&config).is_ok());
 }

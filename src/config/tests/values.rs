@@ -123,9 +123,20 @@ fn headers_proxies_and_timeouts_are_legal() {
         ),
         "providers.acme.accounts[0].group: a group's name is of visible",
     );
+    wrong(&with("timeouts: { total: 5s }"), "the whole call");
     wrong(
-        &with("timeouts: { total: 5s }"),
-        "the same for all providers",
+        &with("timeouts: { total: 11m }"),
+        "one attempt cannot take longer",
+    );
+    wrong(&with("timeouts: { connect: 0s }"), "no connection");
+    wrong(&with("prefill: prefixx"), "did you mean `prefix`?");
+    wrong(
+        "providers:\n  bedrock: { region: us-east-1, prefill: last, accounts: [k] }",
+        "of openai-compatible providers alone",
+    );
+    wrong(
+        &with_models("  a: { deployments: [acme], timeouts: { first_byte: half } }"),
+        "first_byte",
     );
     wrong(&with("timeouts: { first_token: 11m }"), "the whole call");
     wrong(&with("health: { every: 1s }"), "unknown key");

@@ -129,6 +129,10 @@ impl<'a> At<'a> {
     pub(super) fn shape(&self, required: &[Member], optional: &[Member]) {
         self.open_shape(required, optional);
         for name in self.members().keys() {
+            // The mark of a continued stream stands beside what the dialect knows.
+            if name == "trunkline" && self.path.starts_with("frame ") {
+                continue;
+            }
             if !required.iter().chain(optional).any(|(n, _)| n == name) {
                 self.say(format!("unknown member `{name}`"));
             }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     chat::{CallKind, Content, Message, Role, Thinking, ToolCall, ToolResult},
-    dialect::{ReasoningField, ToolIds},
+    dialect::{Prefill, ReasoningField, ToolIds},
     dialect::{
         alias::{alias, nine},
         openai_chat::{MAX_TOOL_NAME, NAME, response},
@@ -37,7 +37,7 @@ pub(super) fn messages(w: &mut Writer<'_>) -> Result<Vec<Json>, Error> {
         flush(&mut media, &mut out);
         match message.role {
             Role::System => out.extend(system(w, i, message, &rest)?),
-            Role::Assistant => out.push(assistant(w, i, message)),
+            Role::Assistant => out.push(assistant(w, i, message, i + 1 == request.messages.len())),
             Role::User | Role::Tool if rest.is_empty() && !message.content.is_empty() => {}
             Role::User | Role::Tool => {
                 let content = content(w, i, &rest)?;
@@ -209,7 +209,7 @@ fn speaker<'m>(w: &mut Writer<'_>, at: usize, message: &'m Message) -> Option<&'
     Some(name)
 }
 
-fn assistant(w: &mut Writer<'_>, at: usize, message: &Message) -> Json {
+fn assistant(w: &mut Writer<'_>, at: usize, message: &Message, last: bool) -> Json {
     let mut text: Option<String> = None;
     let mut refusal: Option<String> = None;
     let mut calls: Vec<Json> = Vec::new();
@@ -279,6 +279,8 @@ fn assistant(w: &mut Writer<'_>, at: usize, message: &Message) -> Json {
         carried.write(o);
         if !calls.is_empty() {
             o.array("tool_calls", calls);
+        } else if last && w.quirks.prefill == Prefill::Prefix {
+            o.field("prefix", &true);
         }
     })
 }

@@ -1,0 +1,109 @@
+//! The clients of a gateway: one for each way out, which is a proxy or none, and for each time that connecting may take.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{Config, ProxyUrl, arms};
+use crate::{
+    Upstream,
+    client::{Client, ClientOptions},
+    error::Error,
+};
+
+/// A way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Exit<'a> {
+    proxy: Option<&'a ProxyUrl>,
+    connect: Duration,
+}
+
+impl<'a> Exit<'a> {
+    pub(super) const fn new(proxy: Option<&'a ProxyUrl>, connect: Duration) -> Self {
+        Self { proxy, connect }
+    }
+}
+
+/// All ways out that a configuration needs.
+pub(super) struct Egresses<'a> {
+    /// Without a proxy, and with the general time to connect.
+    direct: (Exit<'a>, Client),
+    others: Vec<(Exit<'a>, Client)>,
+}
+
+impl<'a> Egresses<'a> {
+    pub(super) fn new(config: &'a Config) -> Result<Self, Error> {
+        let direct = Exit::new(None, config.timeouts.connect);
+        let mut exits = Vec::new();
+        for provider in &config.providers {
+            let own = provider.timeouts.unwrap_or_default();
+            let models = arms::pools(config).into_iter().filter_map(|(_, pool)| {
+                let mut deployments = pool.deployments.iter();
+                let uses = deployments.any(|deployment| deployment.provider == provider.name);
+                pool.timeouts.as_deref().filter(|_| uses)?.connect
+            });
+            for connect in models.chain([own.connect(&config.timeouts)]) {
+                let mut accounts = provider.accounts.iter();
+                let own = accounts.by_ref().map(|account| account.proxy.as_ref());
+                let proxies = own.map(|own| own.or(provider.proxy.as_ref()));
+                for proxy in proxies.chain([None]) {
+                    let exit = Exit::new(proxy, connect);
+                    if exit != direct && !exits.contains(&exit) {
+                        exits.push(exit);
+                    }
+                }
+            }
+        }
+        let others = exits.into_iter().map(with_client);
+        Ok(Self {
+            direct: with_client(direct)?,
+            others: others.collect::<Result<_, Error>>()?,
+        })
+    }
+
+    /// The leaf, with all of them.
+    pub(super) fn upstream(&self) -> Upstream<Client> {
+        let mut upstream = Upstream::new(self.direct.1.clone());
+        for (index, (_, client)) in self.others.iter().enumerate() {
+            upstream = upstream.with_egress(name(index), client.clone());
+        }
+        upstream
+    }
+
+    /// The client of a way out.
+    pub(super) fn client(&self, exit: Exit<'_>) -> &Client {
+        let found = self.others.iter().find(|(other, _)| *other == exit);
+        &found.unwrap_or(&self.direct).1
+    }
+
+    /// Its name, as accounts give it; none if it needs none.
+    pub(super) fn name(&self, exit: Exit<'_>) -> Option<Arc<str>> {
+        let index = self.others.iter().position(|(other, _)| *other == exit);
+        index.map(name)
+    }
+
+    /// All ways out by the same proxy or by none, by how long connecting may take.
+    pub(super) fn all_by(
+        &self,
+        proxy: Option<&ProxyUrl>,
+    ) -> impl Iterator<Item = (Duration, Option<Arc<str>>)> {
+        let direct = (self.direct.0, None);
+        let others = self.others.iter().enumerate();
+        let others = others.map(|(index, (exit, _))| (*exit, Some(name(index))));
+        std::iter::once(direct)
+            .chain(others)
+            .filter(move |(exit, _)| exit.proxy == proxy)
+            .map(|(exit, name)| (exit.connect, name))
+    }
+}
+
+fn with_client(exit: Exit<'_>) -> Result<(Exit<'_>, Client), Error> {
+    let mut options = ClientOptions::new().connect_timeout(exit.connect);
+    if let Some(proxy) = exit.proxy {
+        options = options.proxy(proxy.expose());
+    }
+    Ok((exit, Client::new(&options)?))
+}
+
+/// The address itself may hold a password, and names are printed.
+fn name(index: usize) -> Arc<str> {
+    format!("exit {}", index.saturating_add(1)).into()
+}

@@ -1,0 +1,151 @@
+//! The layer and its service.
+
+use std::{
+    future::Future,
+    mem,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::{request, resumed::Resumed};
+use crate::{
+    BoxError,
+    error::Error,
+    request::ModelRequest,
+    response::{EventStream, ModelResponse, Reply},
+};
+
+/// Continues broken streams. See the [module docs](crate::continuation) for an example.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ContinueLayer {
+    most: u32,
+    counts: Continuations,
+}
+
+impl ContinueLayer {
+    /// So often within one call at most; 0 is never.
+    pub fn new(most: u32) -> Self {
+        Self {
+            most,
+            counts: Continuations::new(),
+        }
+    }
+
+    /// Where they are counted.
+    pub fn counts(mut self, counts: Continuations) -> Self {
+        self.counts = counts;
+        self
+    }
+}
+
+impl<S> Layer<S> for ContinueLayer {
+    type Service = Continue<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Continue {
+            inner,
+            most: self.most,
+            counts: self.counts.clone(),
+        }
+    }
+}
+
+/// How often it was tried to continue a stream, and how often the answer came to its end so. Clones share the counts.
+#[derive(Clone, Debug, Default)]
+pub struct Continuations(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    tried: AtomicU64,
+    succeeded: AtomicU64,
+}
+
+impl Continuations {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Broken streams for which somebody else was asked.
+    pub fn tried(&self) -> u64 {
+        self.0.tried.load(Ordering::Relaxed)
+    }
+
+    /// Streams that broke and ended well nevertheless.
+    pub fn succeeded(&self) -> u64 {
+        self.0.succeeded.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn one_tried(&self) {
+        self.0.tried.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn one_succeeded(&self) {
+        self.0.succeeded.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// The service of [`ContinueLayer`].
+#[derive(Clone, Debug)]
+pub struct Continue<S> {
+    inner: S,
+    most: u32,
+    counts: Continuations,
+}
+
+impl_inner!(Continue);
+
+impl<S> Service<ModelRequest> for Continue<S>
+where
+    S: Service<ModelRequest, Response = ModelResponse> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+{
+    type Response = ModelResponse;
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<ModelResponse, Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.inner
+            .poll_ready(cx)
+            .map_err(|e| Error::from_box(e.into()))
+    }
+
+    fn call(&mut self, asked: ModelRequest) -> Self::Future {
+        let clone = self.inner.clone();
+        let mut inner = mem::replace(&mut self.inner, clone);
+        let later = self.inner.clone();
+        let (most, counts) = (self.most, self.counts.clone());
+        Box::pin(async move {
+            let kept = asked.clone();
+            let mut response = inner
+                .call(asked)
+                .await
+                .map_err(|e| Error::from_box(e.into()))?;
+            let front = kept.payload.dialect().and_then(|d| Some((d, d.front()?)));
+            response.reply = match (response.reply, front) {
+                (Reply::Stream(stream), Some((dialect, front)))
+                    if most > 0
+                        && request::may_continue(&kept)
+                        && stream.dialect().name() == dialect.name() =>
+                {
+                    let served = response.served.clone();
+                    let resumed = Resumed::new(later, kept, front, stream, served)
+                        .most(most)
+                        .counts(counts);
+                    Reply::Stream(EventStream::new(dialect, resumed))
+                }
+                (reply, _) => reply,
+            };
+            Ok(response)
+        })
+    }
+}

@@ -1,0 +1,269 @@
+//! The clocks of an attempt, each with an error of its own.
+//!
+//! | code | what ran out | kind before content | after |
+//! | --- | --- | --- | --- |
+//! | `connect_timeout` | the client's time to connect | `Timeout`, surely unsent | |
+//! | `first_token_timeout` | [`Timeouts::first_token`]: a stream had no content | `Timeout` | |
+//! | `first_byte_timeout` | [`Timeouts::first_byte`]: a whole answer did not begin | `Timeout` | |
+//! | `next_target_timeout` | what is left of the call's time belongs to the next account or model | `Timeout` | |
+//! | `idle_timeout` | [`Timeouts::idle`]: an answer stopped on its way | `Timeout` | `StreamBroken` |
+//! | `attempt_timeout` | [`Timeouts::total`]: this attempt took too long | `Timeout` | `StreamBroken` |
+//! | `total_timeout` | the call's own deadline | `Timeout` | `StreamBroken` |
+
+use std::{future::Future, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use tokio::time::{Instant, timeout_at};
+
+use super::{Attempt, FirstByte, exchange::Room};
+use crate::{
+    Body, Buffers,
+    buffers::Hold,
+    error::{Error, ErrorKind},
+};
+
+/// How an answer comes, as far as the clocks are concerned.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answers {
+    /// Event by event: the first content is waited for.
+    Streamed,
+    /// All at once, after all its tokens.
+    Whole,
+    /// Bytes nobody reads here.
+    Unread,
+}
+
+/// What ran out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Limit {
+    FirstToken,
+    FirstByte,
+    NextTarget,
+    Idle,
+    Attempt,
+    Total,
+}
+
+/// The time before the first content, and the [`Rest`] after it.
+pub(super) struct Clock {
+    first: Option<(Instant, Limit)>,
+    pub(super) rest: Rest,
+}
+
+/// The clocks of an answer that has begun.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Rest {
+    pub(super) idle: Option<Duration>,
+    /// When this attempt has to be over.
+    pub(super) attempt: Option<Instant>,
+    /// When the call has to be over.
+    pub(super) call: Option<Instant>,
+}
+
+impl Clock {
+    pub(super) fn new(attempt: &Attempt, answers: Answers) -> Self {
+        let now = Instant::now();
+        let (timeouts, budget) = (&attempt.deployment.timeouts, &attempt.request.budget);
+        let after = |wait: Option<Duration>| wait.and_then(|wait| now.checked_add(wait));
+        let rest = Rest {
+            idle: timeouts.idle,
+            attempt: after(timeouts.total),
+            call: budget.deadline(),
+        };
+        let left = budget.remaining().filter(|_| attempt.others);
+        let own = match answers {
+            Answers::Streamed => after(timeouts.first_token).map(|at| (at, Limit::FirstToken)),
+            Answers::Whole => match timeouts.first_byte {
+                FirstByte::Within(wait) => after(Some(wait)).map(|at| (at, Limit::FirstByte)),
+                FirstByte::Unlimited => None,
+                // Half for this one, half of the rest for the next: a silent account does not use up the whole call.
+                FirstByte::Shared => {
+                    after(left.map(|left| left / 2)).map(|at| (at, Limit::NextTarget))
+                }
+            },
+            Answers::Unread => None,
+        };
+        let others = match answers {
+            Answers::Unread => None,
+            // A call that has less than that at all keeps what it has.
+            _ => left
+                .and_then(|left| left.checked_sub(budget.room()))
+                .filter(|left| !left.is_zero() && !budget.room().is_zero()),
+        };
+        let others = after(others).map(|at| (at, Limit::NextTarget));
+        let limits = own.into_iter().chain(others).chain(rest.ends());
+        Self {
+            first: limits.min_by_key(|(at, _)| *at),
+            rest,
+        }
+    }
+
+    /// Only the call's own deadline.
+    pub(super) fn of_call(attempt: &Attempt) -> Self {
+        let call = attempt.request.budget.deadline();
+        let rest = Rest {
+            call,
+            ..Rest::default()
+        };
+        Self {
+            first: call.map(|at| (at, Limit::Total)),
+            rest,
+        }
+    }
+
+    /// Work before the first content.
+    pub(super) async fn run<T>(
+        &self,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        within(self.first, work).await
+    }
+
+    /// A whole body, up to a limit. It has begun with its first byte that is no white space: some vendors send spaces to keep the
+    /// connection open.
+    pub(super) async fn read(&self, body: Body, max: usize) -> Result<Bytes, Error> {
+        let hold = Buffers::unlimited().hold();
+        Ok(self.read_with(body, max, hold).await?.0)
+    }
+
+    /// The same, as long as there is memory for it.
+    pub(super) async fn read_held(&self, body: Body, room: &Room) -> Result<Bytes, Error> {
+        let hold = room.buffers.hold();
+        let (bytes, hold) = self.read_with(body, room.max_body, hold).await?;
+        Ok(hold.on(bytes))
+    }
+
+    async fn read_with(
+        &self,
+        mut body: Body,
+        max: usize,
+        mut hold: Hold,
+    ) -> Result<(Bytes, Hold), Error> {
+        let mut read = Read::default();
+        loop {
+            let next = async {
+                let frame = body.frame().await.transpose();
+                frame.map_err(|source| match source.downcast::<Error>() {
+                    Ok(ours) => *ours,
+                    Err(source) => Error::new(
+                        ErrorKind::Server,
+                        "the vendor's answer broke off before its end",
+                    )
+                    .with_source(source),
+                })
+            };
+            let frame = match read.begun {
+                false => self.run(next).await?,
+                true => within(self.rest.next(Instant::now()), next).await?,
+            };
+            let Some(frame) = frame else {
+                return Ok((read.finish(), hold));
+            };
+            if let Ok(data) = frame.into_data() {
+                hold.grow(data.len())?;
+                read.push(data, max)?;
+            }
+        }
+    }
+}
+
+impl Rest {
+    /// What ends it whatever comes.
+    fn ends(self) -> impl Iterator<Item = (Instant, Limit)> {
+        let attempt = self.attempt.map(|at| (at, Limit::Attempt));
+        // Of two that are over at once, the call's own is told: nothing is left to try.
+        let call = self.call.map(|at| (at, Limit::Total));
+        call.into_iter().chain(attempt)
+    }
+
+    /// What is over first if nothing comes from `now` on.
+    pub(super) fn next(self, now: Instant) -> Option<(Instant, Limit)> {
+        let idle = self.idle.and_then(|idle| now.checked_add(idle));
+        let idle = idle.map(|at| (at, Limit::Idle));
+        self.ends().chain(idle).min_by_key(|(at, _)| *at)
+    }
+}
+
+impl Limit {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::FirstToken => "first_token_timeout",
+            Self::FirstByte => "first_byte_timeout",
+            Self::NextTarget => "next_target_timeout",
+            Self::Idle => "idle_timeout",
+            Self::Attempt => "attempt_timeout",
+            Self::Total => "total_timeout",
+        }
+    }
+
+    const fn message(self) -> &'static str {
+        match self {
+            Self::FirstToken => "no content came from the vendor within the first-token timeout",
+            Self::FirstByte => "the vendor's answer did not begin within the first-byte timeout",
+            Self::NextTarget => {
+                "the vendor was silent until what is left of the call's time belonged to the next one"
+            }
+            Self::Idle => "the vendor's answer fell silent for longer than the idle timeout",
+            Self::Attempt => "the vendor took longer than one attempt may take there",
+            Self::Total => "the call's total timeout was reached before the answer was complete",
+        }
+    }
+
+    pub(super) fn error(self) -> Error {
+        Error::new(ErrorKind::Timeout, self.message()).with_code(self.code())
+    }
+}
+
+/// The call's time was over before anybody was asked.
+pub(crate) fn call_is_over() -> Error {
+    Limit::Total.error()
+}
+
+async fn within<T>(
+    limit: Option<(Instant, Limit)>,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    match limit {
+        None => work.await,
+        Some((until, limit)) => timeout_at(until, work)
+            .await
+            .unwrap_or_else(|_| Err(limit.error())),
+    }
+}
+
+/// What of a body has come.
+#[derive(Default)]
+struct Read {
+    /// Most answers come in one piece, which need not be copied.
+    only: Option<Bytes>,
+    all: BytesMut,
+    begun: bool,
+}
+
+impl Read {
+    fn push(&mut self, data: Bytes, max: usize) -> Result<(), Error> {
+        self.begun |= !data.trim_ascii_start().is_empty();
+        if self.all.len() + data.len() + self.only.as_ref().map_or(0, Bytes::len) > max {
+            return Err(Error::new(
+                ErrorKind::Server,
+                format!(
+                    "the vendor's answer is larger than {max} bytes, the most this gateway reads"
+                ),
+            ));
+        }
+        match self.only.take() {
+            None if self.all.is_empty() => self.only = Some(data),
+            None => self.all.extend_from_slice(&data),
+            Some(first) => {
+                self.all.extend_from_slice(&first);
+                self.all.extend_from_slice(&data);
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Bytes {
+        self.only.unwrap_or_else(|| self.all.freeze())
+    }
+}
