@@ -210,11 +210,7 @@ async fn hedge() {
     assert_eq!(asked.load(Ordering::Relaxed), 4, "two attempts, each time");
     // Whoever is not hedged goes by the same way.
     let plain = HedgeLayer::new(Hedges::new());
-    twice(
-        plain.layer(probe(failing(0, ErrorKind::Server))),
-        request,
-    )
-    .await;
+    twice(plain.layer(probe(failing(0, ErrorKind::Server))), request).await;
 }
 
 #[tokio::test]
