@@ -6,7 +6,6 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
     time::Duration,
 };
 
@@ -27,6 +26,7 @@ use trunkline::{
     request::{EmbeddingForm, Operation, Payload},
     response::{Complete, Reply, Served},
     retry::RetryPolicy,
+    split::{Arm, Arms, Shadow, Split, SplitLayer, Splits},
     testing::Unready,
     upstream::{Account, Attempt, Deployment, Limits},
 };
@@ -109,6 +109,23 @@ async fn failover() {
 }
 
 #[tokio::test]
+async fn split() {
+    let shadow = Shadow::new("copy", "o");
+    let split = Split::new().arm(Arm::new("a", "n", 1)).shadow(shadow);
+    let arms = Arms::new();
+    let layer = SplitLayer::new(Splits::new().split("m", split)).results(arms.clone());
+    let inner = probe(failing(0, ErrorKind::Server));
+    twice(layer.layer(inner), request).await;
+    // The copies were made by clones, which were polled ready themselves.
+    while arms.report().iter().any(|arm| arm.running > 0) {
+        tokio::task::yield_now().await;
+    }
+    let report = arms.report();
+    let completed = report.iter().map(|arm| (arm.completed, arm.failed()));
+    assert_eq!(completed.collect::<Vec<_>>(), [(2, 0), (2, 0)]);
+}
+
+#[tokio::test]
 async fn normalize() {
     twice(
         SseNormalizeLayer::new().layer(probe(failing(0, ErrorKind::Server))),
@@ -155,44 +172,6 @@ async fn pool_after_a_wait() {
     twice(PoolLayer::new(pools).layer(inner), request).await;
 }
 
-/// As [`Probe`], but the first of every two attempts is never answered.
-#[derive(Default)]
-struct Silent {
-    ready: bool,
-    asked: Arc<AtomicUsize>,
-}
-
-impl Clone for Silent {
-    fn clone(&self) -> Self {
-        Self {
-            ready: false,
-            asked: self.asked.clone(),
-        }
-    }
-}
-
-impl Service<Attempt> for Silent {
-    type Response = ModelResponse;
-    type Error = Error;
-    type Future = BoxFuture<'static, Result<ModelResponse, Error>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.ready = true;
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Attempt) -> Self::Future {
-        assert!(
-            std::mem::take(&mut self.ready),
-            "called without having been ready"
-        );
-        match self.asked.fetch_add(1, Ordering::Relaxed) % 2 {
-            0 => std::future::pending().boxed(),
-            _ => ready(Ok(answer())).boxed(),
-        }
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn hedge() {
     let vendor = Vendor::new(provider(), "m")
@@ -201,8 +180,15 @@ async fn hedge() {
     let pools = Pools::new().pool("m", Pool::new().vendor(vendor));
     let policy = HedgePolicy::new().fixed(Duration::from_secs(1)).share(1.0);
     let hedges = Hedges::new().model("m", policy);
-    let silent = Silent::default();
-    let asked = silent.asked.clone();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let asks = asked.clone();
+    // The first of every two attempts is never answered.
+    let silent = Unready::new(service_fn(move |_: Attempt| {
+        match asks.fetch_add(1, Ordering::Relaxed) % 2 {
+            0 => std::future::pending().boxed(),
+            _ => ready(Ok::<_, Error>(answer())).boxed(),
+        }
+    }));
     let layers = ServiceBuilder::new()
         .layer(HedgeLayer::new(hedges.clone()))
         .layer(PoolLayer::new(pools.clone()));

@@ -231,6 +231,12 @@ async fn what_was_compressed_unasked_is_read_and_what_cannot_be_is_named() {
             assert!(error.message().contains(names), "{fault}: {error}");
         }
     }
+    let twice = answer("openai-chat", false).encoded(Encoding::Gzip);
+    vendor.push(twice.encoded(Encoding::Brotli));
+    let error = ask(vendor.clone(), attempt(false))
+        .await
+        .expect_err("twice");
+    assert!(error.message().contains("several"), "{error}");
     for request in vendor.requests() {
         assert_eq!(request.header("accept-encoding"), None);
     }

@@ -121,7 +121,6 @@ async fn normalize(
         (Reply::Complete(complete), false) => {
             let mut chat = complete.decode()?;
             names().restore(&mut chat);
-            chat.tell_calls_apart();
             silence(&mut chat, mute);
             account(front, &chat, &mut response.fidelity);
             whole(dialect, front, &chat, &asked)

@@ -18,7 +18,8 @@ use super::score::{Ending, Score, Split};
 /// There is one end: of [`end_early_after`](Self::end_early_after), [`stall_after`](Self::stall_after),
 /// [`stall_after_bytes`](Self::stall_after_bytes), [`cut_after`](Self::cut_after) and [`reset_after`](Self::reset_after) the one
 /// set last counts. What changes the bytes ([`line_ends`](Self::line_ends), [`encoded`](Self::encoded),
-/// [`map_chunks`](Self::map_chunks)) is done at once, in the order in which it is called. A [`Fault`](super::Fault) is any of these by name.
+/// [`map_chunks`](Self::map_chunks)) is done at once, in the order in which it is called. A [`Fault`](super::Fault) is any of
+/// these by name.
 #[derive(Clone)]
 #[must_use]
 pub struct Answer {

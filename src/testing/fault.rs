@@ -4,7 +4,8 @@ use std::fmt;
 
 /// One thing that vendors, or what stands between, do to answers.
 ///
-/// Applied by [`Answer::fault`] or [`Answer::fault_at`]. [`Fault::ALL`] is for tests that try all, or draw one:
+/// Applied by [`Answer::fault`](super::Answer::fault) or [`Answer::fault_at`](super::Answer::fault_at). [`Fault::ALL`] is
+/// for tests that try all, or draw one:
 ///
 /// ```
 /// use trunkline::testing::{Effect, Fault, Script};

@@ -29,6 +29,8 @@ pub(super) fn plain(headers: &HeaderMap, body: Body) -> Result<Body, Error> {
 }
 
 fn unread(coding: &str) -> Error {
+    // A name, and not whatever a vendor has put in its place.
+    let coding: String = coding.chars().take(40).collect();
     let message = format!(
         "the vendor compressed its answer ({coding}) though it was not asked to, and this is not read here"
     );

@@ -382,7 +382,9 @@ fn whole(
     // Read here, not above: an answer that cannot be read is a failure that another account may mend. One that passes is looked at
     // for its usage, which it is asked for anyway; one without is not believed unread.
     if translated || complete.usage().is_none() {
-        complete.decoded = Some(Box::new(dialect.decode_response(&complete.bytes)?));
+        let mut decoded = dialect.decode_response(&complete.bytes)?;
+        decoded.tell_calls_apart();
+        complete.decoded = Some(Box::new(decoded));
     }
     Ok(Reply::Complete(complete))
 }

@@ -25,6 +25,9 @@ fn script(pair: Pair) -> Script {
     }
 }
 
+/// Writes a frame otherwise.
+type Form = fn(&str) -> String;
+
 async fn told(pair: Pair, answer: Answer) -> Result<Told, String> {
     let bed = Bed::new(pair);
     bed.vendor.push(answer);
@@ -71,7 +74,7 @@ async fn p039_p043_p044_p045_p047_lines_may_end_and_begin_as_they_like() {
         let frames = Frames::of(pair.kind, &script(pair));
         let whole = told(pair, frames.answer()).await?;
         let plain = frames.map(|frame| frame.replace("\r\n", "\n"));
-        let forms: [(&str, fn(&str) -> String); 7] = [
+        let forms: [(&str, Form); 7] = [
             ("LF", |frame| frame.to_owned()),
             ("CRLF", |frame| frame.replace('\n', "\r\n")),
             ("CR", |frame| frame.replace('\n', "\r")),

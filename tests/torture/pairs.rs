@@ -28,6 +28,9 @@ pub struct Front {
     pub tools: bool,
 }
 
+/// Makes a provider of this name at this address.
+type Make = fn(&'static str, &str) -> Result<Arc<dyn Provider>, trunkline::Error>;
+
 /// A vendor: its dialect, and how it is spelled and called.
 pub struct Kind {
     pub name: &'static str,
@@ -37,7 +40,7 @@ pub struct Kind {
     pub binary: bool,
     /// Does its protocol have a last word of its own after the reason why an answer ended?
     pub last_word: bool,
-    pub provider: fn(&'static str, &str) -> Result<Arc<dyn Provider>, trunkline::Error>,
+    pub provider: Make,
     pub answer: fn(&Script, &str, bool) -> Answer,
 }
 

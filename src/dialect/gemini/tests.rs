@@ -301,8 +301,8 @@ fn a_plain_frame_is_watched_without_being_read() {
     };
     let first = r#"{"candidates":[{"content":{"parts":[{"text":"a"}]}}],"usageMetadata":{"promptTokenCount":3}}"#;
     assert!(see(first).unwrap().content);
-    // It would not parse: only its counts are read.
-    let odd = r#"{"candidates":[{{{ \"finishReason\" ],"usageMetadata": {"promptTokenCount":3,"candidatesTokenCount":2},"x }"#;
+    // It is no chunk: only its counts are read.
+    let odd = r#"{"candidates":"\"finishReason\"","usageMetadata": {"promptTokenCount":3,"candidatesTokenCount":2},"x":1}"#;
     let now = see(odd).unwrap();
     assert_eq!(now.usage.unwrap().output, Some(2));
     assert!(!now.stopped);

@@ -62,7 +62,8 @@ impl Answer {
         self
     }
 
-    /// The dialect this is written in, for faults that have to be written in it too. What a [`Script`](super::Script) wrote knows.
+    /// The dialect this is written in, for faults that have to be written in it too. What a
+    /// [`Script`](crate::testing::Script) wrote knows.
     pub fn in_dialect(mut self, dialect: &'static str) -> Self {
         self.dialect = Some(dialect);
         self

@@ -469,9 +469,9 @@ fn watching_sees_what_reading_sees() {
     };
     assert!(!watch(&delta(r#""role":"assistant","content":"""#)).content);
     assert!(watch(&delta(r#""content":"a""#)).content);
-    // A plain chunk is not read: broken JSON between its braces goes unseen.
+    // A plain chunk is not read: what is no chunk goes unseen.
     watch(
-        r#"{"choices":[{"delta":{"content":"\"finish_reason\": \"stop\""},"finish_reason": null}],"usage": null !}"#,
+        r#"{"choices":[{"delta":{"content":"\"finish_reason\": \"stop\""},"finish_reason": null}],"usage": null,"choices":0}"#,
     );
     assert!(!watch(r#"{"choices":[{"delta":{"content":"x"}}]}"#).stopped);
     assert_eq!(
