@@ -21,6 +21,9 @@ use crate::{
 /// Whoever took so long was cut by the gateway's own clock, as soon as nothing was missing but the bill.
 const ALMOST_ALL: Duration = Duration::from_millis(door::TOTAL_MS - 300);
 
+/// After a vendor's last word the gateway waits no longer than this for the bill.
+const GRACE: Duration = Duration::from_secs(1);
+
 /// How a call ended for its client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -187,7 +190,9 @@ fn served(world: &World, ask: &Ask, answer: &Answer, said: &Said) -> Result<usiz
     let told = ask.front != Front::Chat || ask.form == Form::Whole || ask.usage;
     let usage = want.usage.filter(|_| told);
     // Whoever ended after his last word, but before the bill, has sent none.
-    let cut = world.broke_off(entry.vendor, entry.at) || answer.took >= ALMOST_ALL;
+    let cut = world.broke_off(entry.vendor, entry.at)
+        || answer.took >= ALMOST_ALL
+        || entry.at.elapsed() >= GRACE;
     let is_billed = entry.in_full && !cut;
     if said.usage != usage && (is_billed || !told) {
         return Err(format!("the usage is {:?}, not {usage:?}", said.usage));
