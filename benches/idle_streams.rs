@@ -29,7 +29,7 @@ fn main() -> Result<(), Error> {
         return runtime.block_on(gateway(&vendor.to_string_lossy()));
     }
     let most = env::args().filter_map(|argument| argument.parse().ok());
-    runtime.block_on(measure(most.last().unwrap_or(1_000)))
+    runtime.block_on(measure(most.next_back().unwrap_or(1_000)))
 }
 
 /// The child: a gateway over one vendor, until its input ends.
