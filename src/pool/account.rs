@@ -164,7 +164,7 @@ pub(super) struct Holds {
     pub(super) declared: Option<Instant>,
     /// The windows that the vendor told of.
     pub(super) told: Option<Instant>,
-    /// As many calls at the same time as there may be.
+    /// As many calls at the same time as there may be, or as may begin while it comes back from a limit.
     pub(super) full: bool,
     /// Cooldowns and breakers.
     pub(super) held: Held,
@@ -272,7 +272,11 @@ impl Start {
     }
 
     /// It failed before anything was read or written.
-    pub(super) fn no_cost(&self) -> Cost {
+    pub(super) fn no_cost(&self, error: &Error) -> Cost {
+        // Most vendors do not count what they refuse for a limit, and those that do say when to come back.
+        if error.kind() == ErrorKind::RateLimited {
+            return Cost::Known(Amounts::default());
+        }
         Cost::Known(Amounts {
             requests: self.booked.requests,
             ..Amounts::default()
@@ -434,7 +438,6 @@ impl AccountState {
     /// The call was never sent.
     pub(super) fn undo(&self, model: &str, start: &Start) {
         let mut inner = self.lock();
-        inner.requests.take_back(1, start.at);
         if inner.last_start == Some(start.at) {
             inner.last_start = start.before;
         }
@@ -729,6 +732,7 @@ impl Inner {
         let limits = ask.limits;
         let open = |limit| limits.open(limit, ask.priority);
         let booking = self.booking(ask);
+        let held = self.cooldowns.held(ask.model, now);
         Holds {
             interval: self
                 .last_start
@@ -746,10 +750,11 @@ impl Inner {
             told: self
                 .history
                 .room_at(limits, ask.model, &booking, ask.priority, now),
-            full: self
-                .places(limits)
-                .is_some_and(|max| u64::from(self.in_flight) >= open(max.into())),
-            held: self.cooldowns.held(ask.model, now),
+            full: held.ramping
+                || self
+                    .places(limits)
+                    .is_some_and(|max| u64::from(self.in_flight) >= open(max.into())),
+            held,
         }
     }
 
@@ -837,6 +842,7 @@ impl Inner {
         if let Some(probe) = start.probe {
             self.cooldowns.release(model, probe);
         }
+        self.cooldowns.over(model);
         self.in_flight = self.in_flight.saturating_sub(1);
         let Cost::Known(real) = cost else {
             return;
@@ -844,6 +850,10 @@ impl Inner {
         let now = Instant::now();
         self.ledger
             .settle(model, &start.booked, &real, start.at, now);
+        if real.requests < start.booked.requests {
+            let fewer = start.booked.requests - real.requests;
+            self.requests.take_back(fewer, start.at);
+        }
         let real = real.tokens();
         if let Some(more) = real.checked_sub(start.tokens) {
             // What nobody foresaw was mostly written since: it counts from now.

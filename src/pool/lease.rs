@@ -65,7 +65,10 @@ impl Lease {
             self.state
                 .failed(Some(&self.model), error, &self.rules, &self.rng);
         }
-        self.give_back(self.start.map_or(Cost::Unknown, |start| start.no_cost()));
+        self.give_back(
+            self.start
+                .map_or(Cost::Unknown, |start| start.no_cost(error)),
+        );
     }
 
     /// The answer is over.

@@ -120,7 +120,8 @@
 //!
 //! Nobody is called before the end of a firm cooldown. The others are guesses: when only such accounts remain, the one that
 //! would be back first is called nevertheless, one of them per call, and a success ends its cooldown. A later end is never
-//! replaced by an earlier one. If nobody can be called, the call [waits](#who-waits) up to [`Pool::wait`], then fails with
+//! replaced by an earlier one. After a rate limit whose size nobody told, an account comes back step by step: one call, and twice as many
+//! as before whenever one went well. If nobody can be called, the call [waits](#who-waits) up to [`Pool::wait`], then fails with
 //! [`ErrorKind::Exhausted`](crate::ErrorKind::Exhausted) and the time of the first return.
 //!
 //! # Who waits
@@ -190,6 +191,7 @@ mod lease;
 mod ledger;
 mod pools;
 mod queue;
+mod ramp;
 mod roster;
 mod search;
 mod service;
