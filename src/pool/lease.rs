@@ -76,8 +76,10 @@ impl Lease {
         let usage = outcome.usage();
         match outcome {
             Outcome::Completed { .. } => {
-                self.state
-                    .completed(&self.model, self.probe(), self.forced, usage.as_ref());
+                if let Some(start) = &self.start {
+                    self.state
+                        .completed(&self.model, start, self.forced, usage.as_ref());
+                }
             }
             Outcome::Broken { error, .. } => {
                 self.state

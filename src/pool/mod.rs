@@ -185,6 +185,7 @@ mod explain;
 mod hall;
 mod history;
 mod home;
+mod known;
 mod layer;
 mod learned;
 mod lease;

@@ -1,0 +1,475 @@
+//! One window of a vendor's, carried on from what it last told.
+//!
+//! Vendors do not say how theirs come back. A *bucket* shows in its figures ([`RateWindow::refill`]). Of the others it is found out at
+//! the first reset: either *whole*, all of it at once, or in *pieces*, each call's share when that call is a minute old. Until then it
+//! is taken to come back whole.
+
+use std::{collections::VecDeque, time::Duration};
+
+use tokio::time::Instant;
+
+use super::cooldown::later;
+use crate::dialect::{RateWindow, Resource};
+
+/// A window.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    pub(super) resource: Resource,
+    /// As it was told.
+    pub(super) window: RateWindow,
+    /// What was begun before the call that told of it.
+    pub(super) requests_before: u64,
+    /// What is left of it, less what was begun since. Of one that returns in pieces: what the vendor had left more than our own count
+    /// said.
+    left: f64,
+    /// As of when.
+    at: Instant,
+    /// When it was told of.
+    told: Instant,
+    /// The longest time to its reset so far: it is at least as long as that.
+    length: Duration,
+    shape: Shape,
+    /// Where it began anew without the vendor having said so.
+    turn: Option<Turn>,
+    /// Does the vendor count down to the reset when it answers, and not when it is asked?
+    counts_late: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Shape {
+    Unknown,
+    Whole,
+    Pieces(Log),
+}
+
+/// A window was over, and calls began.
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    /// What was begun before.
+    begun: u64,
+    /// What was left of the last one.
+    left: f64,
+    /// When the last one ended.
+    ended: Instant,
+    /// Has nothing been told since?
+    guess: bool,
+}
+
+/// What a vendor told with the answer to a call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Report {
+    pub(super) resource: Resource,
+    pub(super) window: RateWindow,
+    /// What was begun before that call, in requests.
+    pub(super) requests_before: u64,
+    /// What was begun before that call.
+    pub(super) before: u64,
+    /// What that call takes.
+    pub(super) amount: u64,
+    /// What was begun up to now.
+    pub(super) begun: u64,
+    /// When that call began.
+    pub(super) sent: Instant,
+    /// When its answer came.
+    pub(super) read: Instant,
+}
+
+impl Report {
+    /// What began later is taken for what the vendor had not counted yet.
+    fn later_ones(&self) -> f64 {
+        self.begun.saturating_sub(self.up_to()) as f64
+    }
+
+    /// What was begun up to that call, and by it.
+    const fn up_to(&self) -> u64 {
+        self.before.saturating_add(self.amount)
+    }
+
+    /// The figures may be as old as this.
+    fn age(&self) -> Duration {
+        self.read.saturating_duration_since(self.sent)
+    }
+
+    /// Calls overtake each other on their way by about so much.
+    fn grace(&self) -> Duration {
+        self.age().min(Known::GRACE)
+    }
+}
+
+impl Known {
+    /// What vendors have, where they do not say when it begins anew.
+    const MINUTE: Duration = Duration::from_secs(60);
+    /// Longer ones are not followed piece by piece.
+    const LONG: Duration = Duration::from_secs(120);
+    /// How long calls are under way, more or less.
+    const GRACE: Duration = Duration::from_millis(50);
+    /// Resets are told in seconds by some.
+    const ROUNDED: Duration = Duration::from_secs(2);
+
+    pub(super) fn new(report: &Report, now: Instant) -> Self {
+        let mut known = Self {
+            resource: report.resource,
+            window: report.window,
+            requests_before: report.requests_before,
+            left: 0.0,
+            at: now,
+            told: now,
+            length: Duration::ZERO,
+            shape: Shape::Unknown,
+            turn: None,
+            counts_late: false,
+        };
+        known.set(report, now);
+        known
+    }
+
+    /// Is it told of again?
+    pub(super) fn is(&self, resource: Resource, window: &RateWindow) -> bool {
+        let key = |w: &RateWindow| (w.per, w.scope, w.family);
+        self.resource == resource && key(&self.window) == key(window)
+    }
+
+    /// Is anything known of it still?
+    pub(super) fn is_open(&self, now: Instant) -> bool {
+        let end = match (self.window.refill, self.window.reset) {
+            (Some(refill), _) => later(self.at, refill),
+            (None, _) if self.pieces().is_some() => later(self.told, self.span()),
+            (None, Some(reset)) => reset,
+            (None, None) => later(
+                self.told,
+                self.window.per.unwrap_or(Self::MINUTE).min(Self::MINUTE),
+            ),
+        };
+        end > now
+    }
+
+    /// `amount` is begun, after `before`.
+    pub(super) fn begin(&mut self, before: u64, amount: u64, now: Instant) {
+        if let Shape::Pieces(log) = &mut self.shape {
+            log.add(before.saturating_add(amount), now);
+            return;
+        }
+        self.roll(before, now);
+        self.left = self.level(before, now) - amount as f64;
+        self.at = now;
+    }
+
+    /// `amount` was begun, but never sent.
+    pub(super) fn undo(&mut self, amount: u64) {
+        self.left += amount as f64;
+    }
+
+    /// The vendor told of it again.
+    pub(super) fn told(&mut self, report: &Report, now: Instant) {
+        // An older call's figures are older, unless they say that nothing is left of this very one.
+        let older = self.requests_before > report.requests_before;
+        if older && self.is_open(now) {
+            let says_more = report.window.remaining == 0
+                && self.pieces().is_none()
+                && self.turn.is_none_or(|turn| report.before >= turn.begun);
+            if !says_more {
+                return;
+            }
+        }
+        self.learn(report, now);
+        self.set(report, now);
+    }
+
+    /// What is left now; less than nothing if more was begun than there was. `begun` is all that was.
+    pub(super) fn level(&self, begun: u64, now: Instant) -> f64 {
+        let Some(limit) = self.window.limit.map(|limit| limit as f64) else {
+            return self.left;
+        };
+        if let Some(log) = self.pieces() {
+            let counted = begun.saturating_sub(log.until(self.edge(now)));
+            return limit + self.left - counted as f64;
+        }
+        if let Some(rate) = self.rate() {
+            let passed = now.saturating_duration_since(self.at).as_secs_f64();
+            return (self.left + passed * rate).min(limit);
+        }
+        match self.window.reset {
+            Some(reset) if reset <= now => limit,
+            _ => self.left,
+        }
+    }
+
+    /// When there is so much of it; none if there is now, or if nobody knows.
+    pub(super) fn reaches(&self, need: f64, begun: u64, now: Instant) -> Option<Instant> {
+        // Sums of fractions are not exact.
+        const SLACK: f64 = 1e-6;
+        let missing = need - self.level(begun, now);
+        if missing <= SLACK {
+            return None;
+        }
+        if let Some(log) = self.pieces() {
+            let back = log.reaches(log.until(self.edge(now)).saturating_add(missing.ceil() as u64));
+            let back = back.map(|at| later(at, self.span() + Self::GRACE));
+            if self.left >= 0.0 {
+                return Some(back.unwrap_or_else(|| later(now, self.span())));
+            }
+            // Others take of it too. When the vendor said that something is back, one call may find out.
+            let reset = self.window.reset.unwrap_or(now);
+            if reset <= now && log.last().is_none_or(|last| last < reset) {
+                return None;
+            }
+            let known = back.into_iter().chain((reset > now).then_some(reset)).min();
+            return Some(known.unwrap_or_else(|| later(self.told, self.span())));
+        }
+        match self.rate() {
+            Some(rate) => {
+                let wait = Duration::try_from_secs_f64(missing / rate).unwrap_or(Duration::MAX);
+                // Never a moment too early.
+                Some(later(now, wait.saturating_add(Duration::from_millis(1))))
+            }
+            None => self.window.reset.or_else(|| {
+                let per = self.window.per.filter(|per| *per <= Self::MINUTE)?;
+                Some(later(self.told, per))
+            }),
+        }
+    }
+
+    /// When all of it is there again.
+    pub(super) fn full_at(&self, begun: u64, now: Instant) -> Option<Instant> {
+        match self.window.limit {
+            Some(limit) if self.rate().is_some() => {
+                Some(self.reaches(limit as f64, begun, now).unwrap_or(now))
+            }
+            _ => self.window.reset,
+        }
+    }
+
+    /// If all of it is lost at once: when, and how long it is at least.
+    pub(super) fn ends(&self) -> Option<(Instant, Duration)> {
+        if self.window.refill.is_some() || self.pieces().is_some() {
+            return None;
+        }
+        let length = self.length.max(self.window.per.unwrap_or_default());
+        Some((self.window.reset?, length))
+    }
+
+    /// Is it known so well that a limit of `limit` a minute, declared for the same, need not be counted here too?
+    pub(super) fn stands_for(&self, resource: Resource, limit: u64, now: Instant) -> bool {
+        let (refill, per) = (self.window.refill, self.window.per);
+        let lasts = |length: Option<Duration>| length.is_none_or(|length| length >= Self::MINUTE);
+        let is_known = refill.is_some() || matches!(self.shape, Shape::Whole);
+        self.resource == resource
+            && self.window.limit == Some(limit)
+            && is_known
+            && lasts(refill)
+            && lasts(per)
+            && self.is_fresh(now)
+    }
+
+    /// Was it told of lately?
+    fn is_fresh(&self, now: Instant) -> bool {
+        const LATELY: Duration = Duration::from_secs(600);
+        later(self.told, LATELY) > now
+    }
+
+    /// A new one begins if this one is over.
+    fn roll(&mut self, begun: u64, now: Instant) {
+        let (Some(limit), Some(reset)) = (self.window.limit, self.window.reset) else {
+            return;
+        };
+        if self.window.refill.is_some() || reset > now || self.length.is_zero() {
+            return;
+        }
+        self.turn = Some(Turn {
+            begun,
+            left: self.left,
+            ended: reset,
+            guess: true,
+        });
+        self.left = limit as f64;
+        self.window.reset = Some(later(now, self.length));
+    }
+
+    /// What it says of how the window comes back.
+    fn learn(&mut self, report: &Report, now: Instant) {
+        let Some(limit) = report.window.limit.filter(|_| report.window.refill.is_none()) else {
+            return;
+        };
+        let (half, quarter) = (limit as f64 / 2.0, limit as f64 / 4.0);
+        let remaining = report.window.remaining as f64;
+        let old = self.window.reset;
+        match (&self.shape, self.turn) {
+            (Shape::Pieces(_), _) => {
+                let limit = limit as f64;
+                let before = self.level(report.begun, now);
+                let over = old.is_some_and(|old| old <= report.sent);
+                if over && before <= quarter && remaining >= limit - quarter {
+                    self.shape = Shape::Whole;
+                    self.turn = None;
+                }
+            }
+            (_, Some(turn)) if turn.guess => {
+                if report.before < turn.begun || turn.left > half {
+                    return;
+                }
+                let expected = limit.saturating_sub(report.up_to() - turn.begun) as f64;
+                let again = report
+                    .window
+                    .reset
+                    .is_some_and(|reset| reset <= later(turn.ended, Self::ROUNDED));
+                if remaining + 1.0 >= expected * 0.9 {
+                    self.shape = Shape::Whole;
+                } else if again && !self.counts_late {
+                    // It was not over yet.
+                    self.counts_late = true;
+                } else if remaining + quarter <= expected {
+                    self.in_pieces(report);
+                }
+            }
+            _ => {
+                let moved = old.zip(report.window.reset).is_some_and(|(old, new)| {
+                    old > report.read && new > later(later(old, report.age()), Self::ROUNDED)
+                });
+                if moved {
+                    self.in_pieces(report);
+                }
+            }
+        }
+    }
+
+    fn in_pieces(&mut self, report: &Report) {
+        if self.span() <= Self::LONG {
+            self.shape = Shape::Pieces(Log::new(report.begun));
+            self.turn = None;
+        }
+    }
+
+    /// From now on it is as it was told.
+    fn set(&mut self, report: &Report, now: Instant) {
+        let (old, guess) = (
+            self.window.reset,
+            self.turn.is_some_and(|turn| turn.guess),
+        );
+        self.window = report.window;
+        self.requests_before = report.requests_before;
+        (self.at, self.told) = (now, now);
+        if let Some(turn) = &mut self.turn {
+            turn.guess = false;
+        }
+        let left_to_reset = report
+            .window
+            .reset
+            .map(|at| at.saturating_duration_since(report.read));
+        let length = left_to_reset.or(report.window.per).unwrap_or_default();
+        self.length = self.length.max(length);
+        // The time is counted from when the vendor looked, between the call and its answer.
+        let age = if self.counts_late { Duration::ZERO } else { report.age() };
+        let anchored = report.window.reset.and_then(|at| at.checked_sub(age));
+        self.window.reset = anchored.map(|at| later(at, report.grace()));
+        let remaining = exact(&report.window, left_to_reset);
+        let limit = report.window.limit.map_or(f64::MAX, |limit| limit as f64);
+        if let Shape::Pieces(log) = &mut self.shape {
+            let edge = report.sent.checked_sub(self.length.max(Self::MINUTE) + Self::GRACE);
+            let counted = report.up_to().saturating_sub(log.until(edge));
+            self.left = remaining - (limit - counted as f64);
+            return;
+        }
+        let back = self.rate().map_or(0.0, |rate| rate * age.as_secs_f64());
+        self.left = (remaining + back).min(limit) - report.later_ones();
+        // Each answer says when at the earliest: the last of these is the nearest.
+        if let (Some(old), Some(new)) = (old, &mut self.window.reset)
+            && report.window.refill.is_none()
+            && !guess
+            && old > *new
+            && old <= later(*new, Self::ROUNDED)
+        {
+            *new = old;
+        }
+    }
+
+    const fn pieces(&self) -> Option<&Log> {
+        match &self.shape {
+            Shape::Pieces(log) => Some(log),
+            _ => None,
+        }
+    }
+
+    /// How long it is, where it returns in pieces.
+    fn span(&self) -> Duration {
+        self.window.per.unwrap_or(self.length.max(Self::MINUTE))
+    }
+
+    /// What was begun before this is back.
+    fn edge(&self, now: Instant) -> Option<Instant> {
+        now.checked_sub(self.span() + Self::GRACE)
+    }
+
+    /// What comes back in a second.
+    fn rate(&self) -> Option<f64> {
+        let refill = self.window.refill.filter(|refill| !refill.is_zero())?;
+        Some(self.window.limit? as f64 / refill.as_secs_f64())
+    }
+}
+
+/// What is left, with the fraction that vendors leave out: of a bucket that fills little by little the time until it is full tells it.
+fn exact(window: &RateWindow, reset: Option<Duration>) -> f64 {
+    let remaining = window.remaining as f64;
+    let (Some(refill), Some(limit), Some(reset)) = (window.refill, window.limit, reset) else {
+        return remaining;
+    };
+    let missing = reset.as_secs_f64() / refill.as_secs_f64().max(f64::MIN_POSITIVE);
+    (limit as f64 * (1.0 - missing)).clamp(remaining, remaining + 1.0)
+}
+
+/// What was begun when, as a growing sum.
+#[derive(Clone, Debug)]
+struct Log {
+    /// The sum before the first.
+    base: u64,
+    /// When, and the sum then.
+    sums: VecDeque<(Instant, u64)>,
+}
+
+impl Log {
+    /// What is begun so close together is one.
+    const CLOSE: Duration = Duration::from_millis(100);
+    /// As long as it may matter.
+    const KEPT: Duration = Duration::from_secs(240);
+
+    const fn new(base: u64) -> Self {
+        Self {
+            base,
+            sums: VecDeque::new(),
+        }
+    }
+
+    fn add(&mut self, sum: u64, now: Instant) {
+        while let Some((at, oldest)) = self.sums.front() {
+            if now.saturating_duration_since(*at) < Self::KEPT {
+                break;
+            }
+            self.base = *oldest;
+            self.sums.pop_front();
+        }
+        let len = self.sums.len();
+        // An entry stands for its youngest call: nothing is back too early.
+        if let Some(before) = len.checked_sub(2).and_then(|index| self.sums.get(index))
+            && now.saturating_duration_since(before.0) < Self::CLOSE
+        {
+            self.sums.pop_back();
+        }
+        self.sums.push_back((now, sum));
+    }
+
+    /// The sum of what was begun by `at`.
+    fn until(&self, at: Option<Instant>) -> u64 {
+        let index = at.map_or(0, |at| self.sums.partition_point(|(begun, _)| *begun <= at));
+        let before = index.checked_sub(1).and_then(|index| self.sums.get(index));
+        before.map_or(self.base, |(_, sum)| *sum)
+    }
+
+    /// When the sum came to so much.
+    fn reaches(&self, sum: u64) -> Option<Instant> {
+        let index = self.sums.partition_point(|(_, reached)| *reached < sum);
+        self.sums.get(index).map(|(at, _)| *at)
+    }
+
+    fn last(&self) -> Option<Instant> {
+        self.sums.back().map(|(at, _)| *at)
+    }
+}
