@@ -442,7 +442,7 @@ impl AccountState {
         if inner.last_start == Some(start.at) {
             inner.last_start = start.before;
         }
-        inner.history.undo(model, &start.booked);
+        inner.history.undo(model, &start.booked, start.at);
         inner.finish(model, start, Cost::Known(Amounts::default()));
         drop(inner);
         self.wake();
@@ -514,7 +514,13 @@ impl AccountState {
         );
         let named = error.retry_after().filter(|after| !after.is_zero());
         let named = named.filter(|_| about_limits);
-        let spent = self.lock().told(model, error.windows(), start, named, now);
+        let spent = {
+            let mut inner = self.lock();
+            if error.kind() == ErrorKind::RateLimited {
+                inner.history.undo(model, &start.booked, start.at);
+            }
+            inner.told(model, error.windows(), start, named, now)
+        };
         self.log(spent, now);
         // There may be more left than was thought.
         self.wake();

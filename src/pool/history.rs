@@ -120,11 +120,11 @@ impl History {
         }
     }
 
-    /// The call was never sent.
-    pub(super) fn undo(&mut self, model: &str, amounts: &Amounts) {
-        self.windows.undo(amounts);
+    /// The call that began at `at` was never sent, or the vendor refused it for a limit.
+    pub(super) fn undo(&mut self, model: &str, amounts: &Amounts, at: Instant) {
+        self.windows.undo(amounts, at);
         if let Some(past) = self.models.get_mut(model) {
-            past.windows.undo(amounts);
+            past.windows.undo(amounts, at);
         }
     }
 

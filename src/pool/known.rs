@@ -26,6 +26,8 @@ pub(super) struct Known {
     at: Instant,
     /// When it was told of.
     told: Instant,
+    /// When the call was sent whose answer told.
+    sent: Instant,
     /// The longest time to its reset so far: it is at least as long as that.
     length: Duration,
     shape: Shape,
@@ -114,12 +116,13 @@ impl Known {
             left: 0.0,
             at: now,
             told: now,
+            sent: report.sent,
             length: Duration::ZERO,
             shape: Shape::Unknown,
             turn: None,
             counts_late: false,
         };
-        known.set(report, now);
+        known.set(report, None, now);
         known
     }
 
@@ -154,9 +157,12 @@ impl Known {
         self.at = now;
     }
 
-    /// `amount` was begun, but never sent.
-    pub(super) fn undo(&mut self, amount: u64) {
-        self.left += amount as f64;
+    /// `amount` was begun at `at`, but the vendor did not count it.
+    pub(super) fn undo(&mut self, amount: u64, at: Instant) {
+        match &mut self.shape {
+            Shape::Pieces(log) => log.undo(amount, at),
+            _ => self.left += amount as f64,
+        }
     }
 
     /// The vendor told of it again.
@@ -172,7 +178,17 @@ impl Known {
             }
         }
         self.learn(report, now);
-        self.set(report, now);
+        // Of calls that were sent together the vendor counts each when it comes: the last of them says most. (Of tokens more is
+        // foreseen than is taken: that makes up for it.)
+        let apart = report.sent.max(self.sent) - report.sent.min(self.sent);
+        let together = self.resource == Resource::Requests
+            && apart < report.grace()
+            && self.turn.is_none_or(|turn| !turn.guess);
+        let most = together.then(|| match self.pieces() {
+            Some(_) => self.left,
+            None => self.level(report.begun, now),
+        });
+        self.set(report, most, now);
     }
 
     /// What is left now; less than nothing if more was begun than there was. `begun` is all that was.
@@ -181,7 +197,7 @@ impl Known {
             return self.left;
         };
         if let Some(log) = self.pieces() {
-            let counted = begun.saturating_sub(log.until(self.edge(now)));
+            let counted = log.since(self.edge(now), begun);
             return limit + self.left - counted as f64;
         }
         if let Some(rate) = self.rate() {
@@ -287,6 +303,7 @@ impl Known {
 
     /// What it says of how the window comes back.
     fn learn(&mut self, report: &Report, now: Instant) {
+        if std::env::var("SIM_K").is_ok() && report.window.limit == Some(40) { eprintln!("K sent {:?} read {:?} rem {} reset {:?} | before {} amount {} begun {} | old reset {:?} left {} shape {} turn {:?} level {}", report.sent, report.read, report.window.remaining, report.window.reset, report.before, report.amount, report.begun, self.window.reset, self.left, match self.shape { Shape::Unknown => "U".into(), Shape::Whole => "W".into(), Shape::Pieces(ref l) => format!("P{} undone {}", l.sums.len(), l.undone) }, self.turn, self.level(report.begun, now)); }
         let Some(limit) = report.window.limit.filter(|_| report.window.refill.is_none()) else {
             return;
         };
@@ -340,14 +357,15 @@ impl Known {
     }
 
     /// From now on it is as it was told.
-    fn set(&mut self, report: &Report, now: Instant) {
+    fn set(&mut self, report: &Report, most: Option<f64>, now: Instant) {
         let (old, guess) = (
             self.window.reset,
             self.turn.is_some_and(|turn| turn.guess),
         );
         self.window = report.window;
         self.requests_before = report.requests_before;
-        (self.at, self.told) = (now, now);
+        (self.at, self.told, self.sent) = (now, now, report.sent);
+        let most = most.unwrap_or(f64::MAX);
         if let Some(turn) = &mut self.turn {
             turn.guess = false;
         }
@@ -365,12 +383,17 @@ impl Known {
         let limit = report.window.limit.map_or(f64::MAX, |limit| limit as f64);
         if let Shape::Pieces(log) = &mut self.shape {
             let edge = report.sent.checked_sub(self.length.max(Self::MINUTE) + Self::GRACE);
-            let counted = report.up_to().saturating_sub(log.until(edge));
-            self.left = remaining - (limit - counted as f64);
+            let counted = log.since(edge, report.up_to());
+            let left = remaining - (limit - counted as f64);
+            // Of calls both count the same; of tokens ours may be too many.
+            let most = if self.resource == Resource::Requests { most.min(0.0) } else { most };
+            self.left = left.min(most);
             return;
         }
-        let back = self.rate().map_or(0.0, |rate| rate * age.as_secs_f64());
-        self.left = (remaining + back).min(limit) - report.later_ones();
+        let passed = age.saturating_sub(report.grace()).as_secs_f64();
+        let back = self.rate().map_or(0.0, |rate| rate * passed);
+        let left = (remaining + back).min(limit) - report.later_ones();
+        self.left = left.min(most);
         // Each answer says when at the earliest: the last of these is the nearest.
         if let (Some(old), Some(new)) = (old, &mut self.window.reset)
             && report.window.refill.is_none()
@@ -423,6 +446,8 @@ struct Log {
     base: u64,
     /// When, and the sum then.
     sums: VecDeque<(Instant, u64)>,
+    /// What was begun, but not counted by the vendor.
+    undone: u64,
 }
 
 impl Log {
@@ -435,10 +460,13 @@ impl Log {
         Self {
             base,
             sums: VecDeque::new(),
+            undone: 0,
         }
     }
 
+    /// `sum` is all that was begun.
     fn add(&mut self, sum: u64, now: Instant) {
+        let sum = sum.saturating_sub(self.undone);
         while let Some((at, oldest)) = self.sums.front() {
             if now.saturating_duration_since(*at) < Self::KEPT {
                 break;
@@ -454,6 +482,20 @@ impl Log {
             self.sums.pop_back();
         }
         self.sums.push_back((now, sum));
+    }
+
+    fn undo(&mut self, amount: u64, at: Instant) {
+        self.undone = self.undone.saturating_add(amount);
+        let later = self.sums.iter_mut().rev();
+        for (_, sum) in later.take_while(|(begun, _)| *begun >= at) {
+            *sum = sum.saturating_sub(amount);
+        }
+    }
+
+    /// How much of `sum`, of all that was begun, was begun after `at`.
+    fn since(&self, at: Option<Instant>, sum: u64) -> u64 {
+        let sum = sum.saturating_sub(self.undone);
+        sum.saturating_sub(self.until(at))
     }
 
     /// The sum of what was begun by `at`.

@@ -55,11 +55,11 @@ impl Learned {
         before
     }
 
-    /// The call was never sent.
-    pub(super) fn undo(&mut self, amounts: &Amounts) {
+    /// The call that began at `at` was never sent, or the vendor refused it for a limit.
+    pub(super) fn undo(&mut self, amounts: &Amounts, at: Instant) {
         let amounts = &self.counted(amounts);
         for known in &mut self.known {
-            known.undo(of(amounts, known.resource));
+            known.undo(of(amounts, known.resource), at);
         }
     }
 

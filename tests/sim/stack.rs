@@ -18,7 +18,7 @@ use trunkline::{
 
 use crate::{
     chance::Chance,
-    vendor::{Plan, Vendors},
+    vendor::{Plan, Tells, Vendors},
 };
 
 pub type Stack = BoxCloneService<ModelRequest, ModelResponse, Error>;
@@ -44,7 +44,10 @@ pub fn ours(
     over(pools, vendors)
 }
 
+thread_local! { pub static POOLS: std::cell::RefCell<Option<Pools>> = const { std::cell::RefCell::new(None) }; }
+
 pub fn over(pools: Pools, vendors: &Vendors) -> Stack {
+    POOLS.with(|p| *p.borrow_mut() = Some(pools.clone())); // TRACE
     ServiceBuilder::new()
         .layer(FailoverLayer::new(Chains::new()))
         .layer(RetryBackoffLayer::new(RetryPolicy::new().seed(SEED)))
@@ -111,6 +114,8 @@ fn account(plan: &Plan, declared: bool) -> Arc<Account> {
             .rpm(plan.rpm)
             .tpm(plan.tpm)
             .concurrency(plan.concurrency),
+        // Where nothing is told, the pool has to find out.
+        false if plan.tells != Tells::All => Limits::none().adaptive(),
         false => Limits::none(),
     };
     Arc::new(account.with_limits(limits))

@@ -197,6 +197,13 @@ impl Vendors {
         accounts.map(of).collect()
     }
 
+    pub fn debug(&self, key: &str) -> String {
+        let now = self.now();
+        let a = self.account(key);
+        let f = |m: &Meter| (0..12).map(|i| format!("{:.1} ", m.left(now - f64::from(i) * 0.5))).collect::<String>();
+        format!("requests {} tokens {} way {:?} in flight {}", f(&a.requests), f(&a.tokens), a.on_the_way, a.in_flight)
+    }
+
     fn account(&self, key: &str) -> MutexGuard<'_, Account> {
         self.0.accounts[key].lock().unwrap()
     }
