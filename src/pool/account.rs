@@ -505,8 +505,9 @@ impl AccountState {
         limited && dealt
     }
 
-    /// What a failure told of the vendor's limits. Where it is about a limit and says itself when to come back, that counts.
-    pub(super) fn told(&self, model: &Arc<str>, start: &Start, error: &Error) {
+    /// What a failure told of the vendor's limits. Where it is about a limit and says itself when to come back, that counts. True if
+    /// it is about a window that was told of, and has no room for such a call: others may fit.
+    pub(super) fn told(&self, model: &Arc<str>, start: &Start, error: &Error) -> bool {
         let now = Instant::now();
         let about_limits = matches!(
             error.policy().blame,
@@ -514,16 +515,22 @@ impl AccountState {
         );
         let named = error.retry_after().filter(|after| !after.is_zero());
         let named = named.filter(|_| about_limits);
-        let spent = {
+        let (spent, explained) = {
             let mut inner = self.lock();
-            if error.kind() == ErrorKind::RateLimited {
+            let limited = error.kind() == ErrorKind::RateLimited;
+            if limited {
                 inner.history.undo(model, &start.booked, start.at);
             }
-            inner.told(model, error.windows(), start, named, now)
+            let spent = inner.told(model, error.windows(), start, named, now);
+            let explained = limited
+                && !error.windows().is_empty()
+                && inner.history.refuses(model, &start.booked, now);
+            (spent, explained)
         };
         self.log(spent, now);
         // There may be more left than was thought.
         self.wake();
+        explained
     }
 
     /// The share left of the scarcest limit, the vendor's and our own.

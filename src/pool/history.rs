@@ -151,6 +151,13 @@ impl History {
         windows.told(resource, window, &asked, now);
     }
 
+    /// Has one of the vendor's windows no room for a call?
+    pub(super) fn refuses(&self, model: &str, amounts: &Amounts, now: Instant) -> bool {
+        let limits = &Limits::none();
+        let room = self.room_at(limits, model, amounts, Priority::High, now);
+        room.is_some()
+    }
+
     /// See [`Learned::stands_for`].
     pub(super) fn stands_for(
         &self,

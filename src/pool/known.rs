@@ -39,7 +39,8 @@ pub(super) struct Known {
 
 #[derive(Clone, Debug)]
 enum Shape {
-    Unknown,
+    /// In case it turns out to be in pieces.
+    Unknown(Log),
     Whole,
     Pieces(Log),
 }
@@ -118,7 +119,7 @@ impl Known {
             told: now,
             sent: report.sent,
             length: Duration::ZERO,
-            shape: Shape::Unknown,
+            shape: Shape::Unknown(Log::new(report.begun)),
             turn: None,
             counts_late: false,
         };
@@ -148,9 +149,11 @@ impl Known {
 
     /// `amount` is begun, after `before`.
     pub(super) fn begin(&mut self, before: u64, amount: u64, now: Instant) {
-        if let Shape::Pieces(log) = &mut self.shape {
-            log.add(before.saturating_add(amount), now);
-            return;
+        let sum = before.saturating_add(amount);
+        match &mut self.shape {
+            Shape::Pieces(log) => return log.add(sum, now),
+            Shape::Unknown(log) if self.window.refill.is_none() => log.add(sum, now),
+            _ => {}
         }
         self.roll(before, now);
         self.left = self.level(before, now) - amount as f64;
@@ -159,9 +162,11 @@ impl Known {
 
     /// `amount` was begun at `at`, but the vendor did not count it.
     pub(super) fn undo(&mut self, amount: u64, at: Instant) {
-        match &mut self.shape {
-            Shape::Pieces(log) => log.undo(amount, at),
-            _ => self.left += amount as f64,
+        if let Shape::Pieces(log) | Shape::Unknown(log) = &mut self.shape {
+            log.undo(amount, at);
+        }
+        if self.pieces().is_none() {
+            self.left += amount as f64;
         }
     }
 
@@ -303,7 +308,6 @@ impl Known {
 
     /// What it says of how the window comes back.
     fn learn(&mut self, report: &Report, now: Instant) {
-        if std::env::var("SIM_K").is_ok() && report.window.limit == Some(40) { eprintln!("K sent {:?} read {:?} rem {} reset {:?} | before {} amount {} begun {} | old reset {:?} left {} shape {} turn {:?} level {}", report.sent, report.read, report.window.remaining, report.window.reset, report.before, report.amount, report.begun, self.window.reset, self.left, match self.shape { Shape::Unknown => "U".into(), Shape::Whole => "W".into(), Shape::Pieces(ref l) => format!("P{} undone {}", l.sums.len(), l.undone) }, self.turn, self.level(report.begun, now)); }
         let Some(limit) = report.window.limit.filter(|_| report.window.refill.is_none()) else {
             return;
         };
@@ -340,7 +344,8 @@ impl Known {
             }
             _ => {
                 let moved = old.zip(report.window.reset).is_some_and(|(old, new)| {
-                    old > report.read && new > later(later(old, report.age()), Self::ROUNDED)
+                    old > later(report.read, Self::ROUNDED)
+                        && new > later(later(old, report.age()), Self::ROUNDED)
                 });
                 if moved {
                     self.in_pieces(report);
@@ -350,10 +355,15 @@ impl Known {
     }
 
     fn in_pieces(&mut self, report: &Report) {
-        if self.span() <= Self::LONG {
-            self.shape = Shape::Pieces(Log::new(report.begun));
-            self.turn = None;
+        if self.span() > Self::LONG {
+            return;
         }
+        let log = match std::mem::replace(&mut self.shape, Shape::Whole) {
+            Shape::Unknown(log) | Shape::Pieces(log) => log,
+            Shape::Whole => Log::new(report.begun),
+        };
+        self.shape = Shape::Pieces(log);
+        self.turn = None;
     }
 
     /// From now on it is as it was told.

@@ -57,11 +57,9 @@ impl Lease {
         {
             self.state.timed_out(&self.model, start);
         }
-        if let Some(start) = &self.start {
-            self.state.told(&self.model, start, error);
-        }
         let start = self.start.as_ref();
-        if !start.is_some_and(|start| self.state.pushed_back(start, error)) {
+        let explained = start.is_some_and(|start| self.state.told(&self.model, start, error));
+        if !explained && !start.is_some_and(|start| self.state.pushed_back(start, error)) {
             self.state
                 .failed(Some(&self.model), error, &self.rules, &self.rng);
         }
