@@ -521,7 +521,12 @@ impl AccountState {
             if limited {
                 inner.history.undo(model, &start.booked, start.at);
             }
-            let spent = inner.told(model, error.windows(), start, named, now);
+            let refused = Start {
+                booked: Amounts::default(),
+                ..*start
+            };
+            let counted = if limited { &refused } else { start };
+            let spent = inner.told(model, error.windows(), counted, named, now);
             let explained = limited
                 && !error.windows().is_empty()
                 && inner.history.refuses(model, &start.booked, now);
@@ -836,7 +841,7 @@ impl Inner {
         // What is counted down began when the vendor looked, and that was before its answer came.
         let read = windows.read().unwrap_or(now);
         let sent = windows.read().map_or(now, |_| start.at);
-        let begun = &start.begun.sent(sent);
+        let (begun, booked) = (&start.begun.sent(sent), &start.booked);
         for (resource, window) in windows.iter().filter(|(_, window)| window.is_for(model)) {
             // Where the vendor named another end than this, that counts.
             let other = |named: Duration| {
@@ -846,7 +851,6 @@ impl Inner {
             if window.remaining == 0 && window.refill.is_none() && named.is_some_and(other) {
                 continue;
             }
-            let booked = &start.booked;
             let told = (resource, window);
             self.history.told(model, told, begun, booked, read, now);
             // What comes back little by little is not out: it is known at each moment how much there is.

@@ -26,23 +26,22 @@ pub(super) struct Known {
     at: Instant,
     /// When it was told of.
     told: Instant,
-    /// When the call was sent whose answer told.
-    sent: Instant,
     /// The longest time to its reset so far: it is at least as long as that.
     length: Duration,
     shape: Shape,
+    /// What was begun lately.
+    log: Log,
     /// Where it began anew without the vendor having said so.
     turn: Option<Turn>,
     /// Does the vendor count down to the reset when it answers, and not when it is asked?
     counts_late: bool,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shape {
-    /// In case it turns out to be in pieces.
-    Unknown(Log),
+    Unknown,
     Whole,
-    Pieces(Log),
+    Pieces,
 }
 
 /// A window was over, and calls began.
@@ -78,11 +77,6 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// What began later is taken for what the vendor had not counted yet.
-    fn later_ones(&self) -> f64 {
-        self.begun.saturating_sub(self.up_to()) as f64
-    }
-
     /// What was begun up to that call, and by it.
     const fn up_to(&self) -> u64 {
         self.before.saturating_add(self.amount)
@@ -96,6 +90,17 @@ impl Report {
     /// Calls overtake each other on their way by about so much.
     fn grace(&self) -> Duration {
         self.age().min(Known::GRACE)
+    }
+
+    /// Of all that was begun, the least and the most that the vendor had counted when it told.
+    fn counted(&self, log: &Log) -> (u64, u64) {
+        if self.age().is_zero() {
+            let counted = log.counted(self.up_to());
+            return (counted, counted);
+        }
+        let before = log.until(self.sent.checked_sub(self.grace()));
+        let by_then = log.until(Some(later(self.sent, self.grace())));
+        (before.saturating_add(self.amount).min(by_then), by_then)
     }
 }
 
@@ -117,9 +122,9 @@ impl Known {
             left: 0.0,
             at: now,
             told: now,
-            sent: report.sent,
             length: Duration::ZERO,
-            shape: Shape::Unknown(Log::new(report.begun)),
+            shape: Shape::Unknown,
+            log: Log::new(report.begun),
             turn: None,
             counts_late: false,
         };
@@ -137,7 +142,7 @@ impl Known {
     pub(super) fn is_open(&self, now: Instant) -> bool {
         let end = match (self.window.refill, self.window.reset) {
             (Some(refill), _) => later(self.at, refill),
-            (None, _) if self.pieces().is_some() => later(self.told, self.span()),
+            (None, _) if self.is_in_pieces() => later(self.told, self.span()),
             (None, Some(reset)) => reset,
             (None, None) => later(
                 self.told,
@@ -149,11 +154,10 @@ impl Known {
 
     /// `amount` is begun, after `before`.
     pub(super) fn begin(&mut self, before: u64, amount: u64, now: Instant) {
-        let sum = before.saturating_add(amount);
-        match &mut self.shape {
-            Shape::Pieces(log) => return log.add(sum, now),
-            Shape::Unknown(log) if self.window.refill.is_none() => log.add(sum, now),
-            _ => {}
+        let kept = if self.is_in_pieces() { 2 * self.span() } else { Log::LATELY };
+        self.log.add(before.saturating_add(amount), kept, now);
+        if self.is_in_pieces() {
+            return;
         }
         self.roll(before, now);
         self.left = self.level(before, now) - amount as f64;
@@ -162,10 +166,8 @@ impl Known {
 
     /// `amount` was begun at `at`, but the vendor did not count it.
     pub(super) fn undo(&mut self, amount: u64, at: Instant) {
-        if let Shape::Pieces(log) | Shape::Unknown(log) = &mut self.shape {
-            log.undo(amount, at);
-        }
-        if self.pieces().is_none() {
+        self.log.undo(amount, at);
+        if !self.is_in_pieces() {
             self.left += amount as f64;
         }
     }
@@ -176,24 +178,18 @@ impl Known {
         let older = self.requests_before > report.requests_before;
         if older && self.is_open(now) {
             let says_more = report.window.remaining == 0
-                && self.pieces().is_none()
+                && !self.is_in_pieces()
                 && self.turn.is_none_or(|turn| report.before >= turn.begun);
             if !says_more {
                 return;
             }
         }
         self.learn(report, now);
-        // Of calls that were sent together the vendor counts each when it comes: the last of them says most. (Of tokens more is
-        // foreseen than is taken: that makes up for it.)
-        let apart = report.sent.max(self.sent) - report.sent.min(self.sent);
-        let together = self.resource == Resource::Requests
-            && apart < report.grace()
-            && self.turn.is_none_or(|turn| !turn.guess);
-        let most = together.then(|| match self.pieces() {
-            Some(_) => self.left,
-            None => self.level(report.begun, now),
-        });
-        self.set(report, most, now);
+        let known = match self.is_in_pieces() {
+            true => self.left,
+            false => self.level(report.begun, now),
+        };
+        self.set(report, Some(known), now);
     }
 
     /// What is left now; less than nothing if more was begun than there was. `begun` is all that was.
@@ -201,8 +197,8 @@ impl Known {
         let Some(limit) = self.window.limit.map(|limit| limit as f64) else {
             return self.left;
         };
-        if let Some(log) = self.pieces() {
-            let counted = log.since(self.edge(now), begun);
+        if self.is_in_pieces() {
+            let counted = self.log.counted(begun).saturating_sub(self.gone(now));
             return limit + self.left - counted as f64;
         }
         if let Some(rate) = self.rate() {
@@ -223,15 +219,16 @@ impl Known {
         if missing <= SLACK {
             return None;
         }
-        if let Some(log) = self.pieces() {
-            let back = log.reaches(log.until(self.edge(now)).saturating_add(missing.ceil() as u64));
+        if self.is_in_pieces() {
+            let back = self.gone(now).saturating_add(missing.ceil() as u64);
+            let back = self.log.reaches(back);
             let back = back.map(|at| later(at, self.span() + Self::GRACE));
             if self.left >= 0.0 {
                 return Some(back.unwrap_or_else(|| later(now, self.span())));
             }
             // Others take of it too. When the vendor said that something is back, one call may find out.
             let reset = self.window.reset.unwrap_or(now);
-            if reset <= now && log.last().is_none_or(|last| last < reset) {
+            if reset <= now && self.log.last().is_none_or(|last| last < reset) {
                 return None;
             }
             let known = back.into_iter().chain((reset > now).then_some(reset)).min();
@@ -262,7 +259,7 @@ impl Known {
 
     /// If all of it is lost at once: when, and how long it is at least.
     pub(super) fn ends(&self) -> Option<(Instant, Duration)> {
-        if self.window.refill.is_some() || self.pieces().is_some() {
+        if self.window.refill.is_some() || self.is_in_pieces() {
             return None;
         }
         let length = self.length.max(self.window.per.unwrap_or_default());
@@ -273,7 +270,7 @@ impl Known {
     pub(super) fn stands_for(&self, resource: Resource, limit: u64, now: Instant) -> bool {
         let (refill, per) = (self.window.refill, self.window.per);
         let lasts = |length: Option<Duration>| length.is_none_or(|length| length >= Self::MINUTE);
-        let is_known = refill.is_some() || matches!(self.shape, Shape::Whole);
+        let is_known = refill.is_some() || self.shape == Shape::Whole;
         self.resource == resource
             && self.window.limit == Some(limit)
             && is_known
@@ -314,8 +311,8 @@ impl Known {
         let (half, quarter) = (limit as f64 / 2.0, limit as f64 / 4.0);
         let remaining = report.window.remaining as f64;
         let old = self.window.reset;
-        match (&self.shape, self.turn) {
-            (Shape::Pieces(_), _) => {
+        match (self.shape, self.turn) {
+            (Shape::Pieces, _) => {
                 let limit = limit as f64;
                 let before = self.level(report.begun, now);
                 let over = old.is_some_and(|old| old <= report.sent);
@@ -324,22 +321,23 @@ impl Known {
                     self.turn = None;
                 }
             }
-            (_, Some(turn)) if turn.guess => {
+            (Shape::Unknown, Some(turn)) => {
                 if report.before < turn.begun || turn.left > half {
                     return;
                 }
                 let expected = limit.saturating_sub(report.up_to() - turn.begun) as f64;
+                let at_least = limit.saturating_sub(report.begun - turn.begun) as f64;
                 let again = report
                     .window
                     .reset
                     .is_some_and(|reset| reset <= later(turn.ended, Self::ROUNDED));
                 if remaining + 1.0 >= expected * 0.9 {
                     self.shape = Shape::Whole;
-                } else if again && !self.counts_late {
+                } else if again && turn.guess && !self.counts_late {
                     // It was not over yet.
                     self.counts_late = true;
-                } else if remaining + quarter <= expected {
-                    self.in_pieces(report);
+                } else if remaining + quarter <= at_least {
+                    self.in_pieces();
                 }
             }
             _ => {
@@ -348,34 +346,29 @@ impl Known {
                         && new > later(later(old, report.age()), Self::ROUNDED)
                 });
                 if moved {
-                    self.in_pieces(report);
+                    self.in_pieces();
                 }
             }
         }
     }
 
-    fn in_pieces(&mut self, report: &Report) {
-        if self.span() > Self::LONG {
-            return;
+    fn in_pieces(&mut self) {
+        if self.span() <= Self::LONG {
+            self.shape = Shape::Pieces;
+            self.turn = None;
+            self.left = 0.0;
         }
-        let log = match std::mem::replace(&mut self.shape, Shape::Whole) {
-            Shape::Unknown(log) | Shape::Pieces(log) => log,
-            Shape::Whole => Log::new(report.begun),
-        };
-        self.shape = Shape::Pieces(log);
-        self.turn = None;
     }
 
-    /// From now on it is as it was told.
-    fn set(&mut self, report: &Report, most: Option<f64>, now: Instant) {
+    /// From now on it is as it was told. What was known of it so far stands if it may be true.
+    fn set(&mut self, report: &Report, known: Option<f64>, now: Instant) {
         let (old, guess) = (
             self.window.reset,
             self.turn.is_some_and(|turn| turn.guess),
         );
         self.window = report.window;
         self.requests_before = report.requests_before;
-        (self.at, self.told, self.sent) = (now, now, report.sent);
-        let most = most.unwrap_or(f64::MAX);
+        (self.at, self.told) = (now, now);
         if let Some(turn) = &mut self.turn {
             turn.guess = false;
         }
@@ -391,19 +384,37 @@ impl Known {
         self.window.reset = anchored.map(|at| later(at, report.grace()));
         let remaining = exact(&report.window, left_to_reset);
         let limit = report.window.limit.map_or(f64::MAX, |limit| limit as f64);
-        if let Shape::Pieces(log) = &mut self.shape {
-            let edge = report.sent.checked_sub(self.length.max(Self::MINUTE) + Self::GRACE);
-            let counted = log.since(edge, report.up_to());
-            let left = remaining - (limit - counted as f64);
-            // Of calls both count the same; of tokens ours may be too many.
-            let most = if self.resource == Resource::Requests { most.min(0.0) } else { most };
-            self.left = left.min(most);
-            return;
-        }
-        let passed = age.saturating_sub(report.grace()).as_secs_f64();
-        let back = self.rate().map_or(0.0, |rate| rate * passed);
-        let left = (remaining + back).min(limit) - report.later_ones();
-        self.left = left.min(most);
+        // What began later is taken for what the vendor had not counted yet.
+        let (least, most) = report.counted(&self.log);
+        // Of tokens more is foreseen than is taken: what the vendor says is nearer in any case.
+        let (least, most) = match self.resource {
+            Resource::Requests => (least, most),
+            _ => {
+                let counted = self.log.counted(report.up_to());
+                (counted, counted)
+            }
+        };
+        let (least, most) = match self.is_in_pieces() {
+            true => {
+                let back = self.gone(report.sent) as f64;
+                let counted = |sum: u64| remaining - limit + sum as f64 - back;
+                // Of calls both count the same; of tokens ours may be too many.
+                let highest = match self.resource {
+                    Resource::Requests => 0.0,
+                    _ => limit,
+                };
+                (counted(least).min(highest), counted(most).min(highest))
+            }
+            false => {
+                let passed = age.saturating_sub(report.grace()).as_secs_f64();
+                let back = self.rate().map_or(0.0, |rate| rate * passed);
+                let then = (remaining + back).min(limit);
+                let begun = self.log.counted(report.begun);
+                let left = |sum: u64| then - begun.saturating_sub(sum) as f64;
+                (left(least), left(most))
+            }
+        };
+        self.left = known.unwrap_or(least).clamp(least, most);
         // Each answer says when at the earliest: the last of these is the nearest.
         if let (Some(old), Some(new)) = (old, &mut self.window.reset)
             && report.window.refill.is_none()
@@ -415,11 +426,8 @@ impl Known {
         }
     }
 
-    const fn pieces(&self) -> Option<&Log> {
-        match &self.shape {
-            Shape::Pieces(log) => Some(log),
-            _ => None,
-        }
+    fn is_in_pieces(&self) -> bool {
+        self.shape == Shape::Pieces
     }
 
     /// How long it is, where it returns in pieces.
@@ -427,9 +435,9 @@ impl Known {
         self.window.per.unwrap_or(self.length.max(Self::MINUTE))
     }
 
-    /// What was begun before this is back.
-    fn edge(&self, now: Instant) -> Option<Instant> {
-        now.checked_sub(self.span() + Self::GRACE)
+    /// What was begun so long ago that it is back.
+    fn gone(&self, now: Instant) -> u64 {
+        self.log.until(now.checked_sub(self.span() + Self::GRACE))
     }
 
     /// What comes back in a second.
@@ -462,9 +470,9 @@ struct Log {
 
 impl Log {
     /// What is begun so close together is one.
-    const CLOSE: Duration = Duration::from_millis(100);
-    /// As long as it may matter.
-    const KEPT: Duration = Duration::from_secs(240);
+    const CLOSE: Duration = Duration::from_millis(20);
+    /// For as long the order matters in which calls come to the vendor.
+    const LATELY: Duration = Duration::from_secs(10);
 
     const fn new(base: u64) -> Self {
         Self {
@@ -474,11 +482,11 @@ impl Log {
         }
     }
 
-    /// `sum` is all that was begun.
-    fn add(&mut self, sum: u64, now: Instant) {
-        let sum = sum.saturating_sub(self.undone);
+    /// `sum` is all that was begun. What is older than `kept` is forgotten.
+    fn add(&mut self, sum: u64, kept: Duration, now: Instant) {
+        let sum = self.counted(sum);
         while let Some((at, oldest)) = self.sums.front() {
-            if now.saturating_duration_since(*at) < Self::KEPT {
+            if now.saturating_duration_since(*at) < kept {
                 break;
             }
             self.base = *oldest;
@@ -502,10 +510,9 @@ impl Log {
         }
     }
 
-    /// How much of `sum`, of all that was begun, was begun after `at`.
-    fn since(&self, at: Option<Instant>, sum: u64) -> u64 {
-        let sum = sum.saturating_sub(self.undone);
-        sum.saturating_sub(self.until(at))
+    /// How much the vendor counts of all that was begun.
+    const fn counted(&self, begun: u64) -> u64 {
+        begun.saturating_sub(self.undone)
     }
 
     /// The sum of what was begun by `at`.
