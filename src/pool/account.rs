@@ -895,6 +895,8 @@ impl Inner {
         if real.requests < start.booked.requests {
             let fewer = start.booked.requests - real.requests;
             self.requests.take_back(fewer, start.at);
+        } else {
+            self.history.settle(model, &start.booked, &real, start.at);
         }
         let real = real.tokens();
         let booked = start.booked.tokens();

@@ -128,6 +128,14 @@ impl History {
         }
     }
 
+    /// The call that began at `at` and was taken to be `booked` turned out to be `real`.
+    pub(super) fn settle(&mut self, model: &str, booked: &Amounts, real: &Amounts, at: Instant) {
+        self.windows.settle(booked, real, at);
+        if let Some(past) = self.models.get_mut(model) {
+            past.windows.settle(booked, real, at);
+        }
+    }
+
     /// The vendor told of a window, with the answer to a call that took `amounts`, which was read at `read`.
     pub(super) fn told(
         &mut self,

@@ -19,8 +19,8 @@ pub(super) struct Known {
     pub(super) window: RateWindow,
     /// What was begun before the call that told of it.
     pub(super) requests_before: u64,
-    /// What is left of it, less what was begun since. Of one that returns in pieces: what the vendor had left more than our own count
-    /// said.
+    /// What is left of it, less what was begun since. Where it is [counted](Self::is_counted): what the vendor has left more than our
+    /// own count says, which is less than nothing if others use it too.
     left: f64,
     /// As of when.
     at: Instant,
@@ -31,6 +31,8 @@ pub(super) struct Known {
     shape: Shape,
     /// What was begun lately.
     log: Log,
+    /// What had been counted when this window began, or was first told of.
+    mark: i64,
     /// Where it began anew without the vendor having said so.
     turn: Option<Turn>,
     /// Does the vendor count down to the reset when it answers, and not when it is asked?
@@ -47,6 +49,7 @@ enum Shape {
 /// A window was over, and calls began.
 #[derive(Clone, Copy, Debug)]
 struct Turn {
+    at: Instant,
     /// What was begun before.
     begun: u64,
     /// What was left of the last one.
@@ -93,14 +96,14 @@ impl Report {
     }
 
     /// Of all that was begun, the least and the most that the vendor had counted when it told.
-    fn counted(&self, log: &Log) -> (u64, u64) {
+    fn counted(&self, log: &Log) -> (i64, i64) {
         if self.age().is_zero() {
             let counted = log.counted(self.up_to());
             return (counted, counted);
         }
         let before = log.until(self.sent.checked_sub(self.grace()));
         let by_then = log.until(Some(later(self.sent, self.grace())));
-        (before.saturating_add(self.amount).min(by_then), by_then)
+        (before.saturating_add(signed(self.amount)).min(by_then), by_then)
     }
 }
 
@@ -125,6 +128,7 @@ impl Known {
             length: Duration::ZERO,
             shape: Shape::Unknown,
             log: Log::new(report.begun),
+            mark: signed(report.begun),
             turn: None,
             counts_late: false,
         };
@@ -156,36 +160,42 @@ impl Known {
     pub(super) fn begin(&mut self, before: u64, amount: u64, now: Instant) {
         let kept = if self.is_in_pieces() { 2 * self.span() } else { Log::LATELY };
         self.log.add(before.saturating_add(amount), kept, now);
-        if self.is_in_pieces() {
+        if self.is_counted() {
+            self.roll(before, now);
             return;
         }
-        self.roll(before, now);
         self.left = self.level(before, now) - amount as f64;
         self.at = now;
     }
 
+    /// What was begun at `at` turned out to be so much more, or less.
+    pub(super) fn settle(&mut self, more: i64, at: Instant) {
+        self.log.adjust(more, at);
+        if self.turn.is_some_and(|turn| at < turn.at) {
+            self.mark = self.mark.saturating_add(more);
+        }
+    }
+
     /// `amount` was begun at `at`, but the vendor did not count it.
     pub(super) fn undo(&mut self, amount: u64, at: Instant) {
-        self.log.undo(amount, at);
-        if !self.is_in_pieces() {
+        self.settle(-signed(amount), at);
+        if !self.is_counted() {
             self.left += amount as f64;
         }
     }
 
     /// The vendor told of it again.
     pub(super) fn told(&mut self, report: &Report, now: Instant) {
-        // An older call's figures are older, unless they say that nothing is left of this very one.
+        // An older call's figures are older, unless they say that nothing is left; those of the window before say nothing of this one.
         let older = self.requests_before > report.requests_before;
-        if older && self.is_open(now) {
-            let says_more = report.window.remaining == 0
-                && !self.is_in_pieces()
-                && self.turn.is_none_or(|turn| report.before >= turn.begun);
-            if !says_more {
-                return;
-            }
+        if older && self.is_open(now) && (report.window.remaining > 0 || self.is_in_pieces()) {
+            return;
+        }
+        if self.turn.is_some_and(|turn| report.sent < turn.at) {
+            return;
         }
         self.learn(report, now);
-        let known = match self.is_in_pieces() {
+        let known = match self.is_counted() {
             true => self.left,
             false => self.level(report.begun, now),
         };
@@ -197,18 +207,14 @@ impl Known {
         let Some(limit) = self.window.limit.map(|limit| limit as f64) else {
             return self.left;
         };
-        if self.is_in_pieces() {
-            let counted = self.log.counted(begun).saturating_sub(self.gone(now));
-            return limit + self.left - counted as f64;
-        }
         if let Some(rate) = self.rate() {
             let passed = now.saturating_duration_since(self.at).as_secs_f64();
             return (self.left + passed * rate).min(limit);
         }
-        match self.window.reset {
-            Some(reset) if reset <= now => limit,
-            _ => self.left,
+        if !self.is_in_pieces() && self.window.reset.is_some_and(|reset| reset <= now) {
+            return limit;
         }
+        limit + self.left - (self.log.counted(begun) - self.gone(now)) as f64
     }
 
     /// When there is so much of it; none if there is now, or if nobody knows.
@@ -220,7 +226,7 @@ impl Known {
             return None;
         }
         if self.is_in_pieces() {
-            let back = self.gone(now).saturating_add(missing.ceil() as u64);
+            let back = self.gone(now).saturating_add(missing.ceil() as i64);
             let back = self.log.reaches(back);
             let back = back.map(|at| later(at, self.span() + Self::GRACE));
             if self.left >= 0.0 {
@@ -290,17 +296,25 @@ impl Known {
         let (Some(limit), Some(reset)) = (self.window.limit, self.window.reset) else {
             return;
         };
-        if self.window.refill.is_some() || reset > now || self.length.is_zero() {
+        if self.is_in_pieces() || reset > now || self.length.is_zero() {
             return;
         }
+        let (left, mark) = (self.left_at_end(limit), self.log.counted(begun));
         self.turn = Some(Turn {
+            at: now,
             begun,
-            left: self.left,
+            left,
             ended: reset,
             guess: true,
         });
-        self.left = limit as f64;
+        (self.left, self.mark) = (0.0, mark);
         self.window.reset = Some(later(now, self.length));
+    }
+
+    /// What was left when it was over: the call that begins now is counted already, but not in it.
+    fn left_at_end(&self, limit: u64) -> f64 {
+        let before = self.log.last().map_or(self.mark, |_| self.log.before_last());
+        limit as f64 + self.left - (before - self.mark) as f64
     }
 
     /// What it says of how the window comes back.
@@ -319,6 +333,7 @@ impl Known {
                 if over && before <= quarter && remaining >= limit - quarter {
                     self.shape = Shape::Whole;
                     self.turn = None;
+                    self.mark = self.log.until(report.sent.checked_sub(report.grace()));
                 }
             }
             (Shape::Unknown, Some(turn)) => {
@@ -384,34 +399,25 @@ impl Known {
         self.window.reset = anchored.map(|at| later(at, report.grace()));
         let remaining = exact(&report.window, left_to_reset);
         let limit = report.window.limit.map_or(f64::MAX, |limit| limit as f64);
-        // What began later is taken for what the vendor had not counted yet.
         let (least, most) = report.counted(&self.log);
-        // Of tokens more is foreseen than is taken: what the vendor says is nearer in any case.
-        let (least, most) = match self.resource {
-            Resource::Requests => (least, most),
-            _ => {
-                let counted = self.log.counted(report.up_to());
-                (counted, counted)
-            }
-        };
-        let (least, most) = match self.is_in_pieces() {
+        let (least, most) = match self.is_counted() {
             true => {
-                let back = self.gone(report.sent) as f64;
-                let counted = |sum: u64| remaining - limit + sum as f64 - back;
-                // Of calls both count the same; of tokens ours may be too many.
-                let highest = match self.resource {
-                    Resource::Requests => 0.0,
-                    _ => limit,
-                };
-                (counted(least).min(highest), counted(most).min(highest))
+                let gone = self.gone(report.sent);
+                let left = |sum: i64| (remaining - limit + (sum - gone) as f64).min(0.0);
+                (left(least), left(most))
             }
             false => {
+                // What began later is taken for what the vendor had not counted yet.
                 let passed = age.saturating_sub(report.grace()).as_secs_f64();
                 let back = self.rate().map_or(0.0, |rate| rate * passed);
                 let then = (remaining + back).min(limit);
-                let begun = self.log.counted(report.begun);
-                let left = |sum: u64| then - begun.saturating_sub(sum) as f64;
-                (left(least), left(most))
+                let (begun, up_to) = (report.begun, report.up_to());
+                let left = |sum: i64| then - (self.log.counted(begun) - sum) as f64;
+                match self.resource {
+                    Resource::Requests => (left(least), left(most)),
+                    // More is foreseen than is taken: what the vendor says is nearer.
+                    _ => (left(self.log.counted(up_to)), left(self.log.counted(up_to))),
+                }
             }
         };
         self.left = known.unwrap_or(least).clamp(least, most);
@@ -426,6 +432,11 @@ impl Known {
         }
     }
 
+    /// Is it followed by our own count of what was begun in it?
+    const fn is_counted(&self) -> bool {
+        self.window.limit.is_some() && self.window.refill.is_none()
+    }
+
     fn is_in_pieces(&self) -> bool {
         self.shape == Shape::Pieces
     }
@@ -435,9 +446,12 @@ impl Known {
         self.window.per.unwrap_or(self.length.max(Self::MINUTE))
     }
 
-    /// What was begun so long ago that it is back.
-    fn gone(&self, now: Instant) -> u64 {
-        self.log.until(now.checked_sub(self.span() + Self::GRACE))
+    /// What was begun before this window, or so long ago that it is back.
+    fn gone(&self, now: Instant) -> i64 {
+        match self.shape {
+            Shape::Pieces => self.log.until(now.checked_sub(self.span() + Self::GRACE)),
+            _ => self.mark,
+        }
     }
 
     /// What comes back in a second.
@@ -457,15 +471,22 @@ fn exact(window: &RateWindow, reset: Option<Duration>) -> f64 {
     (limit as f64 * (1.0 - missing)).clamp(remaining, remaining + 1.0)
 }
 
-/// What was begun when, as a growing sum.
+const fn signed(amount: u64) -> i64 {
+    if amount > i64::MAX as u64 {
+        return i64::MAX;
+    }
+    amount as i64
+}
+
+/// What was begun when, as a sum.
 #[derive(Clone, Debug)]
 struct Log {
     /// The sum before the first.
-    base: u64,
+    base: i64,
     /// When, and the sum then.
-    sums: VecDeque<(Instant, u64)>,
-    /// What was begun, but not counted by the vendor.
-    undone: u64,
+    sums: VecDeque<(Instant, i64)>,
+    /// How much more the vendor counted than was begun.
+    more: i64,
 }
 
 impl Log {
@@ -476,15 +497,15 @@ impl Log {
 
     const fn new(base: u64) -> Self {
         Self {
-            base,
+            base: signed(base),
             sums: VecDeque::new(),
-            undone: 0,
+            more: 0,
         }
     }
 
-    /// `sum` is all that was begun. What is older than `kept` is forgotten.
-    fn add(&mut self, sum: u64, kept: Duration, now: Instant) {
-        let sum = self.counted(sum);
+    /// `begun` is all that was. What is older than `kept` is forgotten.
+    fn add(&mut self, begun: u64, kept: Duration, now: Instant) {
+        let sum = self.counted(begun);
         while let Some((at, oldest)) = self.sums.front() {
             if now.saturating_duration_since(*at) < kept {
                 break;
@@ -502,33 +523,44 @@ impl Log {
         self.sums.push_back((now, sum));
     }
 
-    fn undo(&mut self, amount: u64, at: Instant) {
-        self.undone = self.undone.saturating_add(amount);
-        let later = self.sums.iter_mut().rev();
-        for (_, sum) in later.take_while(|(begun, _)| *begun >= at) {
-            *sum = sum.saturating_sub(amount);
+    /// What was begun at `at` was so much more.
+    fn adjust(&mut self, more: i64, at: Instant) {
+        self.more = self.more.saturating_add(more);
+        let mut sums = self.sums.iter_mut().rev();
+        let is_later = |entry: &&mut (Instant, i64)| entry.0 >= at;
+        for (_, sum) in sums.by_ref().take_while(is_later) {
+            *sum = sum.saturating_add(more);
+        }
+        if self.sums.front().is_none_or(|(first, _)| *first > at) {
+            self.base = self.base.saturating_add(more);
         }
     }
 
-    /// How much the vendor counts of all that was begun.
-    const fn counted(&self, begun: u64) -> u64 {
-        begun.saturating_sub(self.undone)
+    /// How much was counted of all that was begun.
+    const fn counted(&self, begun: u64) -> i64 {
+        signed(begun).saturating_add(self.more)
     }
 
-    /// The sum of what was begun by `at`.
-    fn until(&self, at: Option<Instant>) -> u64 {
+    /// What was counted by `at`.
+    fn until(&self, at: Option<Instant>) -> i64 {
         let index = at.map_or(0, |at| self.sums.partition_point(|(begun, _)| *begun <= at));
         let before = index.checked_sub(1).and_then(|index| self.sums.get(index));
         before.map_or(self.base, |(_, sum)| *sum)
     }
 
-    /// When the sum came to so much.
-    fn reaches(&self, sum: u64) -> Option<Instant> {
+    /// When so much was counted. What was taken back since makes no difference that matters.
+    fn reaches(&self, sum: i64) -> Option<Instant> {
         let index = self.sums.partition_point(|(_, reached)| *reached < sum);
         self.sums.get(index).map(|(at, _)| *at)
     }
 
     fn last(&self) -> Option<Instant> {
         self.sums.back().map(|(at, _)| *at)
+    }
+
+    fn before_last(&self) -> i64 {
+        let before = self.sums.len().checked_sub(2);
+        let before = before.and_then(|index| self.sums.get(index));
+        before.map_or(self.base, |(_, sum)| *sum)
     }
 }

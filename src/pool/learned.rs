@@ -63,6 +63,17 @@ impl Learned {
         }
     }
 
+    /// The call that began at `at` and was taken to be `booked` turned out to be `real`.
+    pub(super) fn settle(&mut self, booked: &Amounts, real: &Amounts, at: Instant) {
+        let (booked, real) = (self.counted(booked), self.counted(real));
+        for known in &mut self.known {
+            let (booked, real) = (of(&booked, known.resource), of(&real, known.resource));
+            let difference = i64::try_from(real.abs_diff(booked)).unwrap_or(i64::MAX);
+            let more = if real < booked { -difference } else { difference };
+            known.settle(more, at);
+        }
+    }
+
     /// The vendor told of a window with the answer to a call.
     pub(super) fn told(
         &mut self,
