@@ -88,6 +88,7 @@ impl History {
         if let Some(input) = usage.total_input().filter(|input| *input > 0) {
             if estimate >= LEAST {
                 let factor = (input as f64 / estimate as f64).clamp(0.25, 4.0);
+                past.factor.get_or_insert(1.0);
                 average(&mut past.factor, factor);
             }
             let cached = usage.cache_read.unwrap_or(0) as f64 / input as f64;
@@ -260,21 +261,27 @@ impl History {
 struct Spread {
     mean: f64,
     off: f64,
+    /// The most of late.
+    top: f64,
 }
 
 impl Spread {
     fn add(slot: &mut Option<Self>, newest: f64) {
         /// How much it counts. Those that are begun at the same time have to fit together, so this is no matter of a few.
         const NEWEST: f64 = 0.1;
+        /// How much of the most is forgotten with each.
+        const FORGOTTEN: f64 = 0.005;
         match slot {
             Some(known) => {
                 known.off += ((newest - known.mean).abs() - known.off) * NEWEST;
                 known.mean += (newest - known.mean) * NEWEST;
+                known.top = newest.max(known.top - (known.top - known.mean) * FORGOTTEN);
             }
             none => {
                 *none = Some(Self {
                     mean: newest,
                     off: 0.0,
+                    top: newest,
                 })
             }
         }
@@ -282,7 +289,7 @@ impl Spread {
 
     /// Hardly any is more.
     fn most(&self) -> f64 {
-        self.mean + 2.0 * self.off
+        (self.mean + 2.0 * self.off).min(self.top)
     }
 }
 

@@ -33,6 +33,8 @@ pub(super) struct Known {
     log: Log,
     /// What had been counted when this window began, or was first told of.
     mark: i64,
+    /// What began before this is in the mark.
+    since: Instant,
     /// Where it began anew without the vendor having said so.
     turn: Option<Turn>,
     /// Does the vendor count down to the reset when it answers, and not when it is asked?
@@ -129,6 +131,7 @@ impl Known {
             shape: Shape::Unknown,
             log: Log::new(report.begun),
             mark: signed(report.begun),
+            since: later(now, Duration::from_nanos(1)),
             turn: None,
             counts_late: false,
         };
@@ -158,7 +161,11 @@ impl Known {
 
     /// `amount` is begun, after `before`.
     pub(super) fn begin(&mut self, before: u64, amount: u64, now: Instant) {
-        let kept = if self.is_in_pieces() { 2 * self.span() } else { Log::LATELY };
+        let kept = match self.shape {
+            Shape::Whole => Log::LATELY,
+            _ if self.window.refill.is_some() => Log::LATELY,
+            _ => 2 * self.span().min(Self::LONG),
+        };
         self.log.add(before.saturating_add(amount), kept, now);
         if self.is_counted() {
             self.roll(before, now);
@@ -171,14 +178,17 @@ impl Known {
     /// What was begun at `at` turned out to be so much more, or less.
     pub(super) fn settle(&mut self, more: i64, at: Instant) {
         self.log.adjust(more, at);
-        if self.turn.is_some_and(|turn| at < turn.at) {
+        if at < self.since {
             self.mark = self.mark.saturating_add(more);
         }
     }
 
     /// `amount` was begun at `at`, but the vendor did not count it.
     pub(super) fn undo(&mut self, amount: u64, at: Instant) {
-        self.settle(-signed(amount), at);
+        self.log.adjust(-signed(amount), at);
+        if self.turn.is_some_and(|turn| at < turn.at) {
+            self.mark = self.mark.saturating_sub(signed(amount));
+        }
         if !self.is_counted() {
             self.left += amount as f64;
         }
@@ -307,7 +317,7 @@ impl Known {
             ended: reset,
             guess: true,
         });
-        (self.left, self.mark) = (0.0, mark);
+        (self.left, self.mark, self.since) = (0.0, mark, now);
         self.window.reset = Some(later(now, self.length));
     }
 
@@ -333,7 +343,9 @@ impl Known {
                 if over && before <= quarter && remaining >= limit - quarter {
                     self.shape = Shape::Whole;
                     self.turn = None;
-                    self.mark = self.log.until(report.sent.checked_sub(report.grace()));
+                    let begun = report.sent.checked_sub(report.grace());
+                    self.mark = self.log.until(begun);
+                    self.since = begun.unwrap_or(now);
                 }
             }
             (Shape::Unknown, Some(turn)) => {
