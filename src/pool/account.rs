@@ -530,6 +530,9 @@ impl AccountState {
             let explained = limited
                 && !error.windows().is_empty()
                 && inner.history.refuses(model, &start.booked, now);
+            if limited && error.windows().is_empty() {
+                inner.history.refused(model, &start.booked, named, now);
+            }
             (spent, explained)
         };
         self.log(spent, now);

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     account::WindowStatus,
+    guess::Guess,
     learned::{Asked, Learned},
     ledger::Amounts,
 };
@@ -52,6 +53,8 @@ struct Past {
     factor: Option<f64>,
     /// Which share of the input is read from a cache: an average.
     cached: Option<f64>,
+    /// What it takes in a minute, where the vendor only refuses.
+    guess: Option<Box<Guess>>,
     /// When something was told last.
     at: Instant,
 }
@@ -114,10 +117,15 @@ impl History {
 
     /// A call begins.
     pub(super) fn begin(&mut self, model: &Arc<str>, amounts: &Amounts, now: Instant) -> Begun {
+        let all = self.windows.begin(amounts, now);
+        let past = self.past(model, now);
+        if let Some(guess) = &mut past.guess {
+            guess.begin(amounts, now);
+        }
         Begun {
             at: now,
-            all: self.windows.begin(amounts, now),
-            model: self.past(model, now).windows.begin(amounts, now),
+            all,
+            model: past.windows.begin(amounts, now),
         }
     }
 
@@ -126,6 +134,9 @@ impl History {
         self.windows.undo(amounts, at);
         if let Some(past) = self.models.get_mut(model) {
             past.windows.undo(amounts, at);
+            if let Some(guess) = &mut past.guess {
+                guess.undo(amounts, at);
+            }
         }
     }
 
@@ -134,6 +145,9 @@ impl History {
         self.windows.settle(booked, real, at);
         if let Some(past) = self.models.get_mut(model) {
             past.windows.settle(booked, real, at);
+            if let Some(guess) = &mut past.guess {
+                guess.settle(booked, real, at);
+            }
         }
     }
 
@@ -160,8 +174,21 @@ impl History {
         windows.told(resource, window, &asked, now);
     }
 
+    /// A call was refused for a limit of which nothing was told, but perhaps when to come back.
+    pub(super) fn refused(
+        &mut self,
+        model: &Arc<str>,
+        amounts: &Amounts,
+        after: Option<Duration>,
+        now: Instant,
+    ) {
+        let guess = &mut self.past(model, now).guess;
+        let guess = guess.get_or_insert_with(|| Box::new(Guess::new(now)));
+        guess.refused(amounts, after, now);
+    }
+
     /// Has one of the vendor's windows no room for a call?
-    pub(super) fn refuses(&self, model: &str, amounts: &Amounts, now: Instant) -> bool {
+    pub(super) fn refuses(&mut self, model: &str, amounts: &Amounts, now: Instant) -> bool {
         let limits = &Limits::none();
         let room = self.room_at(limits, model, amounts, Priority::High, now);
         room.is_some()
@@ -179,9 +206,9 @@ impl History {
             .any(|windows| windows.stands_for(resource, limit, model, now))
     }
 
-    /// When the vendor's windows have room for a call; none if they have now.
+    /// When the vendor's windows have room for a call, as far as they are known or guessed; none if they have now.
     pub(super) fn room_at(
-        &self,
+        &mut self,
         limits: &Limits,
         model: &str,
         amounts: &Amounts,
@@ -190,7 +217,9 @@ impl History {
     ) -> Option<Instant> {
         let windows = self.windows(model);
         let ends = windows.map(|windows| windows.room_at(limits, model, amounts, priority, now));
-        ends.max().flatten()
+        let told = ends.max().flatten();
+        let guess = self.models.get_mut(model).and_then(|past| past.guess.as_mut());
+        told.max(guess.and_then(|guess| guess.room_at(amounts, now)))
     }
 
     /// The share left of the scarcest of the vendor's windows; 1 if nothing is known.
@@ -226,6 +255,7 @@ impl History {
         self.windows = Learned::default();
         for past in self.models.values_mut() {
             past.windows = Learned::default();
+            past.guess = None;
         }
     }
 
@@ -249,6 +279,7 @@ impl History {
             output: None,
             factor: None,
             cached: None,
+            guess: None,
             at: now,
         });
         past.at = now;

@@ -182,6 +182,7 @@ mod calendar;
 mod cooldown;
 mod count;
 mod explain;
+mod guess;
 mod hall;
 mod history;
 mod home;
