@@ -36,7 +36,7 @@ impl Guess {
     /// So many refusals are remembered.
     const MOST: usize = 8;
     /// After so long without one a little more is tried.
-    const QUIET: Duration = Duration::from_secs(300);
+    const QUIET: Duration = Duration::from_secs(60);
 
     pub(super) const fn new(now: Instant) -> Self {
         Self {
