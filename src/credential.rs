@@ -13,9 +13,13 @@ mod jwt;
 mod source;
 mod token;
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use futures_util::future::{BoxFuture, FutureExt, ready};
+use http::HeaderValue;
 
 pub use self::{
     exchange::TokenClient,
@@ -25,43 +29,76 @@ pub use self::{
 use crate::error::Error;
 
 /// A key or token. It is never printed: `Debug` shows stars, there is no `Display`, and it does not serialise.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Arc<str>, bool);
+#[derive(Clone)]
+pub struct Secret(Arc<Inner>);
+
+struct Inner {
+    key: Arc<str>,
+    is_token: bool,
+    /// `Bearer` and the key, once somebody needed it: every call does.
+    bearer: OnceLock<Option<HeaderValue>>,
+}
 
 impl Secret {
     /// Wraps a key.
     pub fn new(key: impl Into<Arc<str>>) -> Self {
-        Self(key.into(), false)
+        Self::with(key.into(), false)
     }
 
     /// Wraps a token that somebody issued for a while. Where keys and tokens travel differently, it goes as a bearer.
     pub fn token(token: impl Into<Arc<str>>) -> Self {
-        Self(token.into(), true)
+        Self::with(token.into(), true)
+    }
+
+    fn with(key: Arc<str>, is_token: bool) -> Self {
+        Self(Arc::new(Inner {
+            key,
+            is_token,
+            bearer: OnceLock::new(),
+        }))
     }
 
     /// Is it a token, not a key?
     pub fn is_token(&self) -> bool {
-        self.1
+        self.0.is_token
     }
 
     /// The key itself, to be put into a request and nowhere else.
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.0.key
+    }
+
+    /// The value of an `authorization` header; None if the key has characters that no header may hold.
+    pub(crate) fn bearer(&self) -> Option<HeaderValue> {
+        let make = || {
+            let mut value = HeaderValue::from_str(&format!("Bearer {}", self.expose())).ok()?;
+            value.set_sensitive(true);
+            Some(value)
+        };
+        self.0.bearer.get_or_init(make).clone()
     }
 
     /// Is it empty, that is: does this vendor need no key?
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.key.is_empty()
     }
 
     /// `text` with every occurrence of this key replaced by stars: vendors echo keys in their errors. Where a key has several
     /// lines, each of them is one.
     pub fn redact(&self, text: &str) -> String {
         // A very short key would make holes in innocent words.
-        let keys = self.0.split('\n').filter(|key| key.len() >= 4);
+        let keys = self.0.key.split('\n').filter(|key| key.len() >= 4);
         keys.fold(text.to_owned(), |text, key| text.replace(key, "***"))
     }
 }
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.0.key, self.0.is_token) == (&other.0.key, other.0.is_token)
+    }
+}
+
+impl Eq for Secret {}
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -8,6 +8,7 @@
 //!    ModelRequest   ─▶ SseNormalizeLayer   any vendor's reply → one well-formed reply in the caller's dialect
 //!    ModelRequest   ─▶ FailoverLayer       model → the next model in its chain
 //!    ModelRequest   ─▶ RetryBackoffLayer   again, after an honest wait
+//!    ModelRequest   ─▶ HedgeLayer          a second account, while the first is silent (if wanted)
 //!    ModelRequest   ─▶ PoolLayer           model → one account of one vendor   (ModelRequest → Attempt)
 //!    Attempt        ─▶ Upstream<C>         Provider + Dialect → HTTP → reply, committed at the first content
 //! http::Request     ─▶ C                   any HTTP client service (reqwest by default)
@@ -50,9 +51,11 @@ pub mod credential;
 pub mod dialect;
 pub mod error;
 pub mod failover;
+pub mod hedge;
 pub mod ingress;
 pub mod issued;
 mod json;
+mod marks;
 pub mod media;
 pub mod normalize;
 mod operation;
@@ -80,6 +83,7 @@ pub use self::{
     credential::{Credentials, Secret},
     error::{Error, ErrorKind},
     failover::FailoverLayer,
+    hedge::HedgeLayer,
     ingress::IngressLayer,
     json::{Extra, Json},
     normalize::SseNormalizeLayer,

@@ -15,9 +15,18 @@ use crate::error::{Error, ErrorKind};
 /// Everybody a call has asked so far, over all its models and attempts, and what came of each. Clones share it; all clones of a
 /// [`ModelRequest`](crate::ModelRequest) have the same.
 ///
-/// As text it is one line: `openai/a:429 → openai/b:ok`.
+/// As text it is one line: `openai/a:429 → openai/b:ok`. Who was asked while another was still silent has a plus before it:
+/// `openai/a:outrun + openai/b:ok`.
 #[derive(Clone, Debug, Default)]
-pub struct Trail(Arc<Mutex<Vec<Step>>>);
+pub struct Trail(Arc<Mutex<Log>>);
+
+#[derive(Debug, Default)]
+struct Log {
+    /// How many were begun.
+    begun: u32,
+    /// By the order in which they were begun.
+    steps: Vec<(u32, Step)>,
+}
 
 /// One account that was asked, or a pool in which nobody could be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +40,10 @@ pub struct Step {
     pub model: Arc<str>,
     /// Was it asked in spite of a cooldown, or to find out whether it is well again?
     pub probe: bool,
+    /// Was it asked because another was silent? See [`hedge`](crate::hedge).
+    pub hedge: bool,
+    /// Was it given up because another had content first?
+    pub outrun: bool,
     /// What went wrong; none if it answered.
     pub failure: Option<ErrorKind>,
     /// The status it failed with, if it named one.
@@ -47,23 +60,44 @@ impl Trail {
 
     /// Everybody who was asked, in order.
     pub fn steps(&self) -> Vec<Step> {
-        self.lock().clone()
+        let log = self.lock();
+        log.steps.iter().map(|(_, step)| step.clone()).collect()
     }
 
-    pub(crate) fn add(&self, step: Step) {
-        self.lock().push(step);
+    /// `won` if the call was [hedged](crate::hedge) and the second attempt gave the answer, `lost` if it was hedged for nothing;
+    /// none if it was not hedged.
+    pub fn hedge(&self) -> Option<&'static str> {
+        let log = self.lock();
+        let hedges = || log.steps.iter().filter(|(_, step)| step.hedge);
+        let won = |(_, step): &(u32, Step)| step.failure.is_none() && !step.outrun;
+        hedges().next()?;
+        Some(if hedges().any(won) { "won" } else { "lost" })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Step>> {
+    /// Somebody is about to be asked: the place of its step.
+    pub(crate) fn begin(&self) -> u32 {
+        let mut log = self.lock();
+        log.begun = log.begun.saturating_add(1);
+        log.begun
+    }
+
+    /// What came of it.
+    pub(crate) fn add(&self, place: u32, step: Step) {
+        let steps = &mut self.lock().steps;
+        let at = steps.partition_point(|(other, _)| *other <= place);
+        steps.insert(at, (place, step));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Log> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl fmt::Display for Trail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, step) in self.lock().iter().enumerate() {
+        for (index, (_, step)) in self.lock().steps.iter().enumerate() {
             if index > 0 {
-                f.write_str(" → ")?;
+                f.write_str(if step.hedge { " + " } else { " → " })?;
             }
             step.fmt(f)?;
         }
@@ -73,9 +107,9 @@ impl fmt::Display for Trail {
 
 impl Serialize for Trail {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let steps = self.lock();
+        let steps = &self.lock().steps;
         let mut list = serializer.serialize_seq(Some(steps.len()))?;
-        for step in steps.iter() {
+        for (_, step) in steps {
             list.serialize_element(step)?;
         }
         list.end()
@@ -83,9 +117,10 @@ impl Serialize for Trail {
 }
 
 impl Step {
-    /// What came of it, in a word: `ok`, the status it failed with, or the [kind](ErrorKind) of the failure.
+    /// What came of it, in a word: `ok`, `outrun`, the status it failed with, or the [kind](ErrorKind) of the failure.
     pub fn outcome(&self) -> String {
         match (self.failure, self.status) {
+            (None, _) if self.outrun => "outrun".to_owned(),
             (None, _) => "ok".to_owned(),
             // A failure that came with a good status is no `200`.
             (Some(_), Some(status)) if !status.is_success() => status.as_str().to_owned(),
@@ -118,6 +153,7 @@ impl Serialize for Step {
             account: Option<&'a str>,
             model: &'a str,
             probe: bool,
+            hedge: bool,
             outcome: &'a str,
             kind: Option<&'a str>,
             took_ms: u64,
@@ -129,6 +165,7 @@ impl Serialize for Step {
             account: account.as_deref(),
             model: &self.model,
             probe: self.probe,
+            hedge: self.hedge,
             outcome: &self.outcome(),
             kind: self.failure.map(ErrorKind::as_str),
             took_ms: millis(self.took),
@@ -159,6 +196,8 @@ pub struct CallRecord {
     pub ending: &'static str,
     /// What went wrong; none if nothing did.
     pub kind: Option<&'static str>,
+    /// `won` or `lost` if a second account was asked while the first was silent.
+    pub hedge: Option<&'static str>,
     /// Who was asked, as one line.
     pub way: String,
     /// Who was asked.
@@ -213,6 +252,8 @@ mod tests {
             account: account.into(),
             model: "large".into(),
             probe: false,
+            hedge: false,
+            outrun: false,
             failure: None,
             status: None,
             took: Duration::from_millis(7),
@@ -226,15 +267,18 @@ mod tests {
         let limited =
             Error::new(ErrorKind::RateLimited, "").with_status(StatusCode::TOO_MANY_REQUESTS);
         let (clone, took) = (trail.clone(), Duration::from_millis(3));
-        clone.add(step("a").failed(&limited, took));
+        clone.add(clone.begin(), step("a").failed(&limited, took));
         let broken = Error::new(ErrorKind::Server, "").with_status(StatusCode::OK);
-        clone.add(step("b").failed(&broken, took));
+        clone.add(clone.begin(), step("b").failed(&broken, took));
         let nobody = Step {
             provider: "".into(),
             ..step("")
         };
-        clone.add(nobody.failed(&Error::new(ErrorKind::Exhausted, ""), Duration::ZERO));
-        clone.add(step("c"));
+        clone.add(
+            clone.begin(),
+            nobody.failed(&Error::new(ErrorKind::Exhausted, ""), Duration::ZERO),
+        );
+        clone.add(clone.begin(), step("c"));
         assert_eq!(
             trail.to_string(),
             "acme/a:429 → acme/b:server → large:exhausted → acme/c:ok"
@@ -249,6 +293,28 @@ mod tests {
     }
 
     #[test]
+    fn two_at_the_same_time_stand_in_the_order_in_which_they_were_asked() {
+        let trail = Trail::new();
+        assert_eq!(trail.hedge(), None);
+        let (first, second) = (trail.begin(), trail.begin());
+        let hedge = Step {
+            hedge: true,
+            ..step("b")
+        };
+        trail.add(second, hedge);
+        let outrun = Step {
+            outrun: true,
+            ..step("a")
+        };
+        trail.add(first, outrun);
+        assert_eq!(trail.to_string(), "acme/a:outrun + acme/b:ok");
+        assert_eq!(trail.hedge(), Some("won"));
+        let told = serde_json::to_value(&trail).unwrap();
+        assert_eq!(told[0]["outcome"], "outrun");
+        assert_eq!(told[1]["hedge"], true);
+    }
+
+    #[test]
     fn the_latest_calls_are_kept() {
         let calls = Calls::new();
         for n in 0..300 {
@@ -260,6 +326,7 @@ mod tests {
                 total_ms: 0,
                 ending: "failed",
                 kind: None,
+                hedge: None,
                 way: String::new(),
                 trail: Trail::new(),
             });

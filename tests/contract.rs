@@ -15,12 +15,13 @@ use futures_util::future::{BoxFuture, FutureExt, Ready, ready};
 use http::{Request, Response, StatusCode};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt};
 use trunkline::{
-    Body, BoxError, Error, ErrorKind, FailoverLayer, IngressLayer, ModelRequest, ModelResponse,
-    PoolLayer, Pools, RetryBackoffLayer, Secret, SseNormalizeLayer, Upstream,
+    Body, BoxError, Error, ErrorKind, FailoverLayer, HedgeLayer, IngressLayer, ModelRequest,
+    ModelResponse, PoolLayer, Pools, RetryBackoffLayer, Secret, SseNormalizeLayer, Upstream,
     chat::{ChatRequest, Message},
     credential::Credentials,
     dialect::{anthropic::Anthropic, openai_chat::OpenAiChat},
     failover::Chains,
+    hedge::{Hedge, HedgePolicy, Hedges},
     pool::{Pool, Vendor},
     provider::Compatible,
     request::{EmbeddingForm, Operation, Payload},
@@ -184,6 +185,68 @@ async fn pool_after_a_wait() {
     twice(PoolLayer::new(pools).layer(inner), request).await;
 }
 
+/// As [`Probe`], but the first of every two attempts is never answered.
+#[derive(Default)]
+struct Silent {
+    ready: bool,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Clone for Silent {
+    fn clone(&self) -> Self {
+        Self {
+            ready: false,
+            asked: self.asked.clone(),
+        }
+    }
+}
+
+impl Service<Attempt> for Silent {
+    type Response = ModelResponse;
+    type Error = Error;
+    type Future = BoxFuture<'static, Result<ModelResponse, Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.ready = true;
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Attempt) -> Self::Future {
+        assert!(
+            std::mem::take(&mut self.ready),
+            "called without having been ready"
+        );
+        match self.asked.fetch_add(1, Ordering::Relaxed) % 2 {
+            0 => std::future::pending().boxed(),
+            _ => ready(Ok(answer())).boxed(),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn hedge() {
+    let vendor = Vendor::new(provider(), "m")
+        .account(account("a"), 1)
+        .account(account("b"), 1);
+    let pools = Pools::new().pool("m", Pool::new().vendor(vendor));
+    let policy = HedgePolicy::new().fixed(Duration::from_secs(1)).share(1.0);
+    let hedges = Hedges::new().model("m", policy);
+    let silent = Silent::default();
+    let asked = silent.asked.clone();
+    let layers = ServiceBuilder::new()
+        .layer(HedgeLayer::new(hedges.clone()))
+        .layer(PoolLayer::new(pools.clone()));
+    twice(layers.service(silent), request).await;
+    assert_eq!(asked.load(Ordering::Relaxed), 4, "two attempts, each time");
+    // Whoever is not hedged goes by the same way.
+    let plain = HedgeLayer::new(Hedges::new());
+    twice(
+        plain.layer(Probe::new(failing(0, ErrorKind::Server))),
+        request,
+    )
+    .await;
+}
+
 #[tokio::test]
 async fn pool_that_counts() {
     let anthropic = Compatible::anthropic("v", "http://v.example/v1").expect("a legal URL");
@@ -329,6 +392,7 @@ fn everything_is_send_sync_and_static() {
     check::<trunkline::pool::PoolService<Upstream<trunkline::client::ReqwestClient>>>();
     check::<trunkline::retry::RetryBackoff<Upstream<trunkline::client::ReqwestClient>>>();
     check::<trunkline::failover::Failover<()>>();
+    check::<Hedge<()>>();
     check::<trunkline::normalize::SseNormalize<()>>();
     check::<trunkline::ingress::Ingress<()>>();
     check::<trunkline::config::Config>();

@@ -1,9 +1,13 @@
-//! The gateway, set up from YAML and served by axum as the example `gateway` does it: three accounts, failover, retries, usage, logs.
+//! The gateway, set up from YAML and served by the example's own code: three accounts, failover, retries, usage, logs.
 
-use axum::{Router, routing::get};
+use std::sync::Arc;
+
+use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 use trunkline::config::{Config, Gateway};
+
+use crate::{door::Door, listen::accept, metrics::Metrics};
 
 /// `quiet` is without the line of log that every call writes.
 pub async fn run(listener: TcpListener, vendor: String, quiet: bool) {
@@ -14,19 +18,16 @@ pub async fn run(listener: TcpListener, vendor: String, quiet: bool) {
         .with_ansi(false)
         .init();
     let config = Config::from_yaml(&yaml(&vendor), &|_| None).expect("a right configuration");
-    let gateway = Gateway::new(&config).expect("a client");
-    let app = Router::new()
-        .route("/health", get(|| async { "alive\n" }))
-        .fallback_service(gateway.service());
-    let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
-        let _ = stream.set_nodelay(true);
-    });
+    let gateway = Arc::new(Gateway::new(&config).expect("a client"));
+    let metrics = Arc::new(Metrics::default());
+    let door = Door::new(gateway.clone(), metrics.clone());
     let health = async {
         gateway.watch_health().await;
         std::future::pending::<()>().await;
     };
+    let graceful = GracefulShutdown::new();
     tokio::select! {
-        _ = axum::serve(listener, app).into_future() => {}
+        () = accept(&listener, None, &door, &metrics, &graceful) => {}
         () = health => {}
     }
 }

@@ -10,11 +10,23 @@
 mod bare;
 mod case;
 mod child;
+// The gateway is served by the example's own code.
+#[allow(dead_code, reason = "the bed does not drain")]
+#[path = "../../examples/gateway/door.rs"]
+mod door;
 mod gateway;
+#[path = "../../examples/gateway/listen.rs"]
+mod listen;
 mod load;
 mod measure;
+#[allow(dead_code, reason = "the bed reads its own figures")]
+#[path = "../../examples/gateway/metrics.rs"]
+mod metrics;
 mod plot;
 mod report;
+#[allow(dead_code, reason = "the bed speaks plain HTTP")]
+#[path = "../../examples/gateway/tls.rs"]
+mod tls;
 mod vendor;
 
 use std::process::ExitCode;

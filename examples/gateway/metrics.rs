@@ -5,7 +5,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use trunkline::config::Gateway;
+use trunkline::{config::Gateway, hedge::HedgeStatus};
 
 /// What the server counts itself.
 #[derive(Debug, Default)]
@@ -56,6 +56,56 @@ impl Metrics {
             "Connections open now.",
             &one(read(&self.open_connections)),
         );
+        let hedges = gateway.hedges().snapshot();
+        if !hedges.is_empty() {
+            let mut each = |name: &str, help: &str, value: &dyn Fn(&HedgeStatus) -> u64| {
+                let samples = hedges.iter().map(|status| {
+                    let labels = format!("{{model=\"{}\"}}", escaped(&status.model));
+                    (labels, value(status))
+                });
+                metric(name, "counter", help, &samples.collect::<Vec<_>>());
+            };
+            each(
+                "hedgeable_calls_total",
+                "Calls that could have been hedged.",
+                &|status| status.calls,
+            );
+            each(
+                "hedges_total",
+                "Second attempts made while the first was silent.",
+                &|status| status.hedged,
+            );
+            each(
+                "hedges_won_total",
+                "Second attempts that gave the answer.",
+                &|status| status.won,
+            );
+            each(
+                "hedges_refused_total",
+                "Slow calls that were not hedged because of the share.",
+                &|status| status.refused,
+            );
+            each(
+                "hedges_alone_total",
+                "Slow calls that were not hedged because nobody else had room, or no attempt was left.",
+                &|status| status.alone,
+            );
+            let delays = hedges.iter().flat_map(|status| &status.delays);
+            let delays = delays.filter_map(|delay| {
+                let labels = format!(
+                    "{{model=\"{}\",kind=\"{}\"}}",
+                    escaped(&delay.model),
+                    delay.kind.as_str()
+                );
+                Some((labels, delay.delay?.as_millis() as u64))
+            });
+            metric(
+                "hedge_delay_milliseconds",
+                "gauge",
+                "How long the first attempt may be silent.",
+                &delays.collect::<Vec<_>>(),
+            );
+        }
         let accounts = gateway.pools().snapshot();
         let mut each = |name: &str, help: &str, value: &dyn Fn(usize) -> u64| {
             let samples: Vec<(String, u64)> = accounts

@@ -39,6 +39,7 @@ mod admin;
 mod deployments;
 mod environment;
 mod health;
+mod hedge;
 mod interpolate;
 mod kinds;
 mod known;
@@ -143,6 +144,13 @@ fn read(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Config> {
         None => environment::models(&vendors.list),
     };
     config.providers = vendors.list;
+    if let Some(at) = fields.get("retry")
+        && config.retry.max_attempts < 2
+        && config.models.iter().any(ModelConfig::is_hedged)
+    {
+        let message = "a hedged call makes two attempts: with `max_attempts: 1` leave `hedge` out of the models";
+        reader.problem_at_key(at, message);
+    }
     if let (Some(name), Some(at)) = (&config.server.files, fields.get("server")) {
         server::check_files(reader, at, name, &config.providers);
     }

@@ -13,6 +13,7 @@ use super::kinds::{CloudConfig, SignIn};
 use crate::{
     chat::FidelityMode,
     credential::Secret,
+    hedge::HedgePolicy,
     media::MediaOptions,
     pool::Pool,
     upstream::{Limits, Timeouts},
@@ -224,6 +225,8 @@ pub struct PoolConfig {
     pub queue: QueueConfig,
     /// What to do with a request that a vendor cannot be told all of; it is sent as well as can be.
     pub fidelity: FidelityMode,
+    /// Whether and when a second account is asked while the first is silent; never.
+    pub hedge: Option<HedgePolicy>,
     /// The models to try next, in order.
     pub fallbacks: Vec<String>,
 }
@@ -371,6 +374,12 @@ impl BalanceKind {
     }
 }
 
+impl ModelConfig {
+    pub(super) const fn is_hedged(&self) -> bool {
+        matches!(&self.target, Target::Pool(pool) if pool.hedge.is_some())
+    }
+}
+
 impl PoolConfig {
     /// A pool with the usual settings.
     pub(super) fn new(deployments: Vec<DeploymentConfig>) -> Self {
@@ -381,6 +390,7 @@ impl PoolConfig {
             wait: Duration::ZERO,
             queue: QueueConfig::default(),
             fidelity: FidelityMode::default(),
+            hedge: None,
             fallbacks: Vec::new(),
         }
     }

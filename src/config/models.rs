@@ -2,6 +2,7 @@
 
 use super::{
     deployments::{self, Vendors},
+    hedge,
     loops::{self, Edge},
     model::{BalanceKind, ModelConfig, PoolConfig, QueueConfig, SplitBy, Target},
     names::Names,
@@ -11,13 +12,14 @@ use super::{
 };
 use crate::chat::FidelityMode;
 
-const POOL: [&str; 7] = [
+const POOL: [&str; 8] = [
     "deployments",
     "balance",
     "cooldown",
     "wait",
     "queue",
     "fidelity",
+    "hedge",
     "fallbacks",
 ];
 const SPLIT: [&str; 2] = ["split", "by"];
@@ -139,6 +141,7 @@ impl Models<'_, '_> {
         if let Some(fidelity) = fields.read(reader, "fidelity", fidelity) {
             pool.fidelity = fidelity;
         }
+        pool.hedge = fields.read(reader, "hedge", hedge::hedge);
         if let Some(at) = fields.get("fallbacks") {
             pool.fallbacks = self.fallbacks(reader, index, at);
         }

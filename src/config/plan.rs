@@ -208,6 +208,9 @@ fn write_pool(f: &mut Formatter<'_>, pool: &PoolConfig) -> fmt::Result {
     if pool.fidelity != FidelityMode::default() {
         write!(f, ", {}", pool.fidelity.as_str())?;
     }
+    if let Some(hedge) = &pool.hedge {
+        write!(f, ", {hedge}")?;
+    }
     if !pool.fallbacks.is_empty() {
         write!(f, ", then {}", pool.fallbacks.join(", "))?;
     }

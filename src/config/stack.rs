@@ -23,12 +23,13 @@ use super::{
     Target, health::Check, listed,
 };
 use crate::{
-    Body, BoxError, Calls, Error, FailoverLayer, IngressLayer, ModelRequest, PoolLayer,
+    Body, BoxError, Calls, Error, FailoverLayer, HedgeLayer, IngressLayer, ModelRequest, PoolLayer,
     RetryBackoffLayer, RetryBudget, SseNormalizeLayer, Upstream, catalog,
     client::{Client, ClientOptions},
     dialect::Bridge,
     error::ErrorKind,
     failover::Chains,
+    hedge::Hedges,
     ingress::Closing,
     media::MediaFetcher,
     operation::Operation,
@@ -46,6 +47,7 @@ pub struct Gateway {
     pools: Pools,
     closing: Closing,
     calls: Calls,
+    hedges: Hedges,
     graph: Arc<ArcSwap<Graph>>,
     /// Told when the graph is replaced.
     replaced: Notify,
@@ -81,11 +83,13 @@ impl Gateway {
     /// If a client cannot be set up, or a model's vendor offers no conversations; everything else was checked when the configuration was read.
     pub fn new(config: &Config) -> Result<Self, Error> {
         let (pools, closing, calls) = (Pools::new(), Closing::new(), Calls::new());
-        let graph = Graph::new(config, &pools, &closing, &calls)?;
+        let hedges = Hedges::new();
+        let graph = Graph::new(config, (&pools, &hedges), &closing, &calls)?;
         Ok(Self {
             pools,
             closing,
             calls,
+            hedges,
             graph: Arc::new(ArcSwap::from_pointee(graph)),
             replaced: Notify::new(),
         })
@@ -97,7 +101,8 @@ impl Gateway {
     /// # Errors
     /// As [`new`](Self::new); the old configuration then lives on.
     pub fn reload(&self, config: &Config) -> Result<(), Error> {
-        let graph = Graph::new(config, &self.pools, &self.closing, &self.calls)?;
+        let running = (&self.pools, &self.hedges);
+        let graph = Graph::new(config, running, &self.closing, &self.calls)?;
         self.graph.store(Arc::new(graph));
         self.replaced.notify_waiters();
         Ok(())
@@ -119,6 +124,11 @@ impl Gateway {
     /// The latest calls, how they went and how they ended.
     pub fn calls(&self) -> &Calls {
         &self.calls
+    }
+
+    /// Which models are hedged, and what came of it.
+    pub fn hedges(&self) -> &Hedges {
+        &self.hedges
     }
 
     /// What would become of this call if it came now: the models it would ask for, and for each of them whom. See
@@ -172,7 +182,7 @@ impl Gateway {
 impl Graph {
     fn new(
         config: &Config,
-        running: &Pools,
+        (running, running_hedges): (&Pools, &Hedges),
         closing: &Closing,
         calls: &Calls,
     ) -> Result<Self, Error> {
@@ -203,11 +213,13 @@ impl Graph {
         }
         let mut pools = Pools::new();
         let mut chains = Chains::new();
+        let mut hedges = Hedges::new();
         for ModelConfig { name, target } in &config.models {
             match target {
                 Target::Pool(pool) => {
                     check_speaks(name, pool, &providers)?;
                     pools = pools.pool(name.as_str(), build_pool(pool, &providers));
+                    hedges = hedges.model(name.as_str(), pool.hedge.clone());
                     let fallbacks = pool.fallbacks.iter().map(String::as_str);
                     chains = chains.chain(name.as_str(), fallbacks);
                 }
@@ -220,7 +232,9 @@ impl Graph {
         let pools = pools.home(home(config));
         // Nothing can fail from here on.
         running.replace(&pools);
+        running_hedges.replace(&hedges);
         let door = (closing, calls);
+        let running = (running, running_hedges);
         let stack = stack(config, running, chains.clone(), upstream.clone(), door);
         Ok(Self {
             stack,
@@ -476,7 +490,7 @@ fn check_speaks(
 
 fn stack(
     config: &Config,
-    pools: &Pools,
+    (pools, hedges): (&Pools, &Hedges),
     chains: Chains,
     upstream: Upstream<Client>,
     (closing, calls): (&Closing, &Calls),
@@ -506,6 +520,7 @@ fn stack(
         .layer(SseNormalizeLayer::new())
         .layer(FailoverLayer::new(chains))
         .layer(RetryBackoffLayer::new(policy))
+        .layer(HedgeLayer::new(hedges.clone()))
         .layer(PoolLayer::new(pools.clone()))
         .service(upstream);
     BoxCloneSyncService::new(service)

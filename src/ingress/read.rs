@@ -14,6 +14,7 @@ use crate::{
     dialect::{Dialect, gemini::Gemini},
     error::{Error, ErrorKind},
     issued::claim,
+    marks,
     request::{Caller, ModelRequest, Operation, Payload, Priority},
 };
 
@@ -43,8 +44,13 @@ where
     let mut request = match route {
         Route::Chat { dialect, model } => {
             let mut pin = None;
-            let bytes = claim(bytes, true, &mut pin)?;
+            let marked = marks::may_hold(&bytes);
+            let bytes = match marked {
+                true => claim(bytes, true, &mut pin)?,
+                false => bytes,
+            };
             let mut request = chat(dialect, bytes, model)?;
+            request.payload = request.payload.with_marks(marked);
             request.pin = pin;
             request
         }

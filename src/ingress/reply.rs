@@ -12,6 +12,7 @@ use crate::{
     dialect::Dialect,
     error::{Error, ErrorKind},
     response::Served,
+    trail::Trail,
 };
 
 /// The headers that tell who served a call.
@@ -19,6 +20,8 @@ const PROVIDER: HeaderName = HeaderName::from_static("x-trunkline-provider");
 const ACCOUNT: HeaderName = HeaderName::from_static("x-trunkline-account");
 const MODEL: HeaderName = HeaderName::from_static("x-trunkline-model");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-trunkline-attempts");
+/// The header that tells that a second account was asked while the first was silent: `won` if it gave the answer, else `lost`.
+const HEDGE: HeaderName = HeaderName::from_static("x-trunkline-hedge");
 /// The header that tells what a translation of the request could not carry.
 const LOSSY: HeaderName = HeaderName::from_static("x-trunkline-lossy");
 /// The header that names a call, in and out.
@@ -103,6 +106,13 @@ pub(super) fn tell(headers: &mut HeaderMap, served: &Served) {
         }
     }
     headers.insert(ATTEMPTS, HeaderValue::from(served.attempts));
+}
+
+/// Adds whether a second account was asked while the first was silent.
+pub(super) fn tell_hedge(headers: &mut HeaderMap, trail: &Trail) {
+    if let Some(told) = trail.hedge() {
+        headers.insert(HEDGE, HeaderValue::from_static(told));
+    }
 }
 
 /// Adds what could not be carried.

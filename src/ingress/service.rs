@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, header};
+use http::{HeaderName, HeaderValue, Request, Response, header};
 use tokio::time::Instant;
 use tower::ServiceExt;
 use tower_service::Service;
@@ -272,6 +272,7 @@ where
             served,
             fidelity,
             headers,
+            trail,
             ..
         }) => {
             let body = StreamBody::streaming(stream, front, form, every)
@@ -279,6 +280,7 @@ where
             let mut response = reply::stream(Body::new(body), form);
             response.headers_mut().extend(headers);
             reply::tell(response.headers_mut(), &served);
+            reply::tell_hedge(response.headers_mut(), &trail);
             reply::tell_losses(response.headers_mut(), &fidelity);
             response
         }
@@ -312,6 +314,7 @@ fn tell(answer: ModelResponse) -> Response<Body> {
     };
     response.headers_mut().extend(answer.headers);
     reply::tell(response.headers_mut(), &answer.served);
+    reply::tell_hedge(response.headers_mut(), &answer.trail);
     reply::tell_losses(response.headers_mut(), &answer.fidelity);
     response
 }
@@ -367,7 +370,8 @@ fn request_id(headers: &http::HeaderMap, rng: &Rng) -> HeaderValue {
 
 /// OpenAI's and Anthropic's SDKs count their repeats.
 fn repeats(headers: &http::HeaderMap) -> Option<u32> {
-    let value = headers.get("x-stainless-retry-count")?;
+    const REPEATS: HeaderName = HeaderName::from_static("x-stainless-retry-count");
+    let value = headers.get(REPEATS)?;
     value.to_str().ok()?.trim().parse().ok()
 }
 
@@ -416,6 +420,7 @@ impl Log {
             lossy,
             ending,
             kind,
+            hedge = self.trail.hedge(),
             way = %self.trail,
             "served"
         );
@@ -436,6 +441,7 @@ impl Log {
             total_ms = self.start.elapsed().as_millis() as u64,
             kind = %error.kind(),
             error = error.message(),
+            hedge = self.trail.hedge(),
             way = %self.trail,
             "failed"
         );
@@ -454,6 +460,7 @@ impl Log {
             total_ms: self.start.elapsed().as_millis() as u64,
             ending,
             kind,
+            hedge: self.trail.hedge(),
             way: self.trail.to_string(),
             trail: self.trail.clone(),
         });

@@ -1,5 +1,6 @@
 //! The origin that a conversation names last: a reason to go there again.
 
+use http::HeaderName;
 use memchr::memmem;
 
 use super::{MARK_LEN, Origin};
@@ -9,7 +10,7 @@ use crate::{
 };
 
 /// The header that keeps a turn at one place.
-const TURN_STATE: &str = "x-codex-turn-state";
+const TURN_STATE: HeaderName = HeaderName::from_static("x-codex-turn-state");
 
 /// Who made the latest opaque value of a call's conversation. A body without any is only searched.
 pub(crate) fn latest(request: &ModelRequest) -> Option<Origin> {
@@ -22,6 +23,9 @@ pub(crate) fn latest(request: &ModelRequest) -> Option<Origin> {
     let body = payload.bytes();
     if body.is_empty() {
         return payload.chat().ok().and_then(in_chat);
+    }
+    if !payload.may_hold_marks() {
+        return None;
     }
     // Not at a quote only: another tag may stand before it.
     let plain = memmem::find_iter(body, b"tlo1.").filter_map(|at| {

@@ -8,6 +8,7 @@ use super::{ANY_MARK, Bond, MARK_LEN, Origin, bond};
 use crate::{
     chat::Fidelity,
     dialect::{Dialect, FOREIGN_SIGNATURE_PREFIX},
+    marks,
     upstream::Deployment,
 };
 
@@ -31,7 +32,7 @@ pub(crate) fn settle(
     deployment: &Deployment,
     report: &mut Fidelity,
 ) -> Bytes {
-    if !may_have_any(&body) {
+    if !marks::may_hold(&body) {
         return body;
     }
     let reader = Reader::new(dialect.name(), deployment);
@@ -87,11 +88,6 @@ impl Reader {
             }
         }
     }
-}
-
-/// Is there anything of ours in it? Most bodies are only searched.
-fn may_have_any(body: &[u8]) -> bool {
-    memmem::find(body, b"\"tl").is_some() || memmem::find(body, b"\"746c312e").is_some()
 }
 
 /// A mark of another version, or a broken one.

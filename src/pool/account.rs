@@ -598,6 +598,17 @@ impl AccountState {
         self.lock().took(model, start, Instant::now());
     }
 
+    /// Another account had content first. That counts only if it took longer than was expected: it may have had no time at all.
+    pub(super) fn outrun(&self, model: &Arc<str>, start: &Start) {
+        let now = Instant::now();
+        let after = now.saturating_duration_since(start.at);
+        let mut inner = self.lock();
+        let expected = inner.history.expected(model, now);
+        if expected.is_none_or(|expected| after > expected) {
+            inner.took(model, start, now);
+        }
+    }
+
     /// How long the first content is to be expected to take.
     pub(super) fn expected(&self, model: &str) -> Option<Duration> {
         self.lock().history.expected(model, Instant::now())

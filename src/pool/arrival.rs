@@ -84,7 +84,7 @@ async fn wait<'a>(
     }
 }
 
-fn key(walk: &Walk<'_>, request: &ModelRequest) -> Key {
+pub(super) fn key(walk: &Walk<'_>, request: &ModelRequest) -> Key {
     Key {
         model: request.model.clone(),
         pin: request.pin.as_ref().map(|pin| pin.account),

@@ -196,6 +196,7 @@ mod queue;
 mod ramp;
 mod roster;
 mod search;
+mod second;
 mod service;
 mod session;
 mod steps;

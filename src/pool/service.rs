@@ -7,7 +7,6 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::time::Instant;
 use tower::ServiceExt;
 use tower_service::Service;
 
@@ -17,7 +16,8 @@ use super::{
     batch, count,
     home::{self, issuer},
     pools::Shared,
-    steps,
+    second,
+    steps::{self, Asking},
     table::{Found, Table},
     walk::{Picked, Walk, shown},
 };
@@ -25,6 +25,7 @@ use crate::{
     BoxError,
     budget::CallBudget,
     error::{Error, ErrorKind},
+    hedge::Race,
     request::{ModelRequest, Operation},
     response::ModelResponse,
     upstream::Attempt,
@@ -85,8 +86,15 @@ where
     S: Service<Attempt, Response = ModelResponse>,
     S::Error: Into<BoxError>,
 {
-    let (mut walk, mut picked) = match first(shared, &request).await {
-        Ok(first) => first,
+    let race = request.race.as_ref();
+    let hedges = race.is_some_and(Race::is_second);
+    let found = match race.filter(|race| race.is_second()) {
+        // If there is nobody for it, it was none.
+        Some(race) => Ok(second::second(shared, &request, race)?),
+        None => first(shared, &request).await,
+    };
+    let (mut walk, mut picked) = match found {
+        Ok(found) => found,
         Err(error) => return Err(steps::nobody(&request, error)),
     };
     let crowded = shared.table().accounts().nth(1).is_some();
@@ -111,14 +119,14 @@ where
         if let Some(payload) = batch::renamed(&shared.table(), &request, &lease.state) {
             asked.payload = payload;
         }
-        let (step, began) = (steps::begun(&lease), Instant::now());
+        let asking = Asking::new(&request, &lease);
         let attempt = Attempt::new(asked, deployment.clone())
             .with_number(number)
             .with_mixed(walk.is_mixed());
         let error = match inner.call(attempt).await {
             Ok(mut response) => {
                 lease.succeeded(&response.windows);
-                steps::answered(&request, step, began);
+                asking.answered();
                 response.trail = request.trail.clone();
                 response.issuer = issuer(&request, &response, crowded).then_some(lease.state.tag);
                 let tokens = shared.tokens.clone();
@@ -130,7 +138,7 @@ where
             }
             Err(error) => ours(error),
         };
-        steps::failed(&request, step, &error, began);
+        asking.failed(&error);
         lease.failed(&error);
         if error.kind() == ErrorKind::Unsupported && error.is_unsent() {
             request.budget.give_back();
@@ -141,8 +149,12 @@ where
             None => error.with_served(deployment.served(number)),
         };
         let error = error.with_trail(request.trail.clone());
-        if !walk.failed(&error, &deployment) {
+        // The second attempt of a hedged call is one attempt: the first one walks on.
+        if hedges || !walk.failed(&error, &deployment) {
             return Err(error);
+        }
+        if let Some(race) = &request.race {
+            walk.avoid(race);
         }
         let error = match best.take() {
             Some(best) => Error::more_informative(best, error),

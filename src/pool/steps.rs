@@ -1,32 +1,109 @@
 //! What is noted of each attempt in the call's [`Trail`](crate::Trail).
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::lease::Lease;
-use crate::{error::Error, request::ModelRequest, trail::Step};
+use super::{
+    account::{AccountState, Start},
+    lease::Lease,
+};
+use crate::{
+    error::Error,
+    hedge::Race,
+    request::ModelRequest,
+    trail::{Step, Trail},
+};
 
-/// An account is about to be asked.
-pub(super) fn begun(lease: &Lease) -> Step {
-    Step {
-        provider: lease.state.provider.clone(),
-        account: lease.state.account.clone(),
-        model: lease.model.clone(),
-        probe: lease.forced || lease.probe().is_some(),
-        failure: None,
-        status: None,
-        took: Duration::ZERO,
+/// An attempt under way. One that is dropped without having been told what came of it was given up: by a caller who left, which says
+/// nothing, or because another was first.
+pub(super) struct Asking {
+    /// None once it was noted.
+    step: Option<Step>,
+    place: u32,
+    began: Instant,
+    trail: Trail,
+    rival: Option<Rival>,
+}
+
+/// What it takes to be outrun.
+struct Rival {
+    race: Race,
+    state: Arc<AccountState>,
+    model: Arc<str>,
+    start: Option<Start>,
+}
+
+impl Asking {
+    /// An account is about to be asked.
+    pub(super) fn new(request: &ModelRequest, lease: &Lease) -> Self {
+        let race = request.race.as_ref();
+        if let Some(race) = race {
+            race.asks(lease.state.tag);
+        }
+        let step = Step {
+            provider: lease.state.provider.clone(),
+            account: lease.state.account.clone(),
+            model: lease.model.clone(),
+            probe: lease.forced || lease.probe().is_some(),
+            hedge: race.is_some_and(Race::is_second),
+            outrun: false,
+            failure: None,
+            status: None,
+            took: Duration::ZERO,
+        };
+        Self {
+            step: Some(step),
+            place: request.trail.begin(),
+            began: Instant::now(),
+            trail: request.trail.clone(),
+            rival: race.map(|race| Rival {
+                race: race.clone(),
+                state: lease.state.clone(),
+                model: lease.model.clone(),
+                start: lease.start,
+            }),
+        }
+    }
+
+    pub(super) fn answered(mut self) {
+        let took = self.began.elapsed();
+        self.note(|step| Step { took, ..step });
+    }
+
+    pub(super) fn failed(mut self, error: &Error) {
+        let took = self.began.elapsed();
+        if let Some(rival) = &self.rival {
+            rival.race.failed();
+        }
+        self.note(|step| step.failed(error, took));
+    }
+
+    fn note(&mut self, told: impl FnOnce(Step) -> Step) {
+        if let Some(step) = self.step.take() {
+            note(&self.trail, self.place, told(step));
+        }
     }
 }
 
-pub(super) fn answered(request: &ModelRequest, mut step: Step, began: Instant) {
-    step.took = began.elapsed();
-    note(request, step);
-}
-
-pub(super) fn failed(request: &ModelRequest, step: Step, error: &Error, began: Instant) {
-    note(request, step.failed(error, began.elapsed()));
+impl Drop for Asking {
+    fn drop(&mut self) {
+        let Some(rival) = self.rival.take().filter(|rival| rival.race.is_over()) else {
+            return;
+        };
+        if self.step.is_none() {
+            return;
+        }
+        if let Some(start) = &rival.start {
+            rival.state.outrun(&rival.model, start);
+        }
+        let took = self.began.elapsed();
+        self.note(|step| Step {
+            outrun: true,
+            took,
+            ..step
+        });
+    }
 }
 
 /// Nobody could be asked.
@@ -36,15 +113,18 @@ pub(super) fn nobody(request: &ModelRequest, error: Error) -> Error {
         account: "".into(),
         model: request.model.clone(),
         probe: false,
+        hedge: false,
+        outrun: false,
         failure: None,
         status: None,
         took: Duration::ZERO,
     };
-    note(request, step.failed(&error, Duration::ZERO));
+    let step = step.failed(&error, Duration::ZERO);
+    note(&request.trail, request.trail.begin(), step);
     error.with_trail(request.trail.clone())
 }
 
-fn note(request: &ModelRequest, step: Step) {
+fn note(trail: &Trail, place: u32, step: Step) {
     tracing::debug!(
         provider = &*step.provider,
         account = &*step.account,
@@ -53,5 +133,5 @@ fn note(request: &ModelRequest, step: Step) {
         took_ms = step.took.as_millis() as u64,
         "asked"
     );
-    request.trail.add(step);
+    trail.add(place, step);
 }

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     chat::Content,
     error::{Error, ErrorKind, NextAccount},
+    hedge::Race,
     issued::AccountTag,
     origin::{self, Origin},
     request::{Caller, ModelRequest, Payload, Priority},
@@ -42,6 +43,8 @@ pub(super) struct Walk<'a> {
     pub(super) session: Option<u64>,
     /// An account with a soft cooldown was tried: one is enough.
     forced: bool,
+    /// Accounts that are not asked, because the other attempt of a hedged call asks them.
+    avoided: Vec<AccountTag>,
 }
 
 /// A line of the pool that this call may use.
@@ -96,6 +99,7 @@ impl<'a> Walk<'a> {
             found,
             above: None,
             forced: false,
+            avoided: Vec::new(),
         };
         if walk.found.route.large.is_none() {
             let lines = 0..walk.found.route.lines.len();
@@ -210,6 +214,28 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// From now on nobody is asked whom the other attempt of the call has asked.
+    pub(super) fn avoid(&mut self, race: &Race) {
+        self.avoided = race.others();
+    }
+
+    /// This is a second attempt: it does without those who are in a cooldown, and moves no session.
+    pub(super) fn hedge(&mut self, race: &Race) {
+        self.avoid(race);
+        self.forced = true;
+        self.session = None;
+    }
+
+    /// Can nobody make more of the conversation than this account, or those that are avoided?
+    pub(super) fn is_nearest(&self, picked: &Picked) -> bool {
+        let nearness = |deployment: &Deployment| {
+            let origin = self.origin.as_ref();
+            origin.map_or(0, |origin| origin.nearness(deployment))
+        };
+        let best = self.stops.iter().map(|stop| stop.nearness).max();
+        best.is_none_or(|best| nearness(&picked.deployment) >= best)
+    }
+
     /// How everybody stands; of a large pool, some of those that are free.
     fn survey(&mut self, now: Instant) -> Survey {
         if self.found.route.large.is_some() {
@@ -280,7 +306,7 @@ impl<'a> Walk<'a> {
         let larger = self
             .above
             .is_none_or(|above| line.context_window().is_some_and(|window| window > above));
-        (!stop.tried && larger).then_some(line)
+        (!stop.tried && larger && !self.avoided.contains(&line.state.tag)).then_some(line)
     }
 
     /// The line of a stop that this call has tried.

@@ -20,7 +20,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri, header, request, response};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
-    Provider,
+    Provider, bearer,
     compatible::{parse_base_url, refuses_sampling},
     reshape::{classified, segment, with_path, with_query},
     secret_header,
@@ -316,7 +316,7 @@ impl Provider for Azure {
             return Ok(());
         }
         if secret.is_token() {
-            let value = secret_header(&format!("Bearer {}", secret.expose()))?;
+            let value = bearer(secret)?;
             parts.headers.insert(header::AUTHORIZATION, value);
         } else {
             let claude = parts.uri.path().contains(CLAUDE_PATH);

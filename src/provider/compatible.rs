@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header, request};
 
-use super::{Provider, bridge, reshape::with_path, secret_header};
+use super::{Provider, bearer, bridge, reshape::with_path, secret_header};
 use crate::{
     credential::Secret,
     dialect::{
@@ -304,7 +304,7 @@ impl Provider for Compatible {
         }
         match &self.auth {
             Auth::Bearer => {
-                let value = secret_header(&format!("Bearer {}", secret.expose()))?;
+                let value = bearer(secret)?;
                 parts.headers.insert(header::AUTHORIZATION, value);
             }
             Auth::Header(name) => {

@@ -176,7 +176,7 @@ pub trait Provider: Debug + Send + Sync + 'static {
         if secret.is_empty() {
             return Ok(());
         }
-        let value = secret_header(&format!("Bearer {}", secret.expose()))?;
+        let value = bearer(secret)?;
         parts.headers.insert(header::AUTHORIZATION, value);
         Ok(())
     }
@@ -203,12 +203,22 @@ const _: fn(&dyn Provider) = |_| ();
 /// # Errors
 /// [`ErrorKind::Authentication`] if the key has characters no header may hold.
 pub fn secret_header(value: &str) -> Result<HeaderValue, Error> {
-    let mut value = HeaderValue::from_str(value).map_err(|_| {
-        Error::new(
-            ErrorKind::Authentication,
-            "the account's key has characters that no HTTP header may hold, perhaps a line break",
-        )
-    })?;
+    let mut value = HeaderValue::from_str(value).map_err(|_| unspeakable())?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+/// The value of an `authorization` header with a key or token. It is made once for each secret.
+///
+/// # Errors
+/// As [`secret_header`].
+pub fn bearer(secret: &Secret) -> Result<HeaderValue, Error> {
+    secret.bearer().ok_or_else(unspeakable)
+}
+
+fn unspeakable() -> Error {
+    Error::new(
+        ErrorKind::Authentication,
+        "the account's key has characters that no HTTP header may hold, perhaps a line break",
+    )
 }

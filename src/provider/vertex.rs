@@ -21,7 +21,7 @@ use memchr::memmem;
 
 use self::publisher::Publisher;
 use super::{
-    Provider,
+    Provider, bearer,
     compatible::parse_base_url,
     reshape::{classified, reshape, segment},
     secret_header,
@@ -241,7 +241,7 @@ impl Provider for Vertex {
             return Ok(());
         }
         if secret.is_token() {
-            let value = secret_header(&format!("Bearer {}", secret.expose()))?;
+            let value = bearer(secret)?;
             parts.headers.insert(header::AUTHORIZATION, value);
         } else {
             let value = secret_header(secret.expose())?;

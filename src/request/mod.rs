@@ -14,6 +14,7 @@ pub use crate::operation::{EmbeddingForm, ImageTask, Operation};
 use crate::{
     budget::CallBudget,
     chat::{ChatRequest, FidelityMode},
+    hedge::Race,
     issued::Pin,
     trail::Trail,
 };
@@ -47,6 +48,8 @@ pub struct ModelRequest {
     pub budget: CallBudget,
     /// Everybody this call has asked so far, shared by all layers and all clones.
     pub trail: Trail,
+    /// Which attempt of a call that may be hedged it is.
+    pub(crate) race: Option<Race>,
     /// The user's own data. No layer of this crate reads or writes it.
     pub extensions: Extensions,
 }
@@ -66,6 +69,7 @@ impl ModelRequest {
             pin: None,
             budget: CallBudget::new(),
             trail: Trail::new(),
+            race: None,
             extensions: Extensions::new(),
         }
     }
@@ -98,6 +102,11 @@ impl ModelRequest {
         self
     }
 
+    pub(crate) fn in_race(mut self, race: Race) -> Self {
+        self.race = Some(race);
+        self
+    }
+
     /// The most time this call may take, from now, over all attempts and the whole stream.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
@@ -118,13 +127,14 @@ impl Caller {
     /// The caller who sent this key.
     pub fn from_key(key: &str) -> Self {
         use sha2::{Digest, Sha256};
-        use std::fmt::Write;
         let digest = Sha256::digest(key.as_bytes());
-        let mut id = String::with_capacity(16);
-        for byte in digest.iter().take(8) {
-            // Writing to a String cannot fail.
-            let _ = write!(id, "{byte:02x}");
-        }
+        let nibbles = digest
+            .iter()
+            .take(8)
+            .flat_map(|byte| [byte >> 4, byte & 15]);
+        let id: String = nibbles
+            .filter_map(|nibble| char::from_digit(nibble.into(), 16))
+            .collect();
         Self {
             id: Some(id.into()),
         }

@@ -31,6 +31,8 @@ struct Inner {
     peek: Peek,
     /// Is it a question for a count?
     counted: bool,
+    /// May it hold any of this crate's marks?
+    marked: OnceLock<bool>,
     /// What was fetched for it.
     shelf: OnceLock<Box<Shelf>>,
     /// A form or other bytes: whatever is in them stands there without quotes.
@@ -172,6 +174,7 @@ impl Payload {
             model: None,
             peek,
             counted: false,
+            marked: OnceLock::new(),
             shelf: OnceLock::new(),
             form: false,
             chat: OnceLock::new(),
@@ -185,6 +188,20 @@ impl Payload {
         if let Some(inner) = Arc::get_mut(&mut self.0) {
             inner.counted = true;
         }
+        self
+    }
+
+    /// May the body hold any of this crate's [marks](crate::marks)? It is searched at the first call.
+    pub(crate) fn may_hold_marks(&self) -> bool {
+        *self
+            .0
+            .marked
+            .get_or_init(|| crate::marks::may_hold(&self.0.bytes))
+    }
+
+    /// The same where it is known: the bytes need not be searched again.
+    pub(crate) fn with_marks(self, marked: bool) -> Self {
+        let _ = self.0.marked.set(marked);
         self
     }
 

@@ -1,9 +1,17 @@
 //! A body's weight, at a glance.
 
-use memchr::{memchr, memmem};
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, Input};
+use memchr::memchr;
 
 /// Bytes of a token.
 const BYTES: usize = 4;
+
+/// What stands before inline media: as data URLs; as members called `data`, in Anthropic's dialect and in Google's.
+const MARKS: [&str; 3] = [";base64,", "\"data\"", "\"bytes\""];
+
+static SEARCH: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| AhoCorasick::new(MARKS).ok());
 
 /// Smaller bodies have no media worth looking for.
 const SMALL: usize = 8 << 10;
@@ -20,27 +28,29 @@ pub(crate) fn of_body(body: &[u8]) -> u64 {
         return (body.len() / BYTES) as u64;
     }
     let (mut media, mut bytes) = (0, 0);
-    // As data URLs; as members called `data`, in Anthropic's dialect and in Google's.
-    for mark in [&b";base64,"[..], b"\"data\"", b"\"bytes\""] {
-        let finder = memmem::Finder::new(mark);
-        let mut rest = body;
-        while let Some(at) = finder.find(rest) {
-            rest = rest.get(at + mark.len()..).unwrap_or_default();
-            let value = match mark.first() {
-                Some(b';') => rest,
-                _ => match opened(rest) {
-                    Some(value) => value,
-                    None => continue,
-                },
-            };
-            let length = memchr(b'"', value).unwrap_or(value.len());
-            let text = value.get(..length).unwrap_or_default();
-            // A data URL is found by its own mark.
-            if length >= SHORT && is_base64(text) {
-                media += 1;
-                bytes += length;
-                rest = value.get(length..).unwrap_or_default();
+    let mut from = 0;
+    let next = |from| {
+        let search = SEARCH.as_ref()?;
+        search.find(Input::new(body).range(from..body.len()))
+    };
+    while let Some(mark) = next(from) {
+        from = mark.end();
+        let rest = body.get(from..).unwrap_or_default();
+        let value = if body.get(mark.start()) == Some(&b';') {
+            rest
+        } else {
+            match opened(rest) {
+                Some(value) => value,
+                None => continue,
             }
+        };
+        let length = memchr(b'"', value).unwrap_or(value.len());
+        let text = value.get(..length).unwrap_or_default();
+        // A data URL is found by its own mark.
+        if length >= SHORT && is_base64(text) {
+            media += 1;
+            bytes += length;
+            from = body.len() - value.len() + length;
         }
     }
     (body.len().saturating_sub(bytes) / BYTES + media * MEDIUM) as u64

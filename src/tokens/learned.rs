@@ -11,8 +11,9 @@ use std::{
 
 use tokio::time::Instant;
 
-/// One call in so many is learned from, once a model is known.
+/// One call in so many is learned from. Of a model that is known, one in so many of those: its whole body is read for it.
 const EVERY: u64 = 16;
+const RARELY: u64 = 16;
 /// So many calls make a model known.
 const KNOWN: u32 = 8;
 /// What the latest call counts for, once a model is known; before, all count the same.
@@ -51,11 +52,13 @@ impl Learned {
     /// Is a call of this model to be learned from? `decoded`: its conversation was read anyway.
     pub(crate) fn wants(&self, model: &str, decoded: bool) -> bool {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        if turn.is_multiple_of(EVERY) {
-            return true;
+        let (due, rare) = (turn.is_multiple_of(EVERY), EVERY * RARELY);
+        if !due && !decoded {
+            return false;
         }
         let known = |factor: &Factor| factor.calls >= KNOWN;
-        decoded && !self.lock().models.get(model).is_some_and(known)
+        let known = self.lock().models.get(model).is_some_and(known);
+        !known || turn.is_multiple_of(if decoded { EVERY } else { rare })
     }
 
     /// A vendor counted `real` tokens where `estimate` were expected.

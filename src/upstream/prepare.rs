@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The header by which Codex keeps the calls of a turn at one place: a vendor gives it, and wants it back.
-pub(super) const TURN_STATE: &str = "x-codex-turn-state";
+pub(super) const TURN_STATE: HeaderName = HeaderName::from_static("x-codex-turn-state");
 
 /// The request, the dialect its answer will be in (none: passed through unread), and what could not be said.
 pub(super) struct Prepared {
@@ -78,7 +78,11 @@ pub(super) fn prepare(
                         true => edit(&body, target.quirks, &mut fidelity)?,
                         false => body,
                     };
-                    origin::settle(body, dialect, deployment, &mut fidelity)
+                    // What the caller said without a mark has none for being sent as it is.
+                    match same && !rewritten && !request.payload.may_hold_marks() {
+                        true => body,
+                        false => origin::settle(body, dialect, deployment, &mut fidelity),
+                    }
                 }
             };
             let mode = request.fidelity.unwrap_or(deployment.fidelity);
@@ -278,7 +282,7 @@ fn set_headers(
             continue;
         }
         let kept = match dialect {
-            Some(dialect) if name.as_str() == TURN_STATE => {
+            Some(dialect) if name == TURN_STATE => {
                 origin::turn_state(value, dialect, &attempt.deployment)
             }
             _ => Some(value.clone()),
@@ -311,7 +315,7 @@ fn owner(name: &HeaderName) -> Option<&'static str> {
         "traceparent" | "tracestate" => None,
         "anthropic-beta" | "anthropic-version" => Some("anthropic"),
         // Nobody knows whose others are: they stay with bodies that are passed on.
-        _ if !name.as_str().starts_with("openai-") && name.as_str() != TURN_STATE => Some(""),
+        _ if !name.as_str().starts_with("openai-") && name != TURN_STATE => Some(""),
         _ => Some("openai"),
     }
 }

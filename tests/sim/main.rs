@@ -3,6 +3,7 @@
 
 mod agents;
 mod chance;
+mod hedge;
 mod hour;
 mod load;
 mod meter;

@@ -49,20 +49,18 @@ pub(super) fn read(raw: &RawValue) -> Option<Usage> {
     let wire: Wire = serde_json::from_str(raw.get()).ok()?;
     let prompt = wire.prompt_tokens_details.unwrap_or_default();
     let completion = wire.completion_tokens_details.unwrap_or_default();
-    let first = |counts: &[Count]| counts.iter().find_map(|count| count.0);
-
-    let cache_read = first(&[
-        prompt.cached_tokens,
-        wire.prompt_cache_hit_tokens,
-        wire.cached_tokens,
-        wire.cache_read_input_tokens,
-    ]);
-    let cache_write = first(&[
-        prompt.cache_write_tokens,
-        prompt.cache_creation_input_tokens,
-        wire.cache_creation_input_tokens,
-    ]);
-    let reasoning = first(&[completion.reasoning_tokens, wire.reasoning_tokens]);
+    let cache_read = prompt
+        .cached_tokens
+        .0
+        .or(wire.prompt_cache_hit_tokens.0)
+        .or(wire.cached_tokens.0)
+        .or(wire.cache_read_input_tokens.0);
+    let cache_write = prompt
+        .cache_write_tokens
+        .0
+        .or(prompt.cache_creation_input_tokens.0)
+        .or(wire.cache_creation_input_tokens.0);
+    let reasoning = completion.reasoning_tokens.0.or(wire.reasoning_tokens.0);
     let cached = cache_read
         .unwrap_or_default()
         .saturating_add(cache_write.unwrap_or_default());

@@ -77,16 +77,18 @@ fn smooth<K: Copy + Eq + Hash>(
     options: &[(K, u32)],
     rng: &Rng,
 ) -> Option<K> {
-    let weight = |weight: u32| i64::from(weight.max(1));
-    for (key, share) in options {
-        *credits.entry(*key).or_default() += weight(*share);
+    // Whoever is alone is paid and charged the same.
+    if let [(only, _)] = options {
+        return Some(*only);
     }
+    let weight = |weight: u32| i64::from(weight.max(1));
     let total: i64 = options.iter().map(|(_, share)| weight(*share)).sum();
-    let richest = least(
-        options.iter().map(|(key, _)| Reverse(credits.get(key))),
-        rng,
-    );
-    let (picked, _) = options.get(richest)?;
+    let paid = options.iter().map(|(key, share)| {
+        let credit = credits.entry(*key).or_default();
+        *credit += weight(*share);
+        Reverse(*credit)
+    });
+    let (picked, _) = options.get(least(paid, rng))?;
     *credits.entry(*picked).or_default() -= total;
     Some(*picked)
 }

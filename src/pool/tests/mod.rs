@@ -6,6 +6,7 @@ mod cooldowns;
 mod explain;
 mod fastest;
 mod headroom;
+mod hedging;
 mod home;
 mod large;
 mod leases;

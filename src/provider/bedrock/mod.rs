@@ -15,8 +15,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use super::{
     Provider,
     aws::{AwsKeys, SigV4},
+    bearer,
     compatible::parse_base_url,
-    secret_header,
 };
 use crate::{
     credential::Secret,
@@ -293,7 +293,7 @@ impl Provider for Bedrock {
         if let Some(keys) = AwsKeys::from_secret(secret) {
             return SigV4::new(&self.region, SERVICE).sign(&keys, parts, body, (self.clock)());
         }
-        let value = secret_header(&format!("Bearer {}", secret.expose()))?;
+        let value = bearer(secret)?;
         parts.headers.insert(header::AUTHORIZATION, value);
         Ok(())
     }

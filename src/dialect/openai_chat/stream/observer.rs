@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use memchr::memmem::{Finder, FinderRev};
+use memchr::memmem::Finder;
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::Decoder;
@@ -13,8 +13,7 @@ use crate::{
 };
 
 // A quote inside a JSON string is escaped: these are never found in what the model says.
-static FINISH: LazyLock<FinderRev<'static>> =
-    LazyLock::new(|| FinderRev::new(b"\"finish_reason\""));
+static FINISH: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"finish_reason\""));
 static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"usage\""));
 static DELTA: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"delta\""));
 static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"error\""));
@@ -43,8 +42,10 @@ impl Observer for Watcher {
 
 /// Is this a chunk with content and nothing else to know?
 fn is_plain(data: &[u8]) -> bool {
-    let plain = match FINISH.rfind(data) {
-        Some(at) => is_null(data, at + FINISH.needle().len()),
+    let mut reasons = FINISH.find_iter(data);
+    let goes_on = |at: usize| is_null(data, at + FINISH.needle().len());
+    let plain = match reasons.next() {
+        Some(first) => goes_on(first) && reasons.all(goes_on),
         // xAI says it at the end only. A failure has no delta, or says that it is one.
         None => DELTA.find(data).is_some() && ERROR.find(data).is_none(),
     };

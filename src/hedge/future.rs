@@ -1,0 +1,68 @@
+//! The future of a call.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use pin_project_lite::pin_project;
+
+use crate::{BoxError, error::Error, response::ModelResponse};
+
+type Hedged = Pin<Box<dyn Future<Output = Result<ModelResponse, Error>> + Send>>;
+
+pin_project! {
+    /// The answer of a [`Hedge`](super::Hedge).
+    pub struct ResponseFuture<F> {
+        #[pin]
+        way: Way<F>,
+    }
+}
+
+pin_project! {
+    #[project = Project]
+    enum Way<F> {
+        // Most models are not hedged: they pay nothing for it.
+        Plain { #[pin] future: F },
+        Hedged { future: Hedged },
+    }
+}
+
+impl<F> ResponseFuture<F> {
+    pub(super) const fn plain(future: F) -> Self {
+        Self {
+            way: Way::Plain { future },
+        }
+    }
+
+    pub(super) const fn hedged(future: Hedged) -> Self {
+        Self {
+            way: Way::Hedged { future },
+        }
+    }
+}
+
+impl<F, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<ModelResponse, E>>,
+    E: Into<BoxError>,
+{
+    type Output = Result<ModelResponse, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().way.project() {
+            Project::Plain { future } => future
+                .poll(cx)
+                .map_err(|error| Error::from_box(error.into())),
+            Project::Hedged { future } => future.as_mut().poll(cx),
+        }
+    }
+}
+
+impl<F> fmt::Debug for ResponseFuture<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ResponseFuture")
+    }
+}
