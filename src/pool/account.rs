@@ -284,6 +284,11 @@ impl Start {
         })
     }
 
+    /// How long ago it began.
+    pub(super) fn age(&self) -> Duration {
+        self.at.elapsed()
+    }
+
     /// Is this the call by which a half-open breaker finds out?
     pub(super) const fn probe(&self) -> Option<Probe> {
         self.probe

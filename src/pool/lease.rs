@@ -7,6 +7,7 @@ use super::{
     breaker::Probe,
     cooldown::Rules,
     hall::Hall,
+    silence::Silence,
 };
 use crate::{
     dialect::RateWindows,
@@ -108,8 +109,16 @@ impl Lease {
 }
 
 impl Drop for Lease {
-    /// The caller left before there was an answer: that says nothing about the account.
+    /// The caller left before there was an answer. That says nothing about the account, unless it had hung for long.
     fn drop(&mut self) {
+        if let Some(start) = &self.start {
+            let expected = self.state.expected(&self.model);
+            if Silence::hangs(expected, start.age()) {
+                let error = Error::new(ErrorKind::Timeout, "the caller left an account that hangs");
+                self.state
+                    .failed(Some(&self.model), &error, &self.rules, &self.rng);
+            }
+        }
         self.give_back(Cost::Unknown);
     }
 }

@@ -199,6 +199,7 @@ mod search;
 mod second;
 mod service;
 mod session;
+mod silence;
 mod steps;
 mod sums;
 mod table;

@@ -72,7 +72,8 @@ async fn callers_see_no_trouble() {
         };
         let load = Load { streams, ..LOAD };
         let score = load::run(&[load], &stack, &vendors).await;
-        eprintln!("T {who} {streams}: failed {} extra {} {:?}", score.failed(), score.extra(), vendors.shares());
+        for call in score.calls.iter().filter(|c| c.failure.is_some()) { eprintln!("F {:?} took {:?}", call.failure, call.took); }
+        eprintln!("\nT {who} {streams}: failed {} extra {} {:?}", score.failed(), score.extra(), vendors.shares());
         if !matches!(who, "round robin" | "random") {
 
         }
