@@ -396,8 +396,7 @@ impl AccountState {
             let minutes = u32::try_from(before / rpm).unwrap_or(u32::MAX);
             later(room.unwrap_or(now), MINUTE.saturating_mul(minutes))
         });
-        let tokens = tpm
-            .and_then(|tpm| inner.tokens.room_at(booking.tokens(), open(tpm), now));
+        let tokens = tpm.and_then(|tpm| inner.tokens.room_at(booking.tokens(), open(tpm), now));
         let declared = inner
             .ledger
             .room_at(limits, ask.model, &booking, ask.priority, now);

@@ -159,7 +159,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_is_refused_becomes_little_and_what_is_taken_stays_all() {
         let (refused, taken) = play(20, 1_000_000).await;
-        assert!(refused <= 20 && (197..=201).contains(&taken), "{refused} {taken}");
+        assert!(
+            refused <= 20 && (197..=201).contains(&taken),
+            "{refused} {taken}"
+        );
         let (refused, taken) = play(1_000, 10_000).await;
         assert!(refused <= 40 && taken >= 370, "{refused} {taken}");
     }

@@ -218,7 +218,10 @@ impl History {
         let windows = self.windows(model);
         let ends = windows.map(|windows| windows.room_at(limits, model, amounts, priority, now));
         let told = ends.max().flatten();
-        let guess = self.models.get_mut(model).and_then(|past| past.guess.as_mut());
+        let guess = self
+            .models
+            .get_mut(model)
+            .and_then(|past| past.guess.as_mut());
         told.max(guess.and_then(|guess| guess.room_at(amounts, now)))
     }
 

@@ -105,7 +105,10 @@ impl Report {
         }
         let before = log.until(self.sent.checked_sub(self.grace()));
         let by_then = log.until(Some(later(self.sent, self.grace())));
-        (before.saturating_add(signed(self.amount)).min(by_then), by_then)
+        (
+            before.saturating_add(signed(self.amount)).min(by_then),
+            by_then,
+        )
     }
 }
 
@@ -323,13 +326,20 @@ impl Known {
 
     /// What was left when it was over: the call that begins now is counted already, but not in it.
     fn left_at_end(&self, limit: u64) -> f64 {
-        let before = self.log.last().map_or(self.mark, |_| self.log.before_last());
+        let before = self
+            .log
+            .last()
+            .map_or(self.mark, |_| self.log.before_last());
         limit as f64 + self.left - (before - self.mark) as f64
     }
 
     /// What it says of how the window comes back.
     fn learn(&mut self, report: &Report, now: Instant) {
-        let Some(limit) = report.window.limit.filter(|_| report.window.refill.is_none()) else {
+        let Some(limit) = report
+            .window
+            .limit
+            .filter(|_| report.window.refill.is_none())
+        else {
             return;
         };
         let (half, quarter) = (limit as f64 / 2.0, limit as f64 / 4.0);
@@ -389,10 +399,7 @@ impl Known {
 
     /// From now on it is as it was told. What was known of it so far stands if it may be true.
     fn set(&mut self, report: &Report, known: Option<f64>, now: Instant) {
-        let (old, guess) = (
-            self.window.reset,
-            self.turn.is_some_and(|turn| turn.guess),
-        );
+        let (old, guess) = (self.window.reset, self.turn.is_some_and(|turn| turn.guess));
         self.window = report.window;
         self.requests_before = report.requests_before;
         (self.at, self.told) = (now, now);
@@ -406,7 +413,11 @@ impl Known {
         let length = left_to_reset.or(report.window.per).unwrap_or_default();
         self.length = self.length.max(length);
         // The time is counted from when the vendor looked, between the call and its answer.
-        let age = if self.counts_late { Duration::ZERO } else { report.age() };
+        let age = if self.counts_late {
+            Duration::ZERO
+        } else {
+            report.age()
+        };
         let anchored = report.window.reset.and_then(|at| at.checked_sub(age));
         self.window.reset = anchored.map(|at| later(at, report.grace()));
         let remaining = exact(&report.window, left_to_reset);

@@ -69,7 +69,11 @@ impl Learned {
         for known in &mut self.known {
             let (booked, real) = (of(&booked, known.resource), of(&real, known.resource));
             let difference = i64::try_from(real.abs_diff(booked)).unwrap_or(i64::MAX);
-            let more = if real < booked { -difference } else { difference };
+            let more = if real < booked {
+                -difference
+            } else {
+                difference
+            };
             known.settle(more, at);
         }
     }

@@ -65,6 +65,7 @@ pub(super) async fn heard<T, E: Into<BoxError>>(
 fn bound(walk: &Walk<'_>, request: &ModelRequest, lease: &Lease) -> Option<Duration> {
     let silence = walk.silence()?;
     let expected = lease.state.expected(&lease.model)?;
-    let may = request.operation == Operation::Chat && request.budget.has_attempt() && walk.goes_on();
+    let may =
+        request.operation == Operation::Chat && request.budget.has_attempt() && walk.goes_on();
     may.then(|| silence.bound(expected))
 }

@@ -5,7 +5,9 @@ use std::{fmt, sync::Arc, time::Duration};
 use super::{
     balance::{Balance, Weighted},
     cooldown::Rules,
-    hall::Room, silence::Silence};
+    hall::Room,
+    silence::Silence,
+};
 use crate::{
     chat::FidelityMode,
     provider::Provider,

@@ -71,9 +71,6 @@ async fn what_the_windows_allow_is_used() {
         ("round robin", &UNEQUAL),
         ("random", &UNEQUAL),
     ] {
-        if std::env::var("SIM_ONLY").is_ok_and(|only| !who.contains(&only)) {
-            continue;
-        }
         let vendors = Vendors::new(plans, 5);
         let ours = |declared, pool| stack::ours(plans, declared, pool, timeouts, &vendors);
         let stack = match who {
@@ -84,30 +81,33 @@ async fn what_the_windows_allow_is_used() {
         };
         let score = load::run(&[LOAD], &stack, &vendors).await;
         let used = vendors.used(score.tokens());
-        // The aim is 99 % and nobody turned away while an account has room: the page shows how far that is off.
-        if who.starts_with("limits") && used < 0.98 {
+        let turned_away = score.turned_away();
+        // Of the windows, turned away while one was open, and extra calls.
+        let aims = match who {
+            "limits declared" => Some((0.99, 0, 0.01)),
+            // A bucket whose vendor tells of it when an answer is whole may be seen a little late.
+            "limits learned" => Some((0.99, score.calls.len() / 1_000, 0.01)),
+            // Who tells nothing cannot be seen to be open.
+            "only refusals to learn from" => Some((0.99, usize::MAX, 0.05)),
+            _ => None,
+        };
+        if let Some((least, most, extra)) = aims
+            && (used < least || turned_away > most || score.extra() > extra)
+        {
+            let (extra, shares) = (score.extra(), vendors.shares());
             short.push(format!(
-                "{who}: {used} {} {:?}",
-                score.turned_away(),
-                vendors.shares()
+                "{who}: {used:.4} used, {turned_away} turned away, {extra:.3} extra, {shares:?}"
             ));
-        }
-        if std::env::var("SIM_ONLY").is_ok() {
-            let kinds = score.calls.iter().filter(|c| c.failure.is_some()).count();
-            eprintln!("{who}: served {} of {} ({kinds} failed), used {used:.4}, turned away {}, extra {:.3}, took {:?} {:?} tokens {:.1} {:?}", score.served(), score.calls.len(), score.turned_away(), score.extra(), score.took(50), score.took(99), score.tokens(), vendors.shares());
         }
         rows.push(vec![
             who.to_owned(),
             score.served().to_string(),
             percent(used),
-            score.turned_away().to_string(),
+            turned_away.to_string(),
             percent(score.extra()),
             seconds(score.took(50)),
             seconds(score.took(99)),
         ]);
-    }
-    if std::env::var("SIM_ONLY").is_ok() {
-        return;
     }
     page::check(
         "hour",

@@ -120,18 +120,7 @@ pub async fn call(
     let took = begun.elapsed();
     let (usage, failure, open) = match answer {
         Ok(usage) => (usage, None, None),
-        Err(error) => {
-            let open = vendors.any_open(bytes);
-            if let (Some(key), true) = (open, std::env::var("SIM_TRACE").is_ok()) {
-                eprintln!("{:.3} took {:.3} open {key} bytes {bytes}: {} | {}\n   vendor {}", vendors.now(), took.as_secs_f64(), error.message(), error.trail().map_or(String::new(), |t| t.steps().iter().map(|s| format!("{}:{:.2} ", s.account, s.took.as_secs_f64())).collect()), vendors.debug(key));
-                crate::stack::POOLS.with(|p| for a in p.borrow().as_ref().unwrap().snapshot() { if &*a.account == key {
-                    eprintln!("   pool {} in flight {} conc {:?} rpm {} tpm {} cool {:?} breakers {:?}", a.account, a.in_flight, a.concurrency, a.requests_last_minute, a.tokens_last_minute, a.cooldowns, a.breakers);
-                    for w in &a.windows { eprintln!("      {w:?}"); }
-                    eprintln!("   waiting {}", p.borrow().as_ref().unwrap().waiting());
-                }});
-            }
-            (None, Some(error.kind()), open)
-        }
+        Err(error) => (None, Some(error.kind()), vendors.any_open(bytes)),
     };
     Call {
         tenant,

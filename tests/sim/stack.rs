@@ -44,10 +44,7 @@ pub fn ours(
     over(pools, vendors)
 }
 
-thread_local! { pub static POOLS: std::cell::RefCell<Option<Pools>> = const { std::cell::RefCell::new(None) }; }
-
 pub fn over(pools: Pools, vendors: &Vendors) -> Stack {
-    POOLS.with(|p| *p.borrow_mut() = Some(pools.clone())); // TRACE
     ServiceBuilder::new()
         .layer(FailoverLayer::new(Chains::new()))
         .layer(RetryBackoffLayer::new(RetryPolicy::new().seed(SEED)))

@@ -140,7 +140,8 @@ impl Vendors {
         self.0.begun.elapsed().as_secs_f64()
     }
 
-    /// Has some account had room for a call of so many bytes for a second, and is it well?
+    /// Has some account had room for a call of so many bytes for a second, and is it well? Answers under way are taken to be as long as
+    /// they may be: how long they will be is known to nobody.
     pub fn any_open(&self, bytes: usize) -> Option<&'static str> {
         let now = self.now();
         let most = input(bytes) + MOST_OUTPUT;
@@ -198,13 +199,6 @@ impl Vendors {
             )
         };
         accounts.map(of).collect()
-    }
-
-    pub fn debug(&self, key: &str) -> String {
-        let now = self.now();
-        let a = self.account(key);
-        let f = |m: &Meter| (0..12).map(|i| format!("{:.1} ", m.left(now - f64::from(i) * 0.5))).collect::<String>();
-        format!("requests {} tokens {} way {:?} in flight {}", f(&a.requests), f(&a.tokens), a.on_the_way, a.in_flight)
     }
 
     fn account(&self, key: &str) -> MutexGuard<'_, Account> {
