@@ -534,7 +534,8 @@ impl AccountState {
             let explained = limited
                 && !error.windows().is_empty()
                 && inner.history.refuses(model, &start.booked, now);
-            if limited && error.windows().is_empty() {
+            // Where nothing is named it may be about how many there are at once.
+            if limited && error.windows().is_empty() && (named.is_some() || !start.adaptive) {
                 inner.history.refused(model, &start.booked, named, now);
             }
             (spent, explained)

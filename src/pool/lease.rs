@@ -7,7 +7,7 @@ use super::{
     breaker::Probe,
     cooldown::Rules,
     hall::Hall,
-    silence::Silence,
+    silence::{GIVEN_UP, Silence},
 };
 use crate::{
     dialect::RateWindows,
@@ -55,6 +55,8 @@ impl Lease {
     pub(super) fn failed(mut self, error: &Error) {
         if let Some(start) = &self.start
             && error.kind() == ErrorKind::Timeout
+            // Else it would be given more time each time.
+            && error.code() != Some(GIVEN_UP)
         {
             self.state.timed_out(&self.model, start);
         }

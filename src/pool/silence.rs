@@ -11,6 +11,9 @@ use crate::{
     request::{ModelRequest, Operation},
 };
 
+/// The code of the error where an account was given up.
+pub(super) const GIVEN_UP: &str = "account_silent";
+
 /// When an attempt is given up, see [`Pool::give_up`](super::Pool::give_up).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Silence {
@@ -57,7 +60,8 @@ pub(super) async fn heard<T, E: Into<BoxError>>(
                 "nothing came for {} s, which is many times as long as usual",
                 bound.as_secs()
             ),
-        )),
+        )
+        .with_code(GIVEN_UP)),
     }
 }
 
