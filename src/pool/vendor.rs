@@ -92,7 +92,6 @@ impl Pool {
     /// A stream has a clock of its own for its first content ([`Timeouts`](crate::upstream::Timeouts)); a whole answer has none, and
     /// an account that hangs would keep its caller until the deadline. What is given up may be billed nevertheless: where few answers
     /// take far longer than the others, choose `least` so that they come in time.
-    #[must_use]
     pub const fn give_up(mut self, times: u32, least: Duration) -> Self {
         self.silence = Some(Silence { times, least });
         self
