@@ -17,8 +17,11 @@ const LONG: usize = 220;
 const FEW: usize = 500;
 const MANY: usize = 700;
 
+/// How a case is set up.
+type Make = fn() -> Case;
+
 /// What can be played, by name.
-const CASES: [(&str, fn() -> Case); 8] = [
+const CASES: [(&str, Make); 8] = [
     ("call-bare", || Case::whole(500, false)),
     ("call", || Case::whole(500, true)),
     ("call-40k-bare", || Case::whole(40_000, false)),

@@ -17,11 +17,13 @@ use tower::{Layer, Service};
 use trunkline::{
     Body, BoxError, Error, ErrorKind, ModelRequest, ModelResponse, PoolLayer, Pools, Provider,
     Secret,
-    pool::{Balance, Fastest, Headroom, LeastBusy, Pool, RoundRobin, Sticky, Vendor, Weighted},
+    pool::{
+        Balance, Cheapest, Fastest, Headroom, LeastBusy, Pool, RoundRobin, Sticky, Vendor, Weighted,
+    },
     provider::Compatible,
     request::{Operation, Payload},
     response::{Reply, Served},
-    upstream::{Account, Attempt},
+    upstream::{Account, Attempt, Price},
 };
 
 /// Answers at once.
@@ -53,7 +55,9 @@ fn pool(deployments: usize, balance: impl Balance) -> Pools {
         let name = format!("v{number}");
         let provider: Arc<dyn Provider> =
             Arc::new(Compatible::openai(name, "https://vendor.example/v1").expect("an address"));
+        let price = Price::new(1_000_000 + number as u64 % 7, 5_000_000);
         let mut vendor = Vendor::new(provider, "large").weight(1 + number as u32 % 3);
+        vendor = vendor.price(price);
         for account in (number..deployments).step_by(vendors) {
             let account = Account::new(format!("a{account}"), Secret::new("k"));
             vendor = vendor.account(Arc::new(account), 1 + number as u32 % 2);
@@ -124,6 +128,7 @@ fn picking(c: &mut Criterion) {
     calls(c, "least_busy", |n| pool(n, LeastBusy::new()), false);
     calls(c, "fastest", |n| pool(n, Fastest::new()), false);
     calls(c, "headroom", |n| pool(n, Headroom::new()), false);
+    calls(c, "cheapest", |n| pool(n, Cheapest::new()), false);
     calls(c, "sticky", |n| pool(n, Sticky::new()), true);
 }
 

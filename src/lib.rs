@@ -20,6 +20,7 @@
 //! - To mount a gateway in a service of yours, see [`ingress`].
 //! - To call models in process, with no HTTP in front, make a [`ModelRequest::chat`] and leave [`IngressLayer`] out.
 //! - To add a vendor, see [`provider`]; to add a wire format, [`dialect`].
+//! - To try a model on a part of the traffic, or on copies of it, see [`split`].
 //! - What happens after which failure is one table: [`error::Policy`].
 //!
 //! # Features
@@ -27,6 +28,7 @@
 //! | feature | default | what |
 //! | --- | --- | --- |
 //! | `reqwest` | yes | the HTTP client, over rustls ([`client`]) |
+//! | `decompress` | yes | reads answers that were compressed without being asked for ([`upstream`]) |
 //! | `config` | | a YAML file or the environment, read into a stack (`trunkline::config`) |
 //! | `oauth` | | keys of Google's service accounts, which sign ([`credential::google`]) |
 //! | `testing` | | scripted vendors for tests and demos (`trunkline::testing`) |
@@ -68,6 +70,7 @@ pub mod response;
 pub mod retry;
 mod rng;
 mod served;
+pub mod split;
 mod stream;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
@@ -92,6 +95,7 @@ pub use self::{
     request::ModelRequest,
     response::ModelResponse,
     retry::RetryBackoffLayer,
+    split::SplitLayer,
     trail::{CallRecord, Calls, Step, Trail},
     upstream::Upstream,
 };

@@ -15,6 +15,7 @@ use crate::{
     error::{Error, ErrorKind},
     issued::AccountTag,
     trail::Trail,
+    upstream::Price,
 };
 pub use crate::{
     served::Served,
@@ -33,6 +34,8 @@ pub struct ModelResponse {
     pub headers: HeaderMap,
     /// What the vendor told of its limits.
     pub windows: RateWindows,
+    /// What tokens cost there; none if unknown. [`Price::cost`] makes the call's cost of its usage.
+    pub price: Option<Price>,
     /// The account whose ids the answer may hold, if they have to carry it on their way to the caller: see [`issued`](crate::issued).
     /// None where no id leads back to one of several accounts.
     pub issuer: Option<AccountTag>,
@@ -54,6 +57,7 @@ impl ModelResponse {
             status: StatusCode::OK,
             headers: HeaderMap::new(),
             windows: RateWindows::default(),
+            price: None,
             issuer: None,
             trail: Trail::new(),
             fidelity: Fidelity::new(),

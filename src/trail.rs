@@ -10,7 +10,10 @@ use std::{
 use http::StatusCode;
 use serde::{Serialize, Serializer, ser::SerializeSeq};
 
-use crate::error::{Error, ErrorKind};
+use crate::{
+    error::{Error, ErrorKind},
+    split::Drawn,
+};
 
 /// Everybody a call has asked so far, over all its models and attempts, and what came of each. Clones share it; all clones of a
 /// [`ModelRequest`](crate::ModelRequest) have the same.
@@ -26,6 +29,7 @@ struct Log {
     begun: u32,
     /// By the order in which they were begun.
     steps: Vec<(u32, Step)>,
+    drawn: Vec<Drawn>,
 }
 
 /// One account that was asked, or a pool in which nobody could be.
@@ -86,6 +90,15 @@ impl Trail {
         let steps = &mut self.lock().steps;
         let at = steps.partition_point(|(other, _)| *other <= place);
         steps.insert(at, (place, step));
+    }
+
+    /// The arms that it has drawn of the [splits](crate::split) it came by.
+    pub fn drawn(&self) -> Vec<Drawn> {
+        self.lock().drawn.clone()
+    }
+
+    pub(crate) fn drew(&self, arms: Vec<Drawn>) {
+        self.lock().drawn.extend(arms);
     }
 
     fn lock(&self) -> MutexGuard<'_, Log> {
@@ -196,6 +209,17 @@ pub struct CallRecord {
     pub ending: &'static str,
     /// What went wrong; none if nothing did.
     pub kind: Option<&'static str>,
+    /// The arms that it drew of [splits](crate::split).
+    pub arms: Vec<Drawn>,
+    /// All its input, in tokens; none if nobody told.
+    pub input_tokens: Option<u64>,
+    /// The part of the input that was read from a cache.
+    pub cached_tokens: Option<u64>,
+    /// Its answer in tokens, reasoning included.
+    pub output_tokens: Option<u64>,
+    /// What the answer cost, in millionths of a US dollar, rounded up ([`Price::cost`](crate::upstream::Price::cost)); none if its usage
+    /// or its price is unknown. Attempts that failed before are not in it.
+    pub cost_micros: Option<u64>,
     /// `won` or `lost` if a second account was asked while the first was silent.
     pub hedge: Option<&'static str>,
     /// Who was asked, as one line.
@@ -326,6 +350,11 @@ mod tests {
                 total_ms: 0,
                 ending: "failed",
                 kind: None,
+                arms: Vec::new(),
+                input_tokens: None,
+                cached_tokens: None,
+                output_tokens: None,
+                cost_micros: None,
                 hedge: None,
                 way: String::new(),
                 trail: Trail::new(),

@@ -6,14 +6,13 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
     time::Duration,
 };
 
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt, Ready, ready};
 use http::{Request, Response, StatusCode};
-use tower::{Layer, Service, ServiceBuilder, ServiceExt};
+use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use trunkline::{
     Body, BoxError, Error, ErrorKind, FailoverLayer, HedgeLayer, IngressLayer, ModelRequest,
     ModelResponse, PoolLayer, Pools, RetryBackoffLayer, Secret, SseNormalizeLayer, Upstream,
@@ -27,50 +26,21 @@ use trunkline::{
     request::{EmbeddingForm, Operation, Payload},
     response::{Complete, Reply, Served},
     retry::RetryPolicy,
+    split::{Arm, Arms, Shadow, Split, SplitLayer, Splits},
+    testing::Unready,
     upstream::{Account, Attempt, Deployment, Limits},
 };
 
-/// Panics if it is called without having been polled ready itself. A clone starts unready, as tower allows.
-struct Probe<F> {
-    answer: F,
-    ready: bool,
-}
-
-impl<F> Probe<F> {
-    fn new(answer: F) -> Self {
-        Self {
-            answer,
-            ready: false,
-        }
-    }
-}
-
-impl<F: Clone> Clone for Probe<F> {
-    fn clone(&self) -> Self {
-        Self::new(self.answer.clone())
-    }
-}
-
-impl<F, R, T, E> Service<R> for Probe<F>
+/// A probe that answers at once.
+fn probe<F, R, T, E>(
+    mut answer: F,
+) -> Unready<
+    impl Service<R, Response = T, Error = E, Future = Ready<Result<T, E>>> + Clone + Send + 'static,
+>
 where
-    F: FnMut(R) -> Result<T, E>,
+    F: FnMut(R) -> Result<T, E> + Clone + Send + 'static,
 {
-    type Response = T;
-    type Error = E;
-    type Future = Ready<Result<T, E>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), E>> {
-        self.ready = true;
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: R) -> Self::Future {
-        assert!(
-            std::mem::take(&mut self.ready),
-            "called without having been ready"
-        );
-        ready((self.answer)(request))
-    }
+    Unready::new(service_fn(move |request| ready(answer(request))))
 }
 
 fn answer() -> ModelResponse {
@@ -122,7 +92,7 @@ where
 async fn retry() {
     let layer = RetryBackoffLayer::new(RetryPolicy::new());
     twice(
-        layer.layer(Probe::new(failing(2, ErrorKind::Overloaded))),
+        layer.layer(probe(failing(2, ErrorKind::Overloaded))),
         request,
     )
     .await;
@@ -132,16 +102,33 @@ async fn retry() {
 async fn failover() {
     let layer = FailoverLayer::new(Chains::new().chain("m", ["n", "o"]));
     twice(
-        layer.layer(Probe::new(failing(2, ErrorKind::Exhausted))),
+        layer.layer(probe(failing(2, ErrorKind::Exhausted))),
         request,
     )
     .await;
 }
 
 #[tokio::test]
+async fn split() {
+    let shadow = Shadow::new("copy", "o");
+    let split = Split::new().arm(Arm::new("a", "n", 1)).shadow(shadow);
+    let arms = Arms::new();
+    let layer = SplitLayer::new(Splits::new().split("m", split)).results(arms.clone());
+    let inner = probe(failing(0, ErrorKind::Server));
+    twice(layer.layer(inner), request).await;
+    // The copies were made by clones, which were polled ready themselves.
+    while arms.report().iter().any(|arm| arm.running > 0) {
+        tokio::task::yield_now().await;
+    }
+    let report = arms.report();
+    let completed = report.iter().map(|arm| (arm.completed, arm.failed()));
+    assert_eq!(completed.collect::<Vec<_>>(), [(2, 0), (2, 0)]);
+}
+
+#[tokio::test]
 async fn normalize() {
     twice(
-        SseNormalizeLayer::new().layer(Probe::new(failing(0, ErrorKind::Server))),
+        SseNormalizeLayer::new().layer(probe(failing(0, ErrorKind::Server))),
         request,
     )
     .await;
@@ -171,7 +158,7 @@ async fn pool() {
             Err(Error::new(ErrorKind::Unsupported, "no"))
         }
     };
-    twice(PoolLayer::new(pools).layer(Probe::new(inner)), request).await;
+    twice(PoolLayer::new(pools).layer(probe(inner)), request).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -180,47 +167,9 @@ async fn pool_after_a_wait() {
     let account = Account::new("a", Secret::new("key")).with_limits(limits);
     let vendor = Vendor::new(provider(), "m").account(Arc::new(account), 1);
     let pool = Pool::new().vendor(vendor).wait(Duration::from_secs(5));
-    let inner = Probe::new(|_: Attempt| Ok::<_, Error>(answer()));
+    let inner = probe(|_: Attempt| Ok::<_, Error>(answer()));
     let pools = Pools::new().pool("m", pool);
     twice(PoolLayer::new(pools).layer(inner), request).await;
-}
-
-/// As [`Probe`], but the first of every two attempts is never answered.
-#[derive(Default)]
-struct Silent {
-    ready: bool,
-    asked: Arc<AtomicUsize>,
-}
-
-impl Clone for Silent {
-    fn clone(&self) -> Self {
-        Self {
-            ready: false,
-            asked: self.asked.clone(),
-        }
-    }
-}
-
-impl Service<Attempt> for Silent {
-    type Response = ModelResponse;
-    type Error = Error;
-    type Future = BoxFuture<'static, Result<ModelResponse, Error>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.ready = true;
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Attempt) -> Self::Future {
-        assert!(
-            std::mem::take(&mut self.ready),
-            "called without having been ready"
-        );
-        match self.asked.fetch_add(1, Ordering::Relaxed) % 2 {
-            0 => std::future::pending().boxed(),
-            _ => ready(Ok(answer())).boxed(),
-        }
-    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -231,8 +180,15 @@ async fn hedge() {
     let pools = Pools::new().pool("m", Pool::new().vendor(vendor));
     let policy = HedgePolicy::new().fixed(Duration::from_secs(1)).share(1.0);
     let hedges = Hedges::new().model("m", policy);
-    let silent = Silent::default();
-    let asked = silent.asked.clone();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let asks = asked.clone();
+    // The first of every two attempts is never answered.
+    let silent = Unready::new(service_fn(move |_: Attempt| {
+        match asks.fetch_add(1, Ordering::Relaxed) % 2 {
+            0 => std::future::pending().boxed(),
+            _ => ready(Ok::<_, Error>(answer())).boxed(),
+        }
+    }));
     let layers = ServiceBuilder::new()
         .layer(HedgeLayer::new(hedges.clone()))
         .layer(PoolLayer::new(pools.clone()));
@@ -240,11 +196,7 @@ async fn hedge() {
     assert_eq!(asked.load(Ordering::Relaxed), 4, "two attempts, each time");
     // Whoever is not hedged goes by the same way.
     let plain = HedgeLayer::new(Hedges::new());
-    twice(
-        plain.layer(Probe::new(failing(0, ErrorKind::Server))),
-        request,
-    )
-    .await;
+    twice(plain.layer(probe(failing(0, ErrorKind::Server))), request).await;
 }
 
 #[tokio::test]
@@ -265,7 +217,7 @@ async fn pool_that_counts() {
         let payload = Payload::json(&Anthropic, Bytes::from(body)).expect("a legal body");
         ModelRequest::new("m", Operation::CountTokens, payload)
     };
-    twice(PoolLayer::new(pools).layer(Probe::new(inner)), counts).await;
+    twice(PoolLayer::new(pools).layer(probe(inner)), counts).await;
     assert_eq!(asked.load(Ordering::Relaxed), 4, "both accounts, each time");
 }
 
@@ -277,13 +229,13 @@ fn whole(_: Request<Body>) -> Result<Response<Body>, Infallible> {
 #[tokio::test]
 async fn upstream() {
     let plain = Arc::new(Deployment::new(provider(), account("a"), "m"));
-    twice(Upstream::new(Probe::new(whole)), || {
+    twice(Upstream::new(probe(whole)), || {
         Attempt::new(request(), plain.clone())
     })
     .await;
     let through = Account::new("a", Secret::new("key")).with_egress("proxy");
     let through = Arc::new(Deployment::new(provider(), Arc::new(through), "m"));
-    let service = Upstream::new(Probe::new(whole)).with_egress("proxy", Probe::new(whole));
+    let service = Upstream::new(probe(whole)).with_egress("proxy", probe(whole));
     twice(service, || Attempt::new(request(), through.clone())).await;
 }
 
@@ -313,7 +265,7 @@ async fn upstream_with_another_key() {
     };
     let account = Arc::new(Account::new("a", Renewed));
     let deployment = Arc::new(Deployment::new(provider(), account, "m"));
-    twice(Upstream::new(Probe::new(refusing)), || {
+    twice(Upstream::new(probe(refusing)), || {
         Attempt::new(request(), deployment.clone())
     })
     .await;
@@ -328,7 +280,7 @@ async fn upstream_that_translates_embeddings() {
         let response = Response::builder().header("content-type", "application/json");
         Ok::<_, Infallible>(response.body(Body::from(body)).expect("a legal response"))
     };
-    twice(Upstream::new(Probe::new(vectors)), || {
+    twice(Upstream::new(probe(vectors)), || {
         let body = Bytes::from_static(br#"{"model":"m","input":["a","b"]}"#);
         let payload = Payload::opaque(body, None);
         let form = Operation::Embeddings(EmbeddingForm::OpenAi);
@@ -361,7 +313,7 @@ async fn the_whole_stack() {
         .layer(FailoverLayer::new(Chains::new()))
         .layer(RetryBackoffLayer::new(RetryPolicy::new()))
         .layer(PoolLayer::new(pools))
-        .service(Upstream::new(Probe::new(client)));
+        .service(Upstream::new(probe(client)));
     twice(stack, front).await;
 }
 
@@ -374,7 +326,7 @@ fn front() -> Request<Body> {
 
 #[tokio::test]
 async fn ingress() {
-    let inner = Probe::new(failing(0, ErrorKind::Server));
+    let inner = probe(failing(0, ErrorKind::Server));
     twice(IngressLayer::new().layer(inner), front).await;
 }
 

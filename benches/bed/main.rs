@@ -7,10 +7,12 @@
 //! figure to trust is the CPU time of the proxy's process per request or per event: it hardly depends on what else the
 //! machine is doing, where latency and throughput do.
 
+// The gateway is served by the example's own code.
+#[path = "../../examples/gateway/arms.rs"]
+mod arms;
 mod bare;
 mod case;
 mod child;
-// The gateway is served by the example's own code.
 #[allow(dead_code, reason = "the bed does not drain")]
 #[path = "../../examples/gateway/door.rs"]
 mod door;

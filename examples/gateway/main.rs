@@ -2,6 +2,7 @@
 //!
 //! `cargo run --example gateway` needs neither file nor key: without them it serves a demo vendor that lives in this process.
 
+mod arms;
 mod demo;
 mod door;
 mod greet;

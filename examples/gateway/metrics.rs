@@ -7,6 +7,8 @@ use std::{
 
 use trunkline::{config::Gateway, hedge::HedgeStatus};
 
+use crate::arms;
+
 /// What the server counts itself.
 #[derive(Debug, Default)]
 pub struct Metrics {
@@ -141,12 +143,13 @@ impl Metrics {
             "Reasons for which an account, or a model of it, is left alone now.",
             &|i| of(i).map_or(0, |account| account.cooldowns.len() as u64),
         );
+        arms::write(&mut page, gateway);
         page
     }
 }
 
 /// A label's value, which the format quotes.
-fn escaped(value: &str) -> String {
+pub fn escaped(value: &str) -> String {
     value
         .replace('\\', "\\\\")
         .replace('"', "\\\"")

@@ -62,6 +62,7 @@ pub async fn run(loaded: Loaded) -> Result<(), BoxError> {
         () = stop.asked() => {}
     }
     door.drain();
+    gateway.stop_shadows();
     drop(listener);
     reloads.abort();
     drain(&gateway, graceful, config.server.drain, &mut stop).await;

@@ -68,9 +68,7 @@ fn read() -> Vec<Model> {
             let (vendor, name) = (columns.next()?, columns.next()?);
             let mut number = || columns.next().and_then(|text| text.parse().ok());
             let (context_window, max_output) = (number(), number());
-            let price = price([number(), number(), number(), number()]);
-            // What caches cost that keep for an hour is not made use of yet.
-            let _ = number();
+            let price = price([number(), number(), number(), number(), number()]);
             Some(Model {
                 vendor,
                 name,
@@ -90,10 +88,10 @@ fn read() -> Vec<Model> {
     all
 }
 
-/// Of input, output, cache read and cache write. Vectors have no output to pay for.
-fn price([input, output, read, write]: [Option<u64>; 4]) -> Option<Price> {
+/// Of input, output, cache read, cache write and long cache write. Vectors have no output to pay for.
+fn price([input, output, read, write, long]: [Option<u64>; 5]) -> Option<Price> {
     let mut price = Price::new(input?, output.unwrap_or_default());
-    (price.cache_read, price.cache_write) = (read, write);
+    (price.cache_read, price.cache_write, price.cache_write_long) = (read, write, long);
     Some(price)
 }
 

@@ -33,6 +33,22 @@ impl ChatResponse {
         self.content.iter().filter_map(Content::as_text).collect()
     }
 
+    /// Vendors give one id to several calls. Results name a call by nothing else: a later one gets an id of its own.
+    pub(crate) fn set_calls_apart(&mut self) {
+        let mut taken: Vec<String> = Vec::new();
+        for content in &mut self.content {
+            let Content::ToolCall(call) = content else {
+                continue;
+            };
+            if taken.contains(&call.id) {
+                let own = (2..).map(|n: u32| format!("{}_{n}", call.id));
+                let free = own.into_iter().find(|id| !taken.contains(id));
+                call.id = free.unwrap_or_default();
+            }
+            taken.push(call.id.clone());
+        }
+    }
+
     /// Does the answer call a tool?
     pub fn calls_tools(&self) -> bool {
         self.content

@@ -80,6 +80,11 @@ impl ReqwestClient {
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
+            // Another crate may have switched these on for all. Who reads an answer decides what to make of it.
+            .no_brotli()
+            .no_deflate()
+            .no_gzip()
+            .no_zstd()
             .tcp_nodelay(true)
             .no_proxy();
         if let Some(url) = &options.proxy {

@@ -7,7 +7,7 @@ use http::HeaderValue;
 use super::{
     kinds::{Access, Cloud},
     known::{Known, account_name},
-    limits::limits,
+    limits::{Stated, stated_limits},
     model::AccountConfig,
     providers::{is_name, proxy},
     reader::{At, Fields, Reader},
@@ -30,6 +30,8 @@ pub(super) struct Owner<'a> {
     known: Option<Known>,
     /// Of a kind with accounts of its own.
     cloud: Option<Cloud>,
+    /// What its accounts may be asked, where they do not say it themselves.
+    limits: Stated,
 }
 
 impl<'a> Owner<'a> {
@@ -40,6 +42,7 @@ impl<'a> Owner<'a> {
             alone: false,
             known,
             cloud: None,
+            limits: Stated::default(),
         }
     }
 
@@ -57,9 +60,16 @@ pub(super) fn accounts(
     fields: &Fields<'_>,
     mut owner: Owner<'_>,
 ) -> Vec<AccountConfig> {
+    owner.limits = fields
+        .read(reader, "limits", stated_limits)
+        .unwrap_or_default();
     let Some(list) = fields.get("accounts") else {
         return if fields.readable {
-            none_listed(reader, at, &mut owner)
+            let mut usual = none_listed(reader, at, &mut owner);
+            for account in &mut usual {
+                account.limits = owner.limits.limits();
+            }
+            usual
         } else {
             Vec::new()
         };
@@ -127,7 +137,9 @@ fn account(reader: &mut Reader<'_>, index: usize, at: &At<'_>, owner: &Owner<'_>
     let name = account_name(owner.name, index);
     if let (Data::Scalar { .. }, false) = (&at.node.data, at.node.is_null()) {
         let secret = api_key(reader, at);
-        return AccountConfig::new(name, secret.unwrap_or_else(|| Secret::new("")));
+        let mut account = AccountConfig::new(name, secret.unwrap_or_else(|| Secret::new("")));
+        account.limits = owner.limits.limits();
+        return account;
     }
     let keys = [&KEYS[..], owner.cloud.map_or(&[][..], Cloud::account_keys)].concat();
     let Some(fields) = reader.fields(at, &keys) else {
@@ -149,7 +161,10 @@ fn account(reader: &mut Reader<'_>, index: usize, at: &At<'_>, owner: &Owner<'_>
     if let Some(weight) = fields.read(reader, "weight", Reader::number) {
         account.weight = weight;
     }
-    account.limits = fields.read(reader, "limits", limits).unwrap_or_default();
+    let own = fields
+        .read(reader, "limits", stated_limits)
+        .unwrap_or_default();
+    account.limits = own.or(&owner.limits).limits();
     account.enabled = fields
         .read(reader, "enabled", Reader::boolean)
         .unwrap_or(true);

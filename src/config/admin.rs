@@ -9,11 +9,14 @@ use super::Gateway;
 use crate::{Body, BoxError, error::Error, ingress::explained};
 
 impl Gateway {
-    /// Answers an operator: `POST /admin/api/explain` and `GET /admin/api/calls`, in JSON. Who may ask is for the server to see to
-    /// before it calls this: there are no keys for it.
+    /// Answers an operator: `POST /admin/api/explain`, `GET /admin/api/calls`, and `GET` and `DELETE /admin/api/arms`, in JSON. Who may
+    /// ask is for the server to see to before it calls this: there are no keys for it.
     ///
     /// `explain` takes the body of a call, in any front dialect, and tells what would become of it ([`explain`](Self::explain));
     /// `?path=` or `?dialect=` says which dialect, else the body's shape does. `{"model": "…", "caller": "…"}` is enough.
+    ///
+    /// `arms` tells the results of splits' arms and of shadows ([`Arms::report`](crate::split::Arms::report)); to delete them begins to
+    /// count anew.
     pub async fn admin<B>(&self, request: Request<B>) -> Response<Body>
     where
         B: http_body::Body<Data = Bytes>,
@@ -26,12 +29,18 @@ impl Gateway {
                 Err(error) => refused(error.status(), &error),
             },
             (&Method::GET, "/admin/api/calls") => json(StatusCode::OK, &self.calls().latest()),
-            (_, "/admin/api/explain" | "/admin/api/calls") => {
-                let error = Error::invalid("method", "POST explain, GET calls");
+            (&Method::GET, "/admin/api/arms") => json(StatusCode::OK, &self.arms().report()),
+            (&Method::DELETE, "/admin/api/arms") => {
+                self.arms().reset();
+                json(StatusCode::OK, &self.arms().report())
+            }
+            (_, "/admin/api/explain" | "/admin/api/calls" | "/admin/api/arms") => {
+                let error =
+                    Error::invalid("method", "POST explain, GET calls, GET and DELETE arms");
                 refused(StatusCode::METHOD_NOT_ALLOWED, &error)
             }
             _ => {
-                let error = Error::invalid("path", "there is `explain` and `calls`");
+                let error = Error::invalid("path", "there are `explain`, `calls` and `arms`");
                 refused(StatusCode::NOT_FOUND, &error)
             }
         }

@@ -6,17 +6,19 @@ use super::{
     model::{DeploymentConfig, ProviderConfig},
     names::Names,
     nearest::did_you_mean,
+    price::price,
     reader::{At, Reader},
     yaml::Data,
 };
 
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 8] = [
     "provider",
     "model",
     "weight",
     "accounts",
     "context_window",
     "max_output",
+    "price",
     "enabled",
 ];
 
@@ -146,6 +148,7 @@ fn mapping(
     };
     deployment.context_window = fields.read(reader, "context_window", tokens);
     deployment.max_output = fields.read(reader, "max_output", tokens);
+    deployment.price = fields.read(reader, "price", price);
     let vendor = match (provider, text) {
         (Some(at), Some(text)) => provider_of(reader, at, &text, true, vendors, names),
         _ => None,

@@ -1,4 +1,4 @@
-//! The limits of an account.
+//! The limits of accounts.
 
 use std::time::Duration;
 
@@ -26,7 +26,59 @@ enum Per {
     Month,
 }
 
-pub(super) fn limits(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Limits> {
+/// What is written of an account's limits, or of those of all accounts of a provider.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Stated {
+    rpm: Option<u64>,
+    tpm: Option<u64>,
+    rpd: Option<u64>,
+    tpd: Option<u64>,
+    concurrency: Option<u32>,
+    adaptive: Option<bool>,
+    min_interval: Option<Duration>,
+    windows: Option<Vec<LimitWindow>>,
+    reserve: Option<f64>,
+}
+
+impl Stated {
+    /// These, and `others` where these say nothing.
+    pub(super) fn or(self, others: &Self) -> Self {
+        Self {
+            rpm: self.rpm.or(others.rpm),
+            tpm: self.tpm.or(others.tpm),
+            rpd: self.rpd.or(others.rpd),
+            tpd: self.tpd.or(others.tpd),
+            concurrency: self.concurrency.or(others.concurrency),
+            adaptive: self.adaptive.or(others.adaptive),
+            min_interval: self.min_interval.or(others.min_interval),
+            windows: self.windows.or_else(|| others.windows.clone()),
+            reserve: self.reserve.or(others.reserve),
+        }
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        let mut limits = Limits {
+            rpm: self.rpm,
+            tpm: self.tpm,
+            concurrency: self.concurrency,
+            adaptive: self.adaptive.unwrap_or_default(),
+            min_interval: self.min_interval.unwrap_or_default(),
+            ..Limits::none()
+        };
+        if let Some(requests) = self.rpd {
+            limits = limits.rpd(requests);
+        }
+        if let Some(tokens) = self.tpd {
+            limits = limits.tpd(tokens);
+        }
+        limits
+            .windows
+            .extend(self.windows.iter().flatten().cloned());
+        limits.reserve(self.reserve.unwrap_or(0.0))
+    }
+}
+
+pub(super) fn stated_limits(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Stated> {
     let fields = reader.fields(
         at,
         &[
@@ -42,36 +94,25 @@ pub(super) fn limits(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Limits> {
         ],
     )?;
     let mut count = |key| fields.read(reader, key, |reader, at| reader.positive(at, ZERO));
-    let mut limits = Limits {
-        rpm: count("rpm"),
-        tpm: count("tpm"),
-        ..Limits::none()
-    };
-    if let Some(requests) = count("rpd") {
-        limits = limits.rpd(requests);
-    }
-    if let Some(tokens) = count("tpd") {
-        limits = limits.tpd(tokens);
-    }
-    limits.adaptive = fields
-        .read(reader, "adaptive", Reader::boolean)
-        .unwrap_or_default();
-    limits.concurrency = fields.read(reader, "concurrency", |reader, at| {
-        reader.positive(at, ZERO)
+    let (rpm, tpm, rpd, tpd) = (count("rpm"), count("tpm"), count("rpd"), count("tpd"));
+    let windows = fields.get("windows").map(|at| {
+        let items = reader.list(at, "a list of windows").unwrap_or_default();
+        let each = items.iter().filter_map(|item| window(reader, item));
+        each.collect()
     });
-    limits.min_interval = fields
-        .read(reader, "min_interval", Reader::duration)
-        .unwrap_or_default();
-    if let Some(windows) = fields.get("windows") {
-        let items = reader
-            .list(windows, "a list of windows")
-            .unwrap_or_default();
-        for item in &items {
-            limits.windows.extend(window(reader, item));
-        }
-    }
-    limits = limits.reserve(fields.read(reader, "reserve", reserve).unwrap_or(0.0));
-    Some(limits)
+    Some(Stated {
+        rpm,
+        tpm,
+        rpd,
+        tpd,
+        concurrency: fields.read(reader, "concurrency", |reader, at| {
+            reader.positive(at, ZERO)
+        }),
+        adaptive: fields.read(reader, "adaptive", Reader::boolean),
+        min_interval: fields.read(reader, "min_interval", Reader::duration),
+        windows,
+        reserve: fields.read(reader, "reserve", reserve),
+    })
 }
 
 fn reserve(reader: &mut Reader<'_>, at: &At<'_>) -> Option<f64> {

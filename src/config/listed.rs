@@ -13,7 +13,7 @@ pub(super) fn names(config: &Config) -> Vec<String> {
         match (Pattern::of(name), target) {
             (None, _) => all.push(name.clone()),
             (Some(pattern), Target::Pool(pool)) => known(config, &pattern, pool, &mut all),
-            (Some(_), Target::Split { .. }) => {}
+            (Some(_), Target::Split(_)) => {}
         }
     }
     all.sort();

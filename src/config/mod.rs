@@ -36,6 +36,7 @@
 
 mod accounts;
 mod admin;
+mod arms;
 mod deployments;
 mod environment;
 mod health;
@@ -52,10 +53,12 @@ mod models;
 mod names;
 mod nearest;
 mod plan;
+mod price;
 mod problem;
 mod providers;
 mod reader;
 mod server;
+mod splits;
 mod stack;
 #[cfg(test)]
 mod tests;
@@ -72,12 +75,12 @@ use self::{
 pub use self::{
     kinds::{AzureConfig, BedrockConfig, CloudConfig, SignIn, VertexConfig},
     model::{
-        AccountConfig, BalanceKind, Config, DeploymentConfig, HealthConfig, Kind, ModelConfig,
-        PoolConfig, ProviderConfig, ProxyUrl, QueueConfig, RetryConfig, ServerConfig, SplitBy,
-        Target, TimeoutsConfig, TlsConfig,
+        AccountConfig, ArmConfig, ArmTarget, BalanceKind, Config, DeploymentConfig, HealthConfig,
+        Kind, ModelConfig, PoolConfig, ProviderConfig, ProxyUrl, QueueConfig, RetryConfig,
+        ServerConfig, ShadowConfig, SplitBy, SplitConfig, Target, TimeoutsConfig, TlsConfig,
     },
     problem::{Problem, Problems},
-    stack::{CallExplanation, Gateway, GatewayService},
+    stack::{CallExplanation, CopyExplanation, Gateway, GatewayService},
 };
 
 impl Config {

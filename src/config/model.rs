@@ -16,7 +16,7 @@ use crate::{
     hedge::HedgePolicy,
     media::MediaOptions,
     pool::Pool,
-    upstream::{Limits, Timeouts},
+    upstream::{Limits, Price, Timeouts},
 };
 
 /// A whole configuration, checked: every name in it leads somewhere.
@@ -175,7 +175,7 @@ pub struct AccountConfig {
 }
 
 /// One of `models`: a name that callers may ask for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ModelConfig {
     /// The name; one `*` in it stands for one or more characters. An exact name goes before a wildcard, and a longer wildcard before a
@@ -186,31 +186,84 @@ pub struct ModelConfig {
 }
 
 /// Who serves a model.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Target {
     /// One of several deployments.
     Pool(PoolConfig),
-    /// Another model, drawn by lot.
-    Split {
-        /// The models and their shares; at least one is not zero.
-        shares: Vec<(String, u32)>,
-        /// Who always draws the same lot.
-        by: SplitBy,
-    },
+    /// One of several arms.
+    Split(SplitConfig),
 }
 
-/// Who always draws the same lot in a [`Target::Split`].
+/// `split` of a model: arms, and how one is drawn.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct SplitConfig {
+    /// The arms; at least one weight is not zero.
+    pub arms: Vec<ArmConfig>,
+    /// Who always draws the same arm.
+    pub by: SplitBy,
+    /// Where some of the calls are copied to.
+    pub shadow: Option<ShadowConfig>,
+}
+
+/// One arm of a split.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct ArmConfig {
+    /// Its name, the only one in the split.
+    pub name: String,
+    /// Its share of the calls.
+    pub weight: u32,
+    /// Who serves it.
+    pub target: ArmTarget,
+}
+
+/// Who serves an arm.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum ArmTarget {
+    /// Another model.
+    Model(String),
+    /// Deployments of its own; as a model they are `split#arm`.
+    Pool(Box<PoolConfig>),
+}
+
+/// Who always draws the same arm of a split.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SplitBy {
     /// A caller.
     #[default]
     Caller,
+    /// A session; where a call belongs to none, its caller.
+    Session,
+    /// Nobody: each call draws anew.
+    Call,
+}
+
+/// `shadow` of a model: some of its calls are copied to another one, and the answers thrown away.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct ShadowConfig {
+    /// What its results are told under; `shadow`.
+    pub name: String,
+    /// The model that gets the copies.
+    pub model: String,
+    /// Which share of the calls is copied, from 0 to 1.
+    pub share: f64,
+    /// How many copies may be under way; 4.
+    pub concurrency: u32,
+    /// How long each may take; 60 seconds.
+    pub timeout: Duration,
+    /// How many bytes of an answer are read; 4 MiB.
+    pub max_bytes: usize,
+    /// What the copies of a day may cost, in millionths of a US dollar; `None` is any sum.
+    pub budget: Option<u64>,
 }
 
 /// Deployments, and how to choose among them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct PoolConfig {
     /// The deployments; never empty.
@@ -229,6 +282,8 @@ pub struct PoolConfig {
     pub hedge: Option<HedgePolicy>,
     /// The models to try next, in order.
     pub fallbacks: Vec<String>,
+    /// Where some of the calls are copied to.
+    pub shadow: Option<ShadowConfig>,
 }
 
 /// How many requests may wait for a model at the same time; further ones are refused at once.
@@ -269,6 +324,8 @@ pub enum BalanceKind {
     Sticky,
     /// Whoever has most to lose at the end of a window.
     UseBeforeReset,
+    /// Whoever costs least.
+    Cheapest,
 }
 
 /// A model at a provider.
@@ -284,10 +341,12 @@ pub struct DeploymentConfig {
     pub weight: u32,
     /// The accounts it may use; empty is all.
     pub accounts: Vec<String>,
-    /// How many tokens, in and out, the model can hold.
+    /// How many tokens, in and out, the model can hold; `None` is what the catalogue knows of the model.
     pub context_window: Option<u64>,
     /// How many tokens it can answer.
     pub max_output: Option<u64>,
+    /// What it costs; `None` is what the catalogue knows of the model.
+    pub price: Option<Price>,
     /// Is it in use?
     pub enabled: bool,
 }
@@ -370,6 +429,20 @@ impl BalanceKind {
             Self::Headroom => "headroom",
             Self::Sticky => "sticky",
             Self::UseBeforeReset => "use-before-reset",
+            Self::Cheapest => "cheapest",
+        }
+    }
+}
+
+impl SplitBy {
+    pub(super) const ALL: [Self; 3] = [Self::Caller, Self::Session, Self::Call];
+
+    /// Its name in a file.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Caller => "caller",
+            Self::Session => "session",
+            Self::Call => "call",
         }
     }
 }
@@ -392,6 +465,7 @@ impl PoolConfig {
             fidelity: FidelityMode::default(),
             hedge: None,
             fallbacks: Vec::new(),
+            shadow: None,
         }
     }
 }
@@ -405,6 +479,7 @@ impl DeploymentConfig {
             accounts: Vec::new(),
             context_window: None,
             max_output: None,
+            price: None,
             enabled: true,
         }
     }

@@ -4,32 +4,31 @@ use super::{
     deployments::{self, Vendors},
     hedge,
     loops::{self, Edge},
-    model::{BalanceKind, ModelConfig, PoolConfig, QueueConfig, SplitBy, Target},
+    model::{BalanceKind, ModelConfig, PoolConfig, QueueConfig, Target},
     names::Names,
     nearest::did_you_mean,
+    price::price,
     reader::{At, Fields, Reader},
     yaml::Data,
 };
 use crate::chat::FidelityMode;
 
-const POOL: [&str; 8] = [
+pub(super) const POOL: [&str; 9] = [
     "deployments",
     "balance",
     "cooldown",
     "wait",
     "queue",
     "fidelity",
+    "price",
     "hedge",
     "fallbacks",
 ];
-const SPLIT: [&str; 2] = ["split", "by"];
-
-/// Balances that are planned.
-const LATER: [&str; 1] = ["cheapest"];
+const SPLIT: [&str; 3] = ["split", "by", "shadow"];
 
 /// Reads the models, and what they name of each other.
-struct Models<'a, 'n> {
-    names: &'a Names<'n>,
+pub(super) struct Models<'a, 'n> {
+    pub(super) names: &'a Names<'n>,
     vendors: &'a mut Vendors,
     edges: Vec<Edge>,
 }
@@ -90,25 +89,30 @@ impl Models<'_, '_> {
             Data::Map(_) => {
                 let known: Vec<&str> = POOL.iter().chain(&SPLIT).copied().collect();
                 let fields = reader.fields(at, &known)?;
-                match fields.get("split") {
-                    Some(split) => self.split(reader, index, split, &fields),
-                    None => self.pool(reader, index, name, at, &fields),
+                let shadow = self.shadow(reader, name, &fields);
+                if let Some(split) = fields.get("split") {
+                    let mut config = self.split(reader, index, name, split, &fields)?;
+                    config.shadow = shadow;
+                    return Some(Target::Split(config));
                 }
+                if let Some(by) = fields.get("by") {
+                    reader.problem_at_key(by, "`by` belongs to a `split`");
+                }
+                let mut pool = self.pool(reader, index, name, at, &fields);
+                pool.shadow = shadow;
+                Some(Target::Pool(pool))
             }
         }
     }
 
-    fn pool(
+    pub(super) fn pool(
         &mut self,
         reader: &mut Reader<'_>,
         index: usize,
         name: &str,
         at: &At<'_>,
         fields: &Fields<'_>,
-    ) -> Option<Target> {
-        if let Some(by) = fields.get("by") {
-            reader.problem_at_key(by, "`by` belongs to a `split`");
-        }
+    ) -> PoolConfig {
         let mut pool = PoolConfig::new(Vec::new());
         match fields.get("deployments") {
             Some(list) => {
@@ -141,11 +145,16 @@ impl Models<'_, '_> {
         if let Some(fidelity) = fields.read(reader, "fidelity", fidelity) {
             pool.fidelity = fidelity;
         }
+        if let Some(price) = fields.read(reader, "price", price) {
+            for deployment in &mut pool.deployments {
+                deployment.price = deployment.price.or(Some(price));
+            }
+        }
         pool.hedge = fields.read(reader, "hedge", hedge::hedge);
         if let Some(at) = fields.get("fallbacks") {
             pool.fallbacks = self.fallbacks(reader, index, at);
         }
-        Some(Target::Pool(pool))
+        pool
     }
 
     fn fallbacks(&mut self, reader: &mut Reader<'_>, index: usize, at: &At<'_>) -> Vec<String> {
@@ -161,56 +170,25 @@ impl Models<'_, '_> {
                     format!("{} comes twice", Reader::quoted(&item, &name)),
                 );
             }
-            self.refer(reader, index, &name, &item, false);
+            self.refer(reader, index, &name, &item, Naming::Fallback);
             names.push(name);
         }
         names
     }
 
-    fn split(
-        &mut self,
-        reader: &mut Reader<'_>,
-        index: usize,
-        at: &At<'_>,
-        fields: &Fields<'_>,
-    ) -> Option<Target> {
-        for key in POOL {
-            if let Some(other) = fields.get(key) {
-                let message = format!(
-                    "`{key}` belongs to the models that the split names, not beside `split`"
-                );
-                reader.problem_at_key(other, message);
-            }
-        }
-        let by = fields.read(reader, "by", by).unwrap_or_default();
-        let mut shares = Vec::new();
-        for (name, item) in reader.entries(at, "a mapping of models and their shares")? {
-            // Its key is what names the model.
-            self.refer(reader, index, name, &item, true);
-            if let Some(share) = reader.number::<u32>(&item) {
-                shares.push((name.to_owned(), share));
-            }
-        }
-        if shares.iter().all(|(_, share)| *share == 0) {
-            reader.problem_at_key(at, "the shares sum to 0: no model would ever be chosen");
-        }
-        Some(Target::Split { shares, by })
-    }
-
     /// A model names another one.
-    fn refer(
+    pub(super) fn refer(
         &mut self,
         reader: &mut Reader<'_>,
         from: usize,
         name: &str,
         at: &At<'_>,
-        split: bool,
+        naming: Naming,
     ) {
-        // A share's name is a key, which the environment has no part in.
-        let quoted = if split {
-            format!("`{name}`")
-        } else {
-            Reader::quoted(at, name)
+        // A key is something that the environment has no part in.
+        let quoted = match naming {
+            Naming::Key => format!("`{name}`"),
+            Naming::Fallback | Naming::Value => Reader::quoted(at, name),
         };
         if name.contains('*') {
             let message = format!("{quoted}: name one model here, not a wildcard");
@@ -222,7 +200,7 @@ impl Models<'_, '_> {
             reader.problem_at_key(at, format!("there is no model {quoted}{hint}"));
             return;
         };
-        if found.index == from && !split {
+        if found.index == from && naming == Naming::Fallback {
             // `claude-*` may fall back to `claude-haiku`, though it serves that itself.
             if found.exact {
                 reader.problem_at_key(at, format!("{quoted} is in its own fallbacks"));
@@ -238,8 +216,19 @@ impl Models<'_, '_> {
     }
 }
 
+/// How one model names another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Naming {
+    /// As a key, whose value is something else.
+    Key,
+    /// As a value.
+    Value,
+    /// In a list of fallbacks.
+    Fallback,
+}
+
 fn balance(reader: &mut Reader<'_>, at: &At<'_>) -> Option<BalanceKind> {
-    const KINDS: [BalanceKind; 7] = [
+    const KINDS: [BalanceKind; 8] = [
         BalanceKind::Weighted,
         BalanceKind::RoundRobin,
         BalanceKind::LeastBusy,
@@ -247,6 +236,7 @@ fn balance(reader: &mut Reader<'_>, at: &At<'_>) -> Option<BalanceKind> {
         BalanceKind::Headroom,
         BalanceKind::Sticky,
         BalanceKind::UseBeforeReset,
+        BalanceKind::Cheapest,
     ];
     let text = reader.text(at)?;
     if let Some(kind) = KINDS.into_iter().find(|kind| kind.as_str() == text) {
@@ -255,13 +245,11 @@ fn balance(reader: &mut Reader<'_>, at: &At<'_>) -> Option<BalanceKind> {
     let written = Reader::written(at);
     let names = KINDS.map(BalanceKind::as_str);
     let known = names.join(", ");
-    let message = if LATER.contains(&text.as_str()) {
-        format!("{written} is not available yet; use one of {known}")
-    } else {
-        let hint = did_you_mean(&text, names);
-        format!("{written} is no way to balance{hint}; known are {known}")
-    };
-    reader.problem(at, message);
+    let hint = did_you_mean(&text, names);
+    reader.problem(
+        at,
+        format!("{written} is no way to balance{hint}; known are {known}"),
+    );
     None
 }
 
@@ -300,16 +288,4 @@ fn fidelity(reader: &mut Reader<'_>, at: &At<'_>) -> Option<FidelityMode> {
         reader.problem(at, message);
     }
     mode
-}
-
-fn by(reader: &mut Reader<'_>, at: &At<'_>) -> Option<SplitBy> {
-    let text = reader.text(at)?;
-    if text == "caller" {
-        return Some(SplitBy::Caller);
-    }
-    reader.problem(
-        at,
-        format!("{}: the only way is `caller`", Reader::written(at)),
-    );
-    None
 }

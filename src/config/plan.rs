@@ -7,8 +7,8 @@ use std::{
 
 use super::{
     model::{
-        AccountConfig, Config, DeploymentConfig, ModelConfig, PoolConfig, ProviderConfig,
-        QueueConfig, SplitBy, Target,
+        AccountConfig, ArmTarget, Config, DeploymentConfig, ModelConfig, PoolConfig,
+        ProviderConfig, QueueConfig, ShadowConfig, SplitConfig, Target,
     },
     value::{format_duration, format_share, format_size},
 };
@@ -178,19 +178,44 @@ fn write_model(f: &mut Formatter<'_>, model: &ModelConfig) -> fmt::Result {
     write!(f, "  {}: ", model.name)?;
     match &model.target {
         Target::Pool(pool) => write_pool(f, pool),
-        Target::Split { shares, by } => {
-            let by = match by {
-                SplitBy::Caller => "caller",
-            };
-            writeln!(f, "split by {by}")?;
-            let total: u64 = shares.iter().map(|(_, share)| u64::from(*share)).sum();
-            for (name, share) in shares {
-                let part = f64::from(*share) / (total.max(1) as f64);
-                writeln!(f, "    {} {name}", format_share(part))?;
+        Target::Split(split) => write_split(f, split),
+    }
+}
+
+fn write_split(f: &mut Formatter<'_>, split: &SplitConfig) -> fmt::Result {
+    writeln!(f, "split by {}", split.by.as_str())?;
+    let total: u64 = split.arms.iter().map(|arm| u64::from(arm.weight)).sum();
+    for arm in &split.arms {
+        let part = format_share(f64::from(arm.weight) / (total.max(1) as f64));
+        match &arm.target {
+            ArmTarget::Model(model) if *model == arm.name => writeln!(f, "    {part} {model}")?,
+            ArmTarget::Model(model) => writeln!(f, "    {part} {}: {model}", arm.name)?,
+            ArmTarget::Pool(pool) => {
+                write!(f, "    {part} {}: ", arm.name)?;
+                write_pool(f, pool)?;
             }
-            Ok(())
         }
     }
+    write_shadow(f, split.shadow.as_ref())
+}
+
+fn write_shadow(f: &mut Formatter<'_>, shadow: Option<&ShadowConfig>) -> fmt::Result {
+    let Some(shadow) = shadow else {
+        return Ok(());
+    };
+    write!(
+        f,
+        "    {} copied to {} as {}, {} at a time, {} each",
+        format_share(shadow.share),
+        shadow.model,
+        shadow.name,
+        shadow.concurrency,
+        format_duration(shadow.timeout),
+    )?;
+    if let Some(micros) = shadow.budget {
+        write!(f, ", up to {} $ a day", micros as f64 / 1e6)?;
+    }
+    writeln!(f)
 }
 
 fn write_pool(f: &mut Formatter<'_>, pool: &PoolConfig) -> fmt::Result {
@@ -218,7 +243,7 @@ fn write_pool(f: &mut Formatter<'_>, pool: &PoolConfig) -> fmt::Result {
     for deployment in &pool.deployments {
         write_deployment(f, deployment)?;
     }
-    Ok(())
+    write_shadow(f, pool.shadow.as_ref())
 }
 
 fn write_deployment(f: &mut Formatter<'_>, deployment: &DeploymentConfig) -> fmt::Result {
@@ -239,6 +264,11 @@ fn write_deployment(f: &mut Formatter<'_>, deployment: &DeploymentConfig) -> fmt
     }
     if let Some(tokens) = deployment.max_output {
         write!(f, ", output {tokens}")?;
+    }
+    if let Some(price) = deployment.price {
+        let dollars = |micros: u64| micros as f64 / 1e6;
+        let (input, output) = (dollars(price.input), dollars(price.output));
+        write!(f, ", {input} $ in and {output} $ out a million")?;
     }
     writeln!(f, "{}", disabled(deployment.enabled))
 }

@@ -13,8 +13,8 @@ use super::{
     url::{parse_base_url, parse_proxy},
 };
 
-const KEYS: [&str; 8] = [
-    "kind", "base_url", "bridge", "headers", "health", "proxy", "timeouts", "accounts",
+const KEYS: [&str; 9] = [
+    "kind", "base_url", "bridge", "headers", "health", "proxy", "timeouts", "limits", "accounts",
 ];
 
 /// Headers that the HTTP client writes itself.

@@ -19,12 +19,12 @@ use tower::{ServiceBuilder, util::BoxCloneSyncService};
 use tower_service::Service;
 
 use super::{
-    BalanceKind, Config, DeploymentConfig, Kind, ModelConfig, PoolConfig, ProviderConfig, ProxyUrl,
-    Target, health::Check, listed,
+    BalanceKind, Config, DeploymentConfig, Kind, PoolConfig, ProviderConfig, ProxyUrl, Target,
+    arms, health::Check, listed,
 };
 use crate::{
     Body, BoxError, Calls, Error, FailoverLayer, HedgeLayer, IngressLayer, ModelRequest, PoolLayer,
-    RetryBackoffLayer, RetryBudget, SseNormalizeLayer, Upstream, catalog,
+    RetryBackoffLayer, RetryBudget, SseNormalizeLayer, Upstream,
     client::{Client, ClientOptions},
     dialect::Bridge,
     error::ErrorKind,
@@ -34,23 +34,32 @@ use crate::{
     media::MediaFetcher,
     operation::Operation,
     pool::{
-        Explanation, Fastest, Headroom, LeastBusy, Pool, Pools, RoundRobin, Sticky, UseBeforeReset,
-        Vendor, Weighted,
+        Cheapest, Explanation, Fastest, Headroom, LeastBusy, Pool, Pools, RoundRobin, Sticky,
+        UseBeforeReset, Vendor, Weighted,
     },
     provider::{Compatible, Provider, preset},
     retry::RetryPolicy,
+    split::{Arms, Drawn, Shadows, SplitLayer, Splits, is_plain},
     upstream::{Account, Deployment, Timeouts},
 };
 
 /// A running gateway: the service to mount, and the pools behind it. Its configuration can be replaced while it runs.
 pub struct Gateway {
+    kept: Kept,
+    graph: Arc<ArcSwap<Graph>>,
+    /// Told when the graph is replaced.
+    replaced: Notify,
+}
+
+/// What outlives a configuration.
+#[derive(Default)]
+struct Kept {
     pools: Pools,
     closing: Closing,
     calls: Calls,
     hedges: Hedges,
-    graph: Arc<ArcSwap<Graph>>,
-    /// Told when the graph is replaced.
-    replaced: Notify,
+    arms: Arms,
+    shadows: Shadows,
 }
 
 /// What would become of a call.
@@ -61,13 +70,30 @@ pub struct CallExplanation {
     pub asked: String,
     /// The most attempts one call makes, over all its models.
     pub max_attempts: u32,
+    /// The arms that it would draw; the last one's model is the first it would ask for. Empty if the model is no split.
+    pub arms: Vec<Drawn>,
+    /// Where some such calls are copied to; empty if they are not.
+    pub copies: Vec<CopyExplanation>,
     /// The models it would ask for, in this order.
     pub models: Vec<Explanation>,
+}
+
+/// Where some calls are copied to, see [`split`](crate::split#shadows).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct CopyExplanation {
+    /// What the results are told under.
+    pub name: String,
+    /// The model that gets the copies.
+    pub model: String,
+    /// Which share of the calls is copied, from 0 to 1, by lot.
+    pub share: f64,
 }
 
 /// What one configuration makes.
 struct Graph {
     stack: Stack,
+    splits: Splits,
     chains: Chains,
     max_attempts: u32,
     upstream: Upstream<Client>,
@@ -82,14 +108,10 @@ impl Gateway {
     /// # Errors
     /// If a client cannot be set up, or a model's vendor offers no conversations; everything else was checked when the configuration was read.
     pub fn new(config: &Config) -> Result<Self, Error> {
-        let (pools, closing, calls) = (Pools::new(), Closing::new(), Calls::new());
-        let hedges = Hedges::new();
-        let graph = Graph::new(config, (&pools, &hedges), &closing, &calls)?;
+        let kept = Kept::default();
+        let graph = Graph::new(config, &kept)?;
         Ok(Self {
-            pools,
-            closing,
-            calls,
-            hedges,
+            kept,
             graph: Arc::new(ArcSwap::from_pointee(graph)),
             replaced: Notify::new(),
         })
@@ -101,8 +123,7 @@ impl Gateway {
     /// # Errors
     /// As [`new`](Self::new); the old configuration then lives on.
     pub fn reload(&self, config: &Config) -> Result<(), Error> {
-        let running = (&self.pools, &self.hedges);
-        let graph = Graph::new(config, running, &self.closing, &self.calls)?;
+        let graph = Graph::new(config, &self.kept)?;
         self.graph.store(Arc::new(graph));
         self.replaced.notify_waiters();
         Ok(())
@@ -118,42 +139,70 @@ impl Gateway {
 
     /// The pools, to look at and to reset.
     pub fn pools(&self) -> &Pools {
-        &self.pools
+        &self.kept.pools
     }
 
     /// The latest calls, how they went and how they ended.
     pub fn calls(&self) -> &Calls {
-        &self.calls
+        &self.kept.calls
+    }
+
+    /// The results of splits' arms and of shadows. Those of arms that a new configuration has no more are forgotten.
+    pub fn arms(&self) -> &Arms {
+        &self.kept.arms
+    }
+
+    /// Ends the copies that shadows have under way, and makes none any more: for the beginning of a drain.
+    pub fn stop_shadows(&self) {
+        self.kept.shadows.stop();
     }
 
     /// Which models are hedged, and what came of it.
     pub fn hedges(&self) -> &Hedges {
-        &self.hedges
+        &self.kept.hedges
     }
 
     /// What would become of this call if it came now: the models it would ask for, and for each of them whom. See
     /// [`Pools::explain`].
     pub fn explain(&self, request: &ModelRequest) -> CallExplanation {
         let graph = self.graph.load();
-        let mut models = graph.chains.explain(&request.model, &request.caller);
+        let splits = graph.splits.forked();
+        let (model, arms) = splits.resolve(&request.model, request);
+        let copies = arms.iter().filter_map(|arm| {
+            let shadow = graph.splits.get(&arm.split)?.copies_to()?;
+            let same = arms
+                .last()
+                .is_some_and(|last| *last.model == *shadow.model());
+            (!same && is_plain(request)).then(|| CopyExplanation {
+                name: shadow.name().to_owned(),
+                model: shadow.model().to_owned(),
+                share: shadow.copied(),
+            })
+        });
+        let copies = copies.collect();
+        let target = request.clone().with_model(model);
+        let mut models = graph.chains.explain_by(splits, &target);
         // What one account keeps, no other model has.
         if request.pin.is_some() {
             models.truncate(1);
         }
         let each = models.iter().map(|model| {
             let target = request.clone().with_model(model.clone());
-            self.pools.explain(&target)
+            self.kept.pools.explain(&target)
         });
         CallExplanation {
             asked: request.model.to_string(),
             max_attempts: graph.max_attempts,
+            arms,
+            copies,
             models: each.collect(),
         }
     }
 
     /// Ends all running calls, each with an error its caller can read: for the end of a drain.
     pub fn cut(&self) {
-        self.closing.cut();
+        self.kept.shadows.stop();
+        self.kept.closing.cut();
     }
 
     /// Asks every account of every provider with `health` how it is, for ever, by [`Provider::probe`]. Spawn it; it ends when
@@ -165,7 +214,7 @@ impl Gateway {
             replaced.as_mut().enable();
             let graph = self.graph.load_full();
             let each = graph.checks.iter();
-            let each = each.map(|check| check.run(&self.pools, &graph.upstream));
+            let each = each.map(|check| check.run(&self.kept.pools, &graph.upstream));
             let all = async {
                 futures_util::future::join_all(each).await;
                 // Where there is nothing to ask, there may be later.
@@ -180,12 +229,7 @@ impl Gateway {
 }
 
 impl Graph {
-    fn new(
-        config: &Config,
-        (running, running_hedges): (&Pools, &Hedges),
-        closing: &Closing,
-        calls: &Calls,
-    ) -> Result<Self, Error> {
+    fn new(config: &Config, kept: &Kept) -> Result<Self, Error> {
         let options = ClientOptions::new().connect_timeout(config.timeouts.connect);
         let direct = Client::new(&options)?;
         let mut upstream = Upstream::new(direct.clone());
@@ -212,32 +256,28 @@ impl Graph {
             providers.insert(provider.name.as_str(), parts);
         }
         let mut pools = Pools::new();
-        let mut chains = Chains::new();
+        let splits = arms::splits(config);
+        let mut chains = Chains::new().splits(splits.clone());
         let mut hedges = Hedges::new();
-        for ModelConfig { name, target } in &config.models {
-            match target {
-                Target::Pool(pool) => {
-                    check_speaks(name, pool, &providers)?;
-                    pools = pools.pool(name.as_str(), build_pool(pool, &providers));
-                    hedges = hedges.model(name.as_str(), pool.hedge.clone());
-                    let fallbacks = pool.fallbacks.iter().map(String::as_str);
-                    chains = chains.chain(name.as_str(), fallbacks);
-                }
-                Target::Split { shares, .. } => {
-                    let shares = shares.iter().map(|(model, share)| (model.as_str(), *share));
-                    chains = chains.split(name.as_str(), shares);
-                }
-            }
+        for (name, pool) in arms::pools(config) {
+            check_speaks(&name, pool, &providers)?;
+            pools = pools.pool(&*name, build_pool(pool, &providers));
+            hedges = hedges.model(&*name, pool.hedge.clone());
+            let fallbacks = pool.fallbacks.iter().map(String::as_str);
+            chains = chains.chain(&*name, fallbacks);
         }
         let pools = pools.home(home(config));
         // Nothing can fail from here on.
-        running.replace(&pools);
-        running_hedges.replace(&hedges);
-        let door = (closing, calls);
-        let running = (running, running_hedges);
-        let stack = stack(config, running, chains.clone(), upstream.clone(), door);
+        kept.pools.replace(&pools);
+        kept.hedges.replace(&hedges);
+        kept.arms.retain(&splits);
+        let split = SplitLayer::new(splits.clone())
+            .results(kept.arms.clone())
+            .shadows(kept.shadows.clone());
+        let stack = stack(config, kept, split, chains.clone(), upstream.clone());
         Ok(Self {
             stack,
+            splits,
             chains,
             max_attempts: config.retry.max_attempts,
             upstream,
@@ -410,6 +450,7 @@ fn build_pool(config: &PoolConfig, providers: &HashMap<&str, Parts>) -> Pool {
         BalanceKind::Headroom => pool.balance(Headroom::new()),
         BalanceKind::Sticky => pool.balance(Sticky::new()),
         BalanceKind::UseBeforeReset => pool.balance(UseBeforeReset::new()),
+        BalanceKind::Cheapest => pool.balance(Cheapest::new()),
     };
     for deployment in &config.deployments {
         // The configuration was checked: the provider is there.
@@ -436,10 +477,11 @@ fn build_vendor(config: &DeploymentConfig, parts: &Parts) -> Vendor {
     if let Some(tokens) = config.max_output {
         vendor = vendor.max_output(tokens);
     }
-    let known = config.model.as_deref().zip(parts.catalogue);
-    let known = known.and_then(|(model, vendor)| catalog::model(vendor, model));
-    if let Some(price) = known.and_then(|model| model.price) {
+    if let Some(price) = config.price {
         vendor = vendor.price(price);
+    }
+    if let Some(name) = parts.catalogue {
+        vendor = vendor.catalogue(name);
     }
     for member in &parts.accounts {
         let named = config
@@ -459,8 +501,9 @@ fn shares(config: &Config) -> HashMap<String, Vec<String>> {
         .models
         .iter()
         .filter_map(|model| match &model.target {
-            Target::Split { shares, .. } => {
-                let models = shares.iter().map(|(name, _)| name.clone());
+            Target::Split(split) => {
+                let arms = split.arms.iter();
+                let models = arms.map(|arm| arms::model(&model.name, arm).into_owned());
                 Some((model.name.clone(), models.collect()))
             }
             Target::Pool(_) => None,
@@ -490,11 +533,12 @@ fn check_speaks(
 
 fn stack(
     config: &Config,
-    (pools, hedges): (&Pools, &Hedges),
+    kept: &Kept,
+    split: SplitLayer,
     chains: Chains,
     upstream: Upstream<Client>,
-    (closing, calls): (&Closing, &Calls),
 ) -> Stack {
+    let (pools, hedges) = (&kept.pools, &kept.hedges);
     let policy = RetryPolicy::new()
         .max_attempts(config.retry.max_attempts)
         .backoff(config.retry.base, config.retry.max)
@@ -505,8 +549,8 @@ fn stack(
         .body_limit(config.server.body_limit)
         .heartbeat(config.server.heartbeat)
         .timeout(config.timeouts.total)
-        .closing(closing.clone())
-        .calls(calls.clone())
+        .closing(kept.closing.clone())
+        .calls(kept.calls.clone())
         .models(move || names.clone())
         .dialects(move |model| match shared.get(model) {
             None => spoken.dialects(model),
@@ -518,6 +562,7 @@ fn stack(
     let service = ServiceBuilder::new()
         .layer(ingress)
         .layer(SseNormalizeLayer::new())
+        .layer(split)
         .layer(FailoverLayer::new(chains))
         .layer(RetryBackoffLayer::new(policy))
         .layer(HedgeLayer::new(hedges.clone()))
@@ -575,7 +620,7 @@ impl fmt::Debug for GatewayService {
 impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gateway")
-            .field("pools", &self.pools)
+            .field("pools", &self.kept.pools)
             .field("checks", &self.graph.load().checks.len())
             .finish_non_exhaustive()
     }

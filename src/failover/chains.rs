@@ -5,9 +5,11 @@ use std::{
     sync::Arc,
 };
 
-use sha2::{Digest, Sha256};
-
-use crate::{pattern::Pattern, request::Caller, rng::Rng};
+use crate::{
+    pattern::Pattern,
+    request::ModelRequest,
+    split::{Arm, Split, Splits},
+};
 
 /// Chains of models, and names that stand for a split between models. Cloning shares them.
 #[derive(Clone, Debug)]
@@ -16,16 +18,8 @@ pub struct Chains {
     fallbacks: Arc<HashMap<Arc<str>, Vec<Arc<str>>>>,
     /// The same for names with a `*`, the most specific first.
     patterns: Arc<Vec<(Pattern, Vec<Arc<str>>)>>,
-    splits: Arc<HashMap<Arc<str>, Vec<Share>>>,
+    splits: Splits,
     content_filter: bool,
-    rng: Arc<Rng>,
-}
-
-/// One model of a split.
-#[derive(Clone, Debug)]
-struct Share {
-    model: Arc<str>,
-    weight: u32,
 }
 
 impl Chains {
@@ -34,9 +28,8 @@ impl Chains {
         Self {
             fallbacks: Arc::default(),
             patterns: Arc::default(),
-            splits: Arc::default(),
+            splits: Splits::new(),
             content_filter: false,
-            rng: Arc::new(Rng::new()),
         }
     }
 
@@ -63,17 +56,24 @@ impl Chains {
         self
     }
 
-    /// `name` stands for these models, by weight. A caller always gets the same one; callers without a key are spread at random.
+    /// `name` stands for these models, by weight. A caller always gets the same one; callers without a key are spread at random. To see
+    /// how each does, put a [`SplitLayer`](crate::SplitLayer) above.
     pub fn split<M: Into<Arc<str>>>(
         mut self,
         name: impl Into<Arc<str>>,
         shares: impl IntoIterator<Item = (M, u32)>,
     ) -> Self {
-        let shares = shares.into_iter().map(|(model, weight)| Share {
-            model: model.into(),
-            weight,
+        let arms = shares.into_iter().map(|(model, weight)| {
+            let model = model.into();
+            Arm::new(model.clone(), model, weight)
         });
-        Arc::make_mut(&mut self.splits).insert(name.into(), shares.collect());
+        self.splits = self.splits.split(name, arms.fold(Split::new(), Split::arm));
+        self
+    }
+
+    /// Names that stand for arms, wherever a chain leads to them; in place of all that were set before.
+    pub fn splits(mut self, splits: Splits) -> Self {
+        self.splits = splits;
         self
     }
 
@@ -85,7 +85,7 @@ impl Chains {
 
     /// Makes the spread of callers without a key repeatable.
     pub fn seed(mut self, seed: u64) -> Self {
-        self.rng = Arc::new(Rng::seeded(seed));
+        self.splits = self.splits.seed(seed);
         self
     }
 
@@ -94,20 +94,25 @@ impl Chains {
     }
 
     /// The models that a call would ask, in order, each once; a draw that it would take stays to be drawn.
-    pub fn explain(&self, model: &str, caller: &Caller) -> Vec<Arc<str>> {
+    pub fn explain(&self, request: &ModelRequest) -> Vec<Arc<str>> {
+        self.explain_by(self.splits.forked(), request)
+    }
+
+    /// The same by these splits, whose draws are nobody's.
+    pub(crate) fn explain_by(&self, splits: Splits, request: &ModelRequest) -> Vec<Arc<str>> {
         let same = Self {
-            rng: Arc::new(self.rng.fork()),
+            splits,
             ..self.clone()
         };
-        same.walk(&model.into(), caller)
+        same.walk(request)
     }
 
     /// The models to ask, in order, each once.
-    pub(super) fn walk(&self, model: &Arc<str>, caller: &Caller) -> Vec<Arc<str>> {
+    pub(super) fn walk(&self, request: &ModelRequest) -> Vec<Arc<str>> {
         let mut walk: Vec<Arc<str>> = Vec::new();
-        let mut ahead = VecDeque::from([model.clone()]);
+        let mut ahead = VecDeque::from([request.model.clone()]);
         while let Some(name) = ahead.pop_front() {
-            let name = self.resolve(name, caller);
+            let (name, _) = self.splits.resolve(&name, request);
             if walk.contains(&name) {
                 continue;
             }
@@ -128,46 +133,6 @@ impl Chains {
         let found = self.fallbacks.get(model).or_else(by_pattern);
         found.map_or(&[], Vec::as_slice)
     }
-
-    /// The model a name stands for. Splits may lead to splits; as many steps as there are splits settle it, or it is a loop.
-    fn resolve(&self, mut name: Arc<str>, caller: &Caller) -> Arc<str> {
-        for _ in 0..self.splits.len() {
-            let Some(shares) = self.splits.get(&name) else {
-                break;
-            };
-            name = match self.share(&name, shares, caller) {
-                Some(model) => model,
-                None => break,
-            };
-        }
-        name
-    }
-
-    fn share(&self, name: &str, shares: &[Share], caller: &Caller) -> Option<Arc<str>> {
-        let total: u64 = shares.iter().map(|share| u64::from(share.weight)).sum();
-        let draw = match &caller.id {
-            // The name is part of it, lest the same callers be the guinea pigs of every split.
-            Some(id) => {
-                let digest = Sha256::new_with_prefix(name)
-                    .chain_update(id.as_bytes())
-                    .finalize();
-                digest
-                    .iter()
-                    .take(8)
-                    .fold(0, |all, byte| all << 8 | u64::from(*byte))
-            }
-            None => self.rng.next(),
-        };
-        let mut left = draw.checked_rem(total)?;
-        shares.iter().find_map(|share| {
-            let weight = u64::from(share.weight);
-            if left < weight {
-                return Some(share.model.clone());
-            }
-            left -= weight;
-            None
-        })
-    }
 }
 
 impl Default for Chains {
@@ -179,9 +144,17 @@ impl Default for Chains {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        chat::{ChatRequest, Message},
+        request::Caller,
+    };
+
+    fn request(model: &str) -> ModelRequest {
+        ModelRequest::chat(ChatRequest::new(model, vec![Message::user("hi")]))
+    }
 
     fn walk(chains: &Chains, model: &str) -> Vec<String> {
-        let walk = chains.walk(&model.into(), &Caller::default());
+        let walk = chains.walk(&request(model));
         walk.iter().map(|m| m.to_string()).collect()
     }
 
@@ -203,9 +176,10 @@ mod tests {
         let chains = Chains::new().split("next", [("a", 75), ("b", 25)]).seed(3);
         let mut b = 0;
         for n in 0..4_000 {
-            let caller = Caller::from_key(&n.to_string());
-            let first = chains.walk(&"next".into(), &caller);
-            assert_eq!(first, chains.walk(&"next".into(), &caller));
+            let mut request = request("next");
+            request.caller = Caller::from_key(&n.to_string());
+            let first = chains.walk(&request);
+            assert_eq!(first, chains.walk(&request));
             b += usize::from(&*first[0] == "b");
         }
         assert!((900..1100).contains(&b), "{b}");

@@ -4,7 +4,8 @@
 //! Whether another model can help is read off the error's [policy](crate::error::Policy). Nothing is ever replaced after content
 //! was delivered: by then the call has succeeded as far as this layer is concerned.
 //!
-//! A name can also stand for a weighted [split](Chains::split) between models, for canaries and A/B tests.
+//! A name can also stand for a weighted [split](Chains::split) between models, for canaries and A/B tests; [`split`](crate::split) has a
+//! layer of its own for that, which keeps the results of each.
 //!
 //! ```
 //! use tower::{Layer, service_fn};

@@ -71,7 +71,7 @@ where
     fn call(&mut self, request: ModelRequest) -> Self::Future {
         let clone = self.inner.clone();
         let inner = mem::replace(&mut self.inner, clone);
-        let mut walk = self.chains.walk(&request.model, &request.caller);
+        let mut walk = self.chains.walk(&request);
         // What one account keeps, no other model has.
         if request.pin.is_some() {
             walk.truncate(1);

@@ -27,6 +27,7 @@ use super::{
 };
 use crate::{
     Body, BoxError, capabilities,
+    chat::Usage,
     dialect::{Dialect, Front, gemini::Gemini},
     error::{Error, ErrorKind},
     request::{ModelRequest, Operation},
@@ -199,12 +200,13 @@ where
         .map_err(|error| Error::from_box(error.into()))?;
     response = ids.told(response).await?;
     let first = log.start.elapsed();
-    let served = response.served.clone();
+    let (served, price) = (response.served.clone(), response.price);
     let status = response.status.as_u16();
     let lossy = reply::losses(&response.fidelity);
     let span = tracing::Span::current();
     response.reply = response.reply.on_end(move |outcome| {
-        span.in_scope(|| log.done(&served, status, first, lossy.as_deref(), &outcome));
+        let cost = price.and_then(|price| Some(price.cost(&outcome.usage()?)));
+        span.in_scope(|| log.done(&served, status, first, lossy.as_deref(), cost, &outcome));
     });
     Ok(response)
 }
@@ -396,6 +398,7 @@ impl Log {
         status: u16,
         first: std::time::Duration,
         lossy: Option<&str>,
+        cost: Option<u64>,
         outcome: &Outcome,
     ) {
         let usage = outcome.usage().unwrap_or_default();
@@ -404,8 +407,10 @@ impl Log {
             Outcome::Broken { error, .. } => ("broken", Some(error.kind().as_str())),
             Outcome::Cancelled { .. } => ("cancelled", None),
         };
+        let arm = self.arm();
         tracing::info!(
             model = &*self.model,
+            arm = arm.as_deref(),
             caller = self.caller.as_deref(),
             repeats = self.repeats,
             provider = &*served.provider,
@@ -417,6 +422,7 @@ impl Log {
             total_ms = self.start.elapsed().as_millis() as u64,
             input_tokens = usage.total_input(),
             output_tokens = usage.total_output(),
+            cost_micros = cost,
             lossy,
             ending,
             kind,
@@ -424,13 +430,20 @@ impl Log {
             way = %self.trail,
             "served"
         );
-        self.remember(ending, kind);
+        self.remember(ending, kind, &usage, cost);
+    }
+
+    /// The arm of the split that was asked for.
+    fn arm(&self) -> Option<String> {
+        self.trail.drawn().first().map(ToString::to_string)
     }
 
     fn failed(&self, error: &Error) {
         let served = error.served();
+        let arm = self.arm();
         tracing::warn!(
             model = &*self.model,
+            arm = arm.as_deref(),
             caller = self.caller.as_deref(),
             repeats = self.repeats,
             provider = served.map(|s| &*s.provider),
@@ -445,10 +458,17 @@ impl Log {
             way = %self.trail,
             "failed"
         );
-        self.remember("failed", Some(error.kind().as_str()));
+        let kind = Some(error.kind().as_str());
+        self.remember("failed", kind, &Usage::default(), None);
     }
 
-    fn remember(&self, ending: &'static str, kind: Option<&'static str>) {
+    fn remember(
+        &self,
+        ending: &'static str,
+        kind: Option<&'static str>,
+        usage: &Usage,
+        cost: Option<u64>,
+    ) {
         let Some(calls) = &self.calls else {
             return;
         };
@@ -460,6 +480,11 @@ impl Log {
             total_ms: self.start.elapsed().as_millis() as u64,
             ending,
             kind,
+            arms: self.trail.drawn(),
+            input_tokens: usage.total_input(),
+            cached_tokens: usage.cache_read,
+            output_tokens: usage.total_output(),
+            cost_micros: cost,
             hedge: self.trail.hedge(),
             way: self.trail.to_string(),
             trail: self.trail.clone(),

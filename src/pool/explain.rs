@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::{
     Pools,
     account::{AccountState, AccountStatus, Ask},
+    balance::Sampling,
     service::locate,
     table::{Found, Line, Route, Table},
     walk::{Picked, Walk},
@@ -18,7 +19,7 @@ use super::{
 use crate::{
     error::{Error, ErrorKind},
     request::{ModelRequest, Priority},
-    upstream::Deployment,
+    upstream::{Deployment, Price},
 };
 
 /// Who could serve a call, in what state each is, and whom the call would try in which order.
@@ -64,6 +65,8 @@ pub struct CandidateReport {
     pub requests_last_minute: u64,
     /// Tokens of the last minute.
     pub tokens_last_minute: u64,
+    /// About what the call costs there, in millionths of a US dollar; none if no price is known, or the pool's balance does not ask.
+    pub cost_micros: Option<u64>,
     /// How it stands.
     pub state: CandidateState,
     /// Whose turn it is, from 1, if all before it fail; none if it would not be tried.
@@ -176,9 +179,14 @@ impl Pools {
             refused: None,
         };
         // First how they stand, then the walk: it changes the copies.
+        let sampling = route.pool.balance.sampling();
         let mut open: Vec<Open> = Vec::new();
         for (index, line) in route.lines.iter().enumerate() {
-            open.push(Open::new(line, walk.asked(index), request.priority, now));
+            let mut one = Open::new(line, walk.asked(index), request.priority, now);
+            if let (Sampling::Cheapest { answer }, Some(price)) = (sampling, one.price) {
+                one.report.cost_micros = Some(price.estimate(walk.tokens(), answer));
+            }
+            open.push(one);
         }
         let turns = turns(&mut walk, request, &mut explanation);
         for (turn, (state, model, forced)) in turns.iter().enumerate() {
@@ -279,6 +287,7 @@ struct Open {
     state: Arc<AccountState>,
     report: CandidateReport,
     nearness: u8,
+    price: Option<Price>,
     spare: bool,
     /// It would be tried in spite of a soft cooldown.
     forced: bool,
@@ -293,7 +302,7 @@ impl Open {
     ) -> Self {
         let status = line.state.status();
         let mut report = report(line, &status);
-        let mut nearness = 0;
+        let (mut nearness, mut price) = (0, None);
         report.state = match asked {
             None => CandidateState::WindowTooSmall,
             Some((deployment, tokens, near)) => {
@@ -304,7 +313,8 @@ impl Open {
                     priority,
                     price: deployment.price,
                 };
-                nearness = near;
+                (nearness, price) = (near, ask.price);
+                report.context_window = deployment.context_window;
                 report.model = ask.model.to_string();
                 state(&line.state, &status, &ask, now)
             }
@@ -313,6 +323,7 @@ impl Open {
             state: line.state.clone(),
             report,
             nearness,
+            price,
             spare: line.is_spare(),
             forced: false,
         }
@@ -383,6 +394,7 @@ fn report(line: &Line, status: &AccountStatus) -> CandidateReport {
         in_flight: status.in_flight,
         requests_last_minute: status.requests_last_minute,
         tokens_last_minute: status.tokens_last_minute,
+        cost_micros: None,
         state: CandidateState::Free,
         turn: None,
         why: String::new(),
@@ -473,6 +485,7 @@ fn elsewhere(table: &Table, used: &Route, request: &ModelRequest) -> Vec<Candida
             in_flight: status.in_flight,
             requests_last_minute: status.requests_last_minute,
             tokens_last_minute: status.tokens_last_minute,
+            cost_micros: None,
             state: CandidateState::Disabled,
             turn: None,
             why: "passed over: it is switched off, or its limits allow nothing".to_owned(),

@@ -98,12 +98,18 @@
 //! [high priority](crate::request::Priority). [`Pools::snapshot`] shows how the windows stand, and [`Pools::reset`] forgets what
 //! vendors told.
 //!
+//! # What it costs
+//!
+//! A model's [price](Vendor::price) is told, or found in [the catalogue](Vendor::catalogue) under its name at the vendor; where that is a
+//! template, under the name that a call makes of it. [`Cheapest`] goes by it, windows of money are counted by it, and
+//! [`ModelResponse::price`](crate::ModelResponse::price) hands it on, so that every call's cost is known from what it used.
+//!
 //! # Large pools
 //!
 //! A pool of up to 32 accounts is looked through at every pick, and its balance is exact. In a larger one a few are drawn, in as many
 //! steps as the number of accounts has binary digits, whether all are free or hardly any: those found out are drawn no more until
 //! they may be back. [`Weighted`] and [`Sticky`] then share by lot, [`RoundRobin`] goes round, and every other balance
-//! chooses the best of eight that are free ([`Sampling`]). Where a conversation is drawn to an account group, 64 of its accounts are
+//! chooses the best of eight that are free ([`Sampling`]), of which [`Cheapest`] is shown those that cost least. Where a conversation is drawn to an account group, 64 of its accounts are
 //! looked at. Only where those drawn have room for smaller calls, but not for this one, is everybody looked at.
 //!
 //! # Why it goes where it goes
@@ -199,6 +205,7 @@ mod learned;
 mod lease;
 mod ledger;
 mod pools;
+mod prices;
 mod queue;
 mod ramp;
 mod roster;
@@ -216,11 +223,12 @@ mod vendor;
 mod walk;
 mod window;
 
+pub(crate) use self::session::session;
 pub use self::{
     account::{AccountStatus, BreakerStatus, CooldownStatus, WindowStatus},
     balance::{
-        Balance, Candidate, Fastest, Headroom, LeastBusy, Rng, RoundRobin, Sampling, Sticky,
-        UseBeforeReset, Weighted,
+        Balance, Candidate, Cheapest, Fastest, Headroom, LeastBusy, Rng, RoundRobin, Sampling,
+        Sticky, UseBeforeReset, Weighted,
     },
     breaker::BreakerState,
     explain::{CandidateReport, CandidateState, Explanation, Limit, Refusal},

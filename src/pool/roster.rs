@@ -16,7 +16,11 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{account::Standing, sums::Sums};
+use super::{
+    account::Standing,
+    prices::{Cheap, Prices},
+    sums::Sums,
+};
 use crate::rng::Rng;
 
 /// Pools up to this size are looked through at every pick.
@@ -36,6 +40,8 @@ pub(super) struct Entry {
     pub(super) context_window: Option<u64>,
     /// The line's account and model, the same in every process.
     pub(super) identity: u64,
+    /// Which lines cost as much as this one; the cheapest are 0.
+    pub(super) price_class: usize,
 }
 
 /// Which windows a call can use.
@@ -84,7 +90,7 @@ pub(super) struct Lists {
 
 /// Where a line stands.
 #[derive(Clone, Copy, Debug, Default)]
-struct Place {
+pub(super) struct Place {
     tier: usize,
     vendor: usize,
     position: usize,
@@ -92,6 +98,9 @@ struct Place {
     bucket: usize,
     share: u64,
     identity: u64,
+    pub(super) price_class: usize,
+    /// In the order of prices.
+    pub(super) rank: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -108,6 +117,7 @@ struct Tier {
     vendor_weights: Sums,
     weights: Sums,
     counts: Sums,
+    prices: Option<Prices>,
     /// Where the next turn begins.
     turn: usize,
 }
@@ -132,9 +142,9 @@ struct Sessions {
 }
 
 impl Roster {
-    /// `sessions`: does the pool's balance keep them?
-    pub(super) fn new(entries: &[Entry], sessions: bool) -> Self {
-        Self(Mutex::new(Lists::new(entries, sessions)))
+    /// `sessions`: does the pool's balance keep them? `price_classes`: how many there are, if it goes by prices.
+    pub(super) fn new(entries: &[Entry], sessions: bool, price_classes: usize) -> Self {
+        Self(Mutex::new(Lists::new(entries, sessions, price_classes)))
     }
 
     /// The same as of now, for a dry run; and who is parked.
@@ -155,7 +165,7 @@ impl Lists {
     /// A line whose return nobody can name is looked at again after this, though its account will tell.
     const AGAIN: Duration = Duration::from_secs(1);
 
-    fn new(entries: &[Entry], sessions: bool) -> Self {
+    fn new(entries: &[Entry], sessions: bool, price_classes: usize) -> Self {
         let mut places = vec![Place::default(); entries.len()];
         let mut tiers = [Tier::default(), Tier::default()];
         for (number, tier) in tiers.iter_mut().enumerate() {
@@ -173,9 +183,19 @@ impl Lists {
                         position,
                         weight: u64::from(entry.weight.max(1)),
                         identity: entry.identity,
+                        price_class: entry.price_class,
                         ..Place::default()
                     };
                 }
+            }
+            if price_classes > 0 {
+                let prices = Prices::new(entries, &tier.lines, price_classes);
+                for (rank, line) in prices.lines.iter().enumerate() {
+                    if let Some(place) = places.get_mut(*line) {
+                        place.rank = rank;
+                    }
+                }
+                tier.prices = Some(prices);
             }
         }
         let sessions = sessions.then(|| Sessions::new(&tiers, &mut places));
@@ -219,6 +239,36 @@ impl Lists {
         tiers
             .into_iter()
             .find_map(|tier| tier.draw(draw, reach, rng))
+    }
+
+    /// Draws one of the cheapest that are neither parked nor hidden; spares only if there is nobody else. `cost` is what the call at
+    /// hand costs in a class; what is unknown is dearest.
+    pub(super) fn draw_cheapest(
+        &self,
+        search: &mut Cheap,
+        cost: &dyn Fn(usize) -> Option<u128>,
+        reach: Reach,
+        rng: &Rng,
+    ) -> Option<usize> {
+        while let Some(tier) = self.tiers.get(search.tier) {
+            let Some(prices) = &tier.prices else {
+                return None;
+            };
+            while let Some(class) = search.order.front() {
+                if let Some(line) = prices.draw(*class, reach, rng) {
+                    return Some(line);
+                }
+                search.order.pop_front();
+            }
+            let mut classes = prices.live_from(search.next);
+            match classes.last() {
+                Some(last) => search.next = last + 1,
+                None => (search.tier, search.next) = (search.tier + 1, 0),
+            }
+            classes.sort_by_cached_key(|class| cost(*class).map_or((true, 0), |c| (false, c)));
+            search.order = classes.into();
+        }
+        None
     }
 
     /// This line is not to be drawn before [`show`](Self::show).
@@ -380,6 +430,7 @@ impl Tier {
             vendor_weights: Sums::new(vendors.len()),
             weights: Sums::new(lines.len()),
             counts: Sums::new(lines.len()),
+            prices: None,
             lines,
             vendors,
             turn: 0,
@@ -390,6 +441,9 @@ impl Tier {
         let weight = if live { place.weight } else { 0 };
         self.weights.set(place.position, weight);
         self.counts.set(place.position, u64::from(live));
+        if let Some(prices) = &mut self.prices {
+            prices.set(place, live);
+        }
         if let Some(stretch) = self.vendors.get(place.vendor) {
             let any = self.counts.between(stretch.start, stretch.end) > 0;
             let weight = if any { stretch.weight } else { 0 };
@@ -446,7 +500,7 @@ impl Tier {
 }
 
 /// A place between `start` and `end`, by its share of the sum there.
-fn one_of(sums: &Sums, start: usize, end: usize, rng: &Rng) -> Option<usize> {
+pub(super) fn one_of(sums: &Sums, start: usize, end: usize, rng: &Rng) -> Option<usize> {
     let sum = usize::try_from(sums.between(start, end)).ok()?;
     if sum == 0 {
         return None;

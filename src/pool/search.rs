@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::{
     account::{Ask, Seat, Standing},
     balance::Sampling,
+    prices::Cheap,
     roster::{Draw, Lists, Reach, Roster},
     walk::{Stop, Survey, Walk},
 };
@@ -92,11 +93,20 @@ impl Walk<'_> {
             (Some(key), Sampling::Weighted) => (Draw::Session(key), 1),
             (_, Sampling::Weighted) => (Draw::Weighted, 1),
             (_, Sampling::InTurn) => (Draw::InTurn, 1),
-            (_, Sampling::Some) => (Draw::Any, Sampling::SOME),
+            (_, Sampling::Some | Sampling::Cheapest { .. }) => (Draw::Any, Sampling::SOME),
         };
+        let mut cheap = Cheap::default();
         let mut misses = 0;
         while survey.free.len() < wanted {
-            let Some(index) = lists.draw(draw, reach, &self.shared.rng) else {
+            let rng = &self.shared.rng;
+            let drawn = match self.found.route.pool.balance.sampling() {
+                Sampling::Cheapest { answer } => {
+                    let cost = |class: usize| self.class_cost(class, answer);
+                    lists.draw_cheapest(&mut cheap, &cost, reach, rng)
+                }
+                _ => lists.draw(draw, reach, rng),
+            };
+            let Some(index) = drawn else {
                 return misses == 0 && lists.reaches_all(reach);
             };
             let before = self.stops.len();
@@ -134,6 +144,14 @@ impl Walk<'_> {
             }
         }
         true
+    }
+
+    /// What this call costs in a class of lines.
+    fn class_cost(&self, class: usize, answer: u64) -> Option<u128> {
+        let route = &self.found.route;
+        let line = route.large.as_ref()?.price_classes.get(class)?;
+        let price = route.lines.get(*line)?.price(&self.found)?;
+        Some(price.exact(self.tokens(), answer))
     }
 
     /// Looks at everybody, from anywhere on, until enough are found.
@@ -180,7 +198,7 @@ impl Walk<'_> {
         let Some(line) = self.found.route.lines.get(line) else {
             return;
         };
-        let (standing, load) = line.state.standing(&self.ask(line, at), now);
+        let (standing, load) = line.state.standing(&self.ask(at), now);
         if open {
             survey.add(stop, standing, load);
         }
@@ -198,7 +216,7 @@ impl Walk<'_> {
     ) -> Option<(Standing, super::account::Load, Option<Standing>)> {
         let stop = self.stops.get(stop)?;
         let line = self.found.route.lines.get(stop.line)?;
-        let ask = self.ask(line, stop);
+        let ask = self.ask(stop);
         // What is said of one model says nothing of another.
         let any = (!line.is_fixed()).then(|| Arc::from(""));
         let least = Ask {

@@ -129,6 +129,7 @@ where
                 lease.succeeded(&response.windows);
                 asking.answered();
                 response.trail = request.trail.clone();
+                response.price = deployment.price;
                 response.issuer = issuer(&request, &response, crowded).then_some(lease.state.tag);
                 let tokens = shared.tokens.clone();
                 response.reply = response.reply.on_end(move |outcome| {

@@ -25,7 +25,7 @@ const PREFIX: usize = 1024;
 /// The session of a call: what it [says itself](ModelRequest::affinity), else the body's `prompt_cache_key`, else how the
 /// conversation begins: its system prompt and its first message of the user, of each the first 1 KiB. Sessions of different callers
 /// are different. None if there is nothing to tell by.
-pub(super) fn session(request: &ModelRequest) -> Option<u64> {
+pub(crate) fn session(request: &ModelRequest) -> Option<u64> {
     let mut hash = Hash::default();
     hash.add(request.caller.id.as_deref().unwrap_or_default().as_bytes());
     if let Some(affinity) = request.affinity.as_deref() {

@@ -8,13 +8,17 @@ use std::{
 use super::{
     Pool, Vendor, Weighted,
     account::{AccountState, Seat},
-    balance::identity,
+    balance::{Sampling, identity},
     roster::{Entry, Roster, SMALL},
     vendor::Member,
 };
 use crate::{
-    chat::FidelityMode, operation::Operation, origin::Origin, pattern::Pattern,
-    upstream::Deployment,
+    catalog::{self, Task},
+    chat::FidelityMode,
+    operation::Operation,
+    origin::Origin,
+    pattern::Pattern,
+    upstream::{Deployment, Price},
 };
 
 /// All pools as of some moment, and the state of all their accounts.
@@ -51,6 +55,8 @@ pub(super) struct Large {
     pub(super) accounts: Arc<HashSet<usize>>,
     /// Lines by identity, where that is known before a call comes.
     pub(super) identities: Arc<HashMap<u64, usize>>,
+    /// One line of each class of lines that cost the same; only where the balance goes by that.
+    pub(super) price_classes: Arc<[usize]>,
     /// Lines by the fingerprint of their account's group; made when a call first asks for it.
     groups: OnceLock<HashMap<[u8; 4], Vec<usize>>>,
 }
@@ -68,6 +74,17 @@ pub(super) struct Line {
     /// Its model may be a template.
     deployment: Arc<Deployment>,
     template: Template,
+    /// What the catalogue calls the vendor.
+    catalogue: Option<Arc<str>>,
+}
+
+/// What lines have in common that cost the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum PriceClass {
+    Known(Price),
+    /// The catalogue knows, once a call names the model; by the vendor's place in the pool.
+    Named(usize),
+    Unknown,
 }
 
 /// How a vendor's name for the model comes about.
@@ -251,8 +268,9 @@ impl Route {
             }
         }
         let keeps_sessions = pool.balance.keeps_sessions();
+        let by_price = matches!(pool.balance.sampling(), Sampling::Cheapest { .. });
         Self {
-            large: (lines.len() > SMALL).then(|| Large::new(&lines, keeps_sessions)),
+            large: (lines.len() > SMALL).then(|| Large::new(&lines, keeps_sessions, by_price)),
             pool,
             lines,
             mixed,
@@ -261,8 +279,12 @@ impl Route {
 }
 
 impl Large {
-    fn new(lines: &[Line], keeps_sessions: bool) -> Self {
-        let entries: Vec<Entry> = lines.iter().map(Line::entry).collect();
+    fn new(lines: &[Line], keeps_sessions: bool, by_price: bool) -> Self {
+        let mut entries: Vec<Entry> = lines.iter().map(Line::entry).collect();
+        let price_classes = match by_price {
+            true => classify(lines, &mut entries),
+            false => Vec::new(),
+        };
         let fixed = lines.iter().enumerate().filter(|(_, line)| line.is_fixed());
         let identities = fixed.map(|(index, line)| (line.entry().identity, index));
         let unbounded = lines.iter().any(|line| line.context_window().is_none());
@@ -272,7 +294,8 @@ impl Large {
         windows.sort_unstable();
         let accounts = lines.iter().map(|line| address(&line.state)).collect();
         Self {
-            roster: Arc::new(Roster::new(&entries, keeps_sessions)),
+            roster: Arc::new(Roster::new(&entries, keeps_sessions, price_classes.len())),
+            price_classes: price_classes.into(),
             largest: largest.filter(|_| !unbounded),
             windows: windows.into(),
             accounts: Arc::new(accounts),
@@ -301,6 +324,7 @@ impl Large {
             windows: self.windows.clone(),
             accounts: self.accounts.clone(),
             identities: self.identities.clone(),
+            price_classes: self.price_classes.clone(),
             groups: OnceLock::new(),
         }
     }
@@ -323,6 +347,26 @@ impl Large {
         });
         groups.get(&origin.group()).map_or(&[], Vec::as_slice)
     }
+}
+
+/// Numbers the classes of lines that cost the same, the cheapest first, and tells the entries theirs. One line of each.
+fn classify(lines: &[Line], entries: &mut [Entry]) -> Vec<usize> {
+    let mut classes: BTreeMap<(u128, PriceClass), Vec<usize>> = BTreeMap::new();
+    for (index, line) in lines.iter().enumerate() {
+        classes.entry(line.price_class()).or_default().push(index);
+    }
+    let each = classes
+        .into_values()
+        .enumerate()
+        .filter_map(|(class, all)| {
+            for line in &all {
+                if let Some(entry) = entries.get_mut(*line) {
+                    entry.price_class = class;
+                }
+            }
+            all.first().copied()
+        });
+    each.collect()
 }
 
 impl Pool {
@@ -377,6 +421,14 @@ impl Line {
         deployment.max_output = vendor.max_output;
         deployment.price = vendor.price;
         deployment.fidelity = fidelity;
+        let template = match &*vendor.model {
+            Vendor::SAME => Template::Asked,
+            model if model.contains('*') => Template::Star,
+            _ => Template::Fixed,
+        };
+        if template == Template::Fixed {
+            complete(&mut deployment, vendor.catalogue.as_deref());
+        }
         Self {
             vendor: index,
             place,
@@ -384,11 +436,8 @@ impl Line {
             weight: member.weight,
             state,
             deployment: Arc::new(deployment),
-            template: match &*vendor.model {
-                Vendor::SAME => Template::Asked,
-                model if model.contains('*') => Template::Star,
-                _ => Template::Fixed,
-            },
+            template,
+            catalogue: vendor.catalogue.clone(),
         }
     }
 
@@ -400,6 +449,7 @@ impl Line {
             spare: self.is_spare(),
             context_window: self.context_window(),
             identity: identity(&self.state.provider, self.model(), &self.state.account),
+            price_class: 0,
         }
     }
 
@@ -424,8 +474,18 @@ impl Line {
         &self.deployment.model
     }
 
+    /// How many tokens its model can hold, as far as that is known before a call names it.
     pub(super) fn context_window(&self) -> Option<u64> {
         self.deployment.context_window
+    }
+
+    /// What the model costs that a call asks for.
+    pub(super) fn price(&self, found: &Found<'_>) -> Option<Price> {
+        match (self.deployment.price, &self.catalogue, self.template) {
+            (Some(price), _, _) => Some(price),
+            (None, None, _) | (None, _, Template::Fixed) => None,
+            (None, Some(vendor), _) => catalog::model(vendor, &self.name(found))?.price,
+        }
     }
 
     /// The same line for calls that name no model.
@@ -442,14 +502,46 @@ impl Line {
 
     /// The deployment for this call.
     pub(super) fn deployment(&self, found: &Found<'_>) -> Arc<Deployment> {
-        let model = match self.template {
-            Template::Fixed => return self.deployment.clone(),
+        if self.is_fixed() {
+            return self.deployment.clone();
+        }
+        let mut deployment = Deployment::clone(&self.deployment);
+        deployment.model = self.name(found);
+        complete(&mut deployment, self.catalogue.as_deref());
+        Arc::new(deployment)
+    }
+
+    /// The model's name at the vendor.
+    fn name(&self, found: &Found<'_>) -> Arc<str> {
+        match self.template {
+            Template::Fixed => self.deployment.model.clone(),
             Template::Asked => found.asked.into(),
             Template::Star => self.deployment.model.replacen('*', found.matched, 1).into(),
-        };
-        let mut deployment = Deployment::clone(&self.deployment);
-        deployment.model = model;
-        Arc::new(deployment)
+        }
+    }
+
+    /// Lines of one class cost the same, whatever the call; and what that is for most calls, to begin with the cheapest.
+    fn price_class(&self) -> (u128, PriceClass) {
+        match (self.deployment.price, self.is_fixed()) {
+            // Three tokens in for one out.
+            (Some(price), _) => (price.exact(3, 1), PriceClass::Known(price)),
+            (None, false) if self.catalogue.is_some() => (0, PriceClass::Named(self.vendor)),
+            (None, _) => (u128::MAX, PriceClass::Unknown),
+        }
+    }
+}
+
+/// What the catalogue knows of a model and nobody has set.
+fn complete(deployment: &mut Deployment, catalogue: Option<&str>) {
+    if deployment.price.is_some() && deployment.context_window.is_some() {
+        return;
+    }
+    if let Some(known) = catalogue.and_then(|vendor| catalog::model(vendor, &deployment.model)) {
+        deployment.price = deployment.price.or(known.price);
+        // What vectors are made of has the window for each text, not for the call.
+        if matches!(known.task, Task::Chat | Task::Completion) {
+            deployment.context_window = deployment.context_window.or(known.context_window);
+        }
     }
 }
 

@@ -151,6 +151,7 @@ pub struct Vendor {
     pub(super) context_window: Option<u64>,
     pub(super) max_output: Option<u64>,
     pub(super) price: Option<Price>,
+    pub(super) catalogue: Option<Arc<str>>,
     pub(super) timeouts: Timeouts,
     pub(super) enabled: bool,
     pub(super) accounts: Vec<Member>,
@@ -175,6 +176,7 @@ impl Vendor {
             context_window: None,
             max_output: None,
             price: None,
+            catalogue: None,
             timeouts: Timeouts::default(),
             enabled: true,
             accounts: Vec::new(),
@@ -210,6 +212,13 @@ impl Vendor {
     /// What the model costs.
     pub const fn price(mut self, price: Price) -> Self {
         self.price = Some(price);
+        self
+    }
+
+    /// What [the catalogue](crate::catalog) calls this vendor. The price and the context window are then looked up there by the model's
+    /// name, where they are not set here; where the name is a template, by the name that it has for the call at hand.
+    pub fn catalogue(mut self, vendor: impl Into<Arc<str>>) -> Self {
+        self.catalogue = Some(vendor.into());
         self
     }
 

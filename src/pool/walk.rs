@@ -78,12 +78,16 @@ pub(super) struct Outage {
 impl<'a> Walk<'a> {
     pub(super) fn new(shared: &'a Shared, found: Found<'a>, request: &ModelRequest) -> Self {
         let tokens = estimate(&request.payload);
-        let lines = &found.route.lines;
+        let lines = found.route.lines.iter();
+        let few: Vec<_> = match &found.route.large {
+            Some(_) => Vec::new(),
+            None => lines.map(|line| line.deployment(&found)).collect(),
+        };
         // If all windows are too small, the largest may still do: it is only an estimate.
         let largest = match &found.route.large {
             Some(large) => large.largest,
-            None if lines.iter().any(|line| line.context_window().is_none()) => None,
-            None => lines.iter().filter_map(Line::context_window).max(),
+            None if few.iter().any(|few| few.context_window.is_none()) => None,
+            None => few.iter().filter_map(|few| few.context_window).max(),
         };
         let least = largest.map_or(tokens, |largest| largest.min(tokens));
         // Only they can make use of the reasoning in it.
@@ -102,21 +106,28 @@ impl<'a> Walk<'a> {
             forced: false,
             avoided: Vec::new(),
         };
-        if walk.found.route.large.is_none() {
-            let lines = 0..walk.found.route.lines.len();
-            walk.stops = lines.filter_map(|line| walk.stop(line)).collect();
-        }
+        let few = few.into_iter().enumerate();
+        let stops = few.filter_map(|(line, deployment)| walk.stop_at(line, deployment));
+        walk.stops = stops.collect();
         walk
     }
 
     /// The stop at a line, if its window is large enough.
     pub(super) fn stop(&self, index: usize) -> Option<Stop> {
         let line = self.found.route.lines.get(index)?;
-        let window = line.context_window();
+        self.stop_at(index, line.deployment(&self.found))
+    }
+
+    fn stop_at(&self, index: usize, deployment: Arc<Deployment>) -> Option<Stop> {
+        let route = &self.found.route;
+        let window = match &route.large {
+            // Windows that are known only once a call names the model are not in the lists that are drawn from.
+            Some(_) => route.lines.get(index)?.context_window(),
+            None => deployment.context_window,
+        };
         if window.is_some_and(|window| window < self.least) {
             return None;
         }
-        let deployment = line.deployment(&self.found);
         Some(Stop {
             line: index,
             nearness: self.origin.map_or(0, |origin| origin.nearness(&deployment)),
@@ -193,7 +204,7 @@ impl<'a> Walk<'a> {
         };
         // However they share them out: somebody has at least so many to serve until then.
         let nth = ahead / (open().count() as u64).max(1) + 1;
-        let turns = open().map(|(line, stop)| line.state.turn_at(&self.ask(line, stop), nth, now));
+        let turns = open().map(|(line, stop)| line.state.turn_at(&self.ask(stop), nth, now));
         turns.min().unwrap_or(now)
     }
 
@@ -250,7 +261,7 @@ impl<'a> Walk<'a> {
         let mut survey = Survey::default();
         for (index, stop) in self.stops.iter().enumerate() {
             if let Some(line) = self.open(stop) {
-                let (standing, load) = line.state.standing(&self.ask(line, stop), now);
+                let (standing, load) = line.state.standing(&self.ask(stop), now);
                 survey.add(index, standing, load);
                 if self.session.is_some() && standing.is_busy() {
                     survey.full.push((index, load));
@@ -258,7 +269,7 @@ impl<'a> Walk<'a> {
             } else if self.session.is_some()
                 && let Some(line) = self.tried(stop)
             {
-                let (standing, load) = line.state.standing(&self.ask(line, stop), now);
+                let (standing, load) = line.state.standing(&self.ask(stop), now);
                 if standing.is_busy() || standing == Standing::Free {
                     survey.full.push((index, load));
                 }
@@ -297,7 +308,7 @@ impl<'a> Walk<'a> {
     /// comes from; none if its window is too small.
     pub(super) fn asked(&self, line: usize) -> Option<(Arc<Deployment>, u64, u8)> {
         let stop = self.stop(line)?;
-        let tokens = self.ask(self.found.route.lines.get(line)?, &stop).tokens;
+        let tokens = self.ask(&stop).tokens;
         Some((stop.deployment, tokens, stop.nearness))
     }
 
@@ -309,9 +320,10 @@ impl<'a> Walk<'a> {
     /// The line of a stop, if this call may still use it.
     pub(super) fn open(&self, stop: &Stop) -> Option<&Line> {
         let line = self.found.route.lines.get(stop.line)?;
+        let window = stop.deployment.context_window;
         let larger = self
             .above
-            .is_none_or(|above| line.context_window().is_some_and(|window| window > above));
+            .is_none_or(|above| window.is_some_and(|window| window > above));
         (!stop.tried && larger && !self.avoided.contains(&line.state.tag)).then_some(line)
     }
 
@@ -322,14 +334,15 @@ impl<'a> Walk<'a> {
             .flatten()
     }
 
-    pub(super) fn ask<'s>(&self, line: &Line, stop: &'s Stop) -> Ask<'s> {
+    pub(super) fn ask<'s>(&self, stop: &'s Stop) -> Ask<'s> {
         Ask {
             model: &stop.deployment.model,
             limits: &stop.deployment.account.limits,
             // What does not fit is not served.
-            tokens: line
-                .context_window()
-                .map_or(self.tokens, |window| window.min(self.tokens)),
+            tokens: match stop.deployment.context_window {
+                None => self.tokens,
+                Some(window) => window.min(self.tokens),
+            },
             priority: self.priority,
             price: stop.deployment.price,
         }
@@ -353,7 +366,7 @@ impl<'a> Walk<'a> {
             .filter(|(index, _)| spares_only || self.session.is_some() || !is_spare(*index))
             .filter_map(|(index, load)| {
                 let (stop, line) = line(*index)?;
-                Some((*index, candidate(stop, line, load)))
+                Some((*index, candidate(stop, line, load, self.tokens)))
             })
             .unzip();
         let balance = &self.found.route.pool.balance;
@@ -372,7 +385,7 @@ impl<'a> Walk<'a> {
                             .iter()
                             .filter_map(|(index, load)| {
                                 let (stop, line) = line(*index)?;
-                                Some(candidate(stop, line, load))
+                                Some(candidate(stop, line, load, self.tokens))
                             })
                             .collect();
                         let session = Session { key, busy: &busy };
@@ -389,7 +402,10 @@ impl<'a> Walk<'a> {
         let route = &self.found.route;
         route.large.is_some()
             && self.session.is_none()
-            && route.pool.balance.sampling() != Sampling::Some
+            && matches!(
+                route.pool.balance.sampling(),
+                Sampling::Weighted | Sampling::InTurn
+            )
     }
 
     /// The one whose soft cooldown ends first.
@@ -402,7 +418,7 @@ impl<'a> Walk<'a> {
     fn take(&mut self, index: usize, forced: bool, now: Instant) -> Option<Picked> {
         let stop = self.stops.get(index)?;
         let line = self.found.route.lines.get(stop.line)?;
-        let start = line.state.start(&self.ask(line, stop), forced, now)?;
+        let start = line.state.start(&self.ask(stop), forced, now)?;
         let deployment = stop.deployment.clone();
         let lease = Lease {
             state: line.state.clone(),
@@ -502,7 +518,7 @@ impl Survey {
     }
 }
 
-fn candidate<'a>(stop: &'a Stop, line: &'a Line, load: &Load) -> Candidate<'a> {
+fn candidate<'a>(stop: &'a Stop, line: &'a Line, load: &Load, input: u64) -> Candidate<'a> {
     Candidate {
         provider: &line.state.provider,
         account: &line.state.account,
@@ -512,9 +528,11 @@ fn candidate<'a>(stop: &'a Stop, line: &'a Line, load: &Load) -> Candidate<'a> {
         vendor_weight: line.vendor_weight,
         weight: line.weight,
         in_flight: load.in_flight,
-        context_window: line.context_window(),
+        context_window: stop.deployment.context_window,
         requests_last_minute: load.requests,
         tokens_last_minute: load.tokens,
+        price: stop.deployment.price,
+        input_tokens: input,
         past: Past(Some((&line.state, &stop.deployment.account.limits))),
     }
 }

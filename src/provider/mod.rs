@@ -18,7 +18,8 @@
 //! }
 //! ```
 //!
-//! Most vendors need no code at all: see [`Compatible`] and [`preset`].
+//! Most vendors need no code at all: see [`Compatible`] and [`preset`]. One of your own is held to what the layers rely on by
+//! `testing::conformance` (feature `testing`).
 
 pub mod aws;
 mod azure;

@@ -1,11 +1,14 @@
 //! One scripted answer: what is said, and how it is played.
 
+mod altered;
+
 use std::{fmt, io, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use super::score::{Ending, Score};
+pub use self::altered::LineEnds;
+use super::score::{Ending, Score, Split};
 
 /// A response and the manner of giving it: its pieces, its pauses and its end.
 ///
@@ -13,13 +16,26 @@ use super::score::{Ending, Score};
 /// whole conversations. Without further setters it is given at once, whole and correct.
 ///
 /// There is one end: of [`end_early_after`](Self::end_early_after), [`stall_after`](Self::stall_after),
-/// [`cut_after`](Self::cut_after) and [`reset_after`](Self::reset_after) the one set last counts.
+/// [`stall_after_bytes`](Self::stall_after_bytes), [`cut_after`](Self::cut_after) and [`reset_after`](Self::reset_after) the one
+/// set last counts. What changes the bytes ([`line_ends`](Self::line_ends), [`encoded`](Self::encoded),
+/// [`map_chunks`](Self::map_chunks)) is done at once, in the order in which it is called. A [`Fault`](super::Fault) is any of
+/// these by name.
 #[derive(Clone)]
 #[must_use]
 pub struct Answer {
     opening: Opening,
     delay: Duration,
     score: Score,
+    dialect: Option<&'static str>,
+    closes_idle: Option<Duration>,
+}
+
+/// An answer, taken apart for playing.
+pub(super) struct Played {
+    pub(super) opening: Opening,
+    pub(super) delay: Duration,
+    pub(super) score: Score,
+    pub(super) closes_idle: Option<Duration>,
 }
 
 /// How an answer begins.
@@ -193,7 +209,13 @@ impl Answer {
     /// Splits the body anew, into chunks of `bytes` bytes (at least 1), wherever that falls: inside a frame, a line or a
     /// character. The server writes each on its own.
     pub fn chunks_of(mut self, bytes: usize) -> Self {
-        self.score.split_at = Some(bytes.max(1));
+        self.score.split = Some(Split::Every(bytes.max(1)));
+        self
+    }
+
+    /// Splits the body anew, after each of these numbers of bytes, wherever that falls.
+    pub fn split_at(mut self, offsets: impl IntoIterator<Item = usize>) -> Self {
+        self.score.split = Some(Split::At(offsets.into_iter().collect()));
         self
     }
 
@@ -206,6 +228,12 @@ impl Answer {
     /// Sends `chunks` chunks (all, if there are fewer), and then nothing more: the body never ends by itself.
     pub fn stall_after(mut self, chunks: usize) -> Self {
         self.score.ending = Ending::StallAfterChunks(chunks);
+        self
+    }
+
+    /// As [`stall_after`](Self::stall_after), but after `bytes` bytes, wherever that falls.
+    pub fn stall_after_bytes(mut self, bytes: usize) -> Self {
+        self.score.ending = Ending::StallAfterBytes(bytes);
         self
     }
 
@@ -223,6 +251,13 @@ impl Answer {
         self
     }
 
+    /// Closes the kept connection `pause` after this answer, without having said so: what a client meets that reuses a connection
+    /// too late. Means nothing in service form.
+    pub fn close_idle_after(mut self, pause: Duration) -> Self {
+        self.closes_idle = Some(pause);
+        self
+    }
+
     /// The whole body as it would be sent without any fault.
     #[must_use]
     pub fn content(&self) -> Bytes {
@@ -234,11 +269,18 @@ impl Answer {
             opening,
             delay: Duration::ZERO,
             score: Score::default(),
+            dialect: None,
+            closes_idle: None,
         }
     }
 
-    pub(super) fn into_parts(self) -> (Duration, Opening, Score) {
-        (self.delay, self.opening, self.score)
+    pub(super) fn into_parts(self) -> Played {
+        Played {
+            opening: self.opening,
+            delay: self.delay,
+            score: self.score,
+            closes_idle: self.closes_idle,
+        }
     }
 }
 

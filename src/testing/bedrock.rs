@@ -49,7 +49,7 @@ fn chunk(event: &str) -> String {
     format!(r#"{{"bytes":"{}","p":"abcdefgh"}}"#, STANDARD.encode(event))
 }
 
-fn message(name: &str, payload: &[u8]) -> Bytes {
+pub(super) fn message(name: &str, payload: &[u8]) -> Bytes {
     let (kind, named) = if name.ends_with("Exception") {
         ("exception", ":exception-type")
     } else {

@@ -13,7 +13,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
 use super::{
-    answer::{Answer, Opening},
+    answer::{Answer, Opening, Played},
     recorded::Progress,
     score::Step,
     tally::Exchange,
@@ -26,7 +26,12 @@ pub(super) async fn play(
     exchange: Exchange,
     headless: bool,
 ) -> Result<Response<Body>, BoxError> {
-    let (delay, opening, score) = answer.into_parts();
+    let Played {
+        opening,
+        delay,
+        score,
+        closes_idle,
+    } = answer.into_parts();
     if !delay.is_zero() {
         sleep(delay).await;
     }
@@ -61,8 +66,15 @@ pub(super) async fn play(
     let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = headers;
+    if let Some(pause) = closes_idle {
+        response.extensions_mut().insert(ClosesIdle(pause));
+    }
     Ok(response)
 }
+
+/// To the server: close the kept connection so long after this answer.
+#[derive(Clone, Copy)]
+pub(super) struct ClosesIdle(pub(super) std::time::Duration);
 
 /// The body of an answer. Dropped before its last step, it counts as aborted.
 struct Playback {
@@ -94,6 +106,7 @@ impl HttpBody for Playback {
                     this.left = this
                         .left
                         .map(|left| left.saturating_sub(chunk.len() as u64));
+                    this.exchange.sent(chunk.len());
                     if this.steps.is_empty() {
                         // Now, and not at the `None`: with a known length nobody asks for that.
                         this.exchange.enter(Progress::Finished);

@@ -3,7 +3,10 @@
 use std::{
     borrow::Cow,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -11,6 +14,8 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Uri, request::Parts};
 use serde_json::Value;
 use tokio::time::Instant;
+
+use super::tally::Fate;
 
 /// One request as it arrived, and what became of its answer.
 ///
@@ -28,7 +33,7 @@ pub struct Recorded {
     pub body: Bytes,
     /// When the body was complete.
     at: Instant,
-    progress: Arc<Mutex<Progress>>,
+    fate: Arc<Fate>,
 }
 
 /// What became of an answer.
@@ -55,7 +60,19 @@ impl Recorded {
             headers: parts.headers,
             body,
             at: Instant::now(),
-            progress: Arc::new(Mutex::new(Progress::Waiting)),
+            fate: Arc::new(Fate {
+                progress: Mutex::new(Progress::Waiting),
+                sent: AtomicUsize::new(0),
+            }),
+        }
+    }
+
+    /// The same request, now that its body is here.
+    pub(super) fn with_body(self, body: Bytes) -> Self {
+        Self {
+            body,
+            at: Instant::now(),
+            ..self
         }
     }
 
@@ -106,15 +123,22 @@ impl Recorded {
     /// What has become of the answer by now.
     #[must_use]
     pub fn progress(&self) -> Progress {
-        *self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+        let progress = self.fate.progress.lock();
+        *progress.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many bytes of the answer's body the caller, or the connection to it, has taken.
+    #[must_use]
+    pub fn sent(&self) -> usize {
+        self.fate.sent.load(Ordering::Relaxed)
     }
 
     pub(super) fn value(&self) -> Option<Value> {
         serde_json::from_slice(&self.body).ok()
     }
 
-    pub(super) fn progress_cell(&self) -> Arc<Mutex<Progress>> {
-        Arc::clone(&self.progress)
+    pub(super) fn fate(&self) -> Arc<Fate> {
+        Arc::clone(&self.fate)
     }
 }
 

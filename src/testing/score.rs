@@ -12,8 +12,19 @@ pub(super) struct Score {
     pub(super) streamed: bool,
     pub(super) first_chunk_after: Duration,
     pub(super) between: Duration,
-    pub(super) split_at: Option<usize>,
+    pub(super) split: Option<Split>,
+    /// The length that is claimed, if it is not the true one.
+    pub(super) claimed: Option<u64>,
     pub(super) ending: Ending,
+}
+
+/// Where a body is split anew.
+#[derive(Clone)]
+pub(super) enum Split {
+    /// Into pieces of so many bytes.
+    Every(usize),
+    /// After so many bytes of the whole, each.
+    At(Vec<usize>),
 }
 
 /// Where a body ends, and how.
@@ -23,6 +34,7 @@ pub(super) enum Ending {
     Clean,
     EarlyAfterChunks(usize),
     StallAfterChunks(usize),
+    StallAfterBytes(usize),
     FailAfterBytes(usize, io::ErrorKind),
 }
 
@@ -60,21 +72,34 @@ impl Score {
 
     /// The steps that play the body, in order.
     pub(super) fn plan(self) -> Plan {
-        let mut chunks = match self.split_at {
-            Some(size) => split(self.content(), size),
+        let mut chunks = match &self.split {
+            Some(Split::Every(size)) => split(self.content(), *size),
+            Some(Split::At(offsets)) => split_at(self.content(), offsets),
             None => self.chunks,
         };
         chunks.retain(|chunk| !chunk.is_empty());
         let announced = total(&chunks);
 
         let end = match self.ending {
-            Ending::Clean => None,
+            Ending::Clean => match self.claimed {
+                // What is beyond the length cannot be sent; what is short of it can only be cut.
+                Some(claimed) if claimed <= announced => {
+                    chunks = first(chunks, usize::try_from(claimed).unwrap_or(usize::MAX));
+                    None
+                }
+                Some(_) => Some(Step::Fail(io::ErrorKind::UnexpectedEof)),
+                None => None,
+            },
             Ending::EarlyAfterChunks(count) => {
                 chunks.truncate(count);
                 None
             }
             Ending::StallAfterChunks(count) => {
                 chunks.truncate(count);
+                Some(Step::Stall)
+            }
+            Ending::StallAfterBytes(bytes) => {
+                chunks = first(chunks, bytes);
                 Some(Step::Stall)
             }
             Ending::FailAfterBytes(bytes, kind) => {
@@ -94,7 +119,7 @@ impl Score {
         for chunk in chunks {
             if !pause.is_zero() {
                 steps.push_back(Step::Wait(pause));
-            } else if self.split_at.is_some() && !steps.is_empty() {
+            } else if self.split.is_some() && !steps.is_empty() {
                 steps.push_back(Step::Flush);
             }
             steps.push_back(Step::Send(chunk));
@@ -106,7 +131,7 @@ impl Score {
         }
         Plan {
             steps,
-            length: (!self.streamed).then_some(announced),
+            length: self.claimed.or((!self.streamed).then_some(announced)),
         }
     }
 }
@@ -130,6 +155,19 @@ fn split(mut bytes: Bytes, size: usize) -> Vec<Bytes> {
     while !bytes.is_empty() {
         chunks.push(bytes.split_to(size.min(bytes.len())));
     }
+    chunks
+}
+
+fn split_at(mut bytes: Bytes, offsets: &[usize]) -> Vec<Bytes> {
+    let mut offsets = offsets.to_vec();
+    offsets.sort_unstable();
+    let (mut chunks, mut at) = (Vec::new(), 0);
+    for offset in offsets {
+        let size = offset.saturating_sub(at).min(bytes.len());
+        chunks.push(bytes.split_to(size));
+        at += size;
+    }
+    chunks.push(bytes);
     chunks
 }
 

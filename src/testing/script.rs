@@ -127,6 +127,23 @@ impl Script {
         self
     }
 
+    /// The answer of a vendor of the dialect with this name, e.g. `anthropic`; none if nothing is written in it here. Streams of
+    /// `openai-chat` tell their usage; `anthropic-on-bedrock` is Claude's answer as Amazon frames it.
+    #[must_use]
+    pub fn answer(&self, dialect: &str, model: &str, stream: bool) -> Option<Answer> {
+        Some(match dialect {
+            "openai-chat" => self.openai(model, stream, true),
+            "openai-responses" => self.responses(model, stream),
+            "anthropic" => self.anthropic(model, stream),
+            "gemini" => self.gemini(model, stream),
+            "bedrock-converse" if stream => self.converse_stream(),
+            "bedrock-converse" => self.converse(),
+            "anthropic-on-bedrock" => self.claude_on_bedrock(model, stream),
+            "cohere" => self.cohere(stream),
+            _ => return None,
+        })
+    }
+
     /// The answer of OpenAI's Chat Completions. `include_usage` is for streams; a whole answer always has its usage.
     pub fn openai(&self, model: &str, stream: bool, include_usage: bool) -> Answer {
         if stream {
@@ -134,6 +151,7 @@ impl Script {
         } else {
             openai::whole(self, model)
         }
+        .in_dialect("openai-chat")
     }
 
     /// The answer of OpenAI's Responses.
@@ -143,6 +161,7 @@ impl Script {
         } else {
             responses::whole(self, model)
         }
+        .in_dialect("openai-responses")
     }
 
     /// The answer of Anthropic's Messages.
@@ -152,11 +171,12 @@ impl Script {
         } else {
             anthropic::whole(self, model)
         }
+        .in_dialect("anthropic")
     }
 
     /// The answer of Claude on Amazon Bedrock: of `InvokeModel`, or of `InvokeModelWithResponseStream`.
     pub fn claude_on_bedrock(&self, model: &str, stream: bool) -> Answer {
-        bedrock::claude(self, model, stream)
+        bedrock::claude(self, model, stream).in_dialect("bedrock-converse")
     }
 
     /// The answer of Google's `generateContent`, or of `streamGenerateContent?alt=sse`.
@@ -166,6 +186,7 @@ impl Script {
         } else {
             gemini::whole(self, model)
         }
+        .in_dialect("gemini")
     }
 
     /// The answer of Cohere's Chat, version 2. Text beside calls is its `tool_plan`.
@@ -175,11 +196,17 @@ impl Script {
         } else {
             cohere::whole(self)
         }
+        .in_dialect("cohere")
     }
 
     /// The whole answer of Amazon Bedrock's Converse.
     pub fn converse(&self) -> Answer {
-        converse::whole(self)
+        converse::whole(self).in_dialect("bedrock-converse")
+    }
+
+    /// The answer of Bedrock's ConverseStream.
+    pub fn converse_stream(&self) -> Answer {
+        Answer::event_stream(self.converse_events()).in_dialect("bedrock-converse")
     }
 
     /// The events of Bedrock's ConverseStream: type and JSON payload of each, before they are framed.

@@ -1,6 +1,9 @@
 //! Counts what becomes of every exchange, and lets tests wait for it without sleeping.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use tokio::sync::watch;
 
@@ -25,7 +28,14 @@ pub(super) struct Tally(watch::Sender<Counts>);
 #[derive(Debug)]
 pub(super) struct Exchange {
     tally: Tally,
-    progress: Arc<Mutex<Progress>>,
+    fate: Arc<Fate>,
+}
+
+/// What one recorded request knows of its answer.
+#[derive(Debug)]
+pub(super) struct Fate {
+    pub(super) progress: Mutex<Progress>,
+    pub(super) sent: AtomicUsize,
 }
 
 impl Tally {
@@ -39,7 +49,7 @@ impl Tally {
     }
 
     /// Counts a new exchange. `log` runs before anyone who waits for it can see the count.
-    pub(super) fn open(&self, progress: Arc<Mutex<Progress>>, log: impl FnOnce()) -> Exchange {
+    pub(super) fn open(&self, fate: Arc<Fate>, log: impl FnOnce()) -> Exchange {
         self.0.send_modify(|counts| {
             log();
             counts.received += 1;
@@ -47,7 +57,7 @@ impl Tally {
         });
         Exchange {
             tally: self.clone(),
-            progress,
+            fate,
         }
     }
 }
@@ -65,10 +75,19 @@ impl Counts {
 }
 
 impl Exchange {
+    /// So many more bytes of the body were taken by whoever reads it.
+    pub(super) fn sent(&self, bytes: usize) {
+        self.fate.sent.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     /// Moves to a later state; one that is over stays as it is.
     pub(super) fn enter(&self, next: Progress) {
         self.tally.0.send_if_modified(|counts| {
-            let mut now = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut now = self
+                .fate
+                .progress
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             if now.is_over() || *now == next {
                 return false;
             }

@@ -5,17 +5,26 @@ use std::{
     fmt,
     future::Future,
     io,
+    net::{Ipv4Addr, SocketAddr},
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
+    time::Duration,
 };
 
+use bytes::{Bytes, BytesMut};
 use http::{Method, Request, Response};
 use http_body_util::BodyExt;
 use tower_service::Service;
 
 use super::{
-    answer::Answer, demo::Demo, openai, playback::play, recorded::Recorded, server::Server,
+    answer::Answer,
+    demo::Demo,
+    openai,
+    playback::play,
+    rate_limit::{RateLimit, Verdict, told},
+    recorded::Recorded,
+    server::Server,
     tally::Tally,
 };
 use crate::{Body, BoxError};
@@ -33,7 +42,10 @@ pub struct Vendor {
 #[derive(Default)]
 struct State {
     queue: VecDeque<Answer>,
+    early: Vec<Rule>,
     rules: Vec<Rule>,
+    reading: Option<Duration>,
+    limit: Option<RateLimit>,
     fallback: Option<Rule>,
     requests: Vec<Recorded>,
 }
@@ -56,9 +68,7 @@ impl Vendor {
     /// A vendor that answers by itself, at a pace pleasant to watch: 15 ms between the events of a stream.
     #[must_use]
     pub fn demo() -> Self {
-        Demo::new()
-            .pace(std::time::Duration::from_millis(15))
-            .into()
+        Demo::new().pace(Duration::from_millis(15)).into()
     }
 
     /// Queues an answer for one request. Queued answers are used first, in order.
@@ -76,6 +86,26 @@ impl Vendor {
         self.state().rules.push(Arc::new(rule));
     }
 
+    /// Adds a rule that is asked before the body is read, the queue used, or any other rule asked: for vendors that refuse by the
+    /// head alone. The request it sees has no body, and the body is left unread.
+    pub fn on_head<F>(&self, rule: F)
+    where
+        F: Fn(&Recorded) -> Option<Answer> + Send + Sync + 'static,
+    {
+        self.state().early.push(Arc::new(rule));
+    }
+
+    /// Plays limits: what is beyond them is refused, whatever the script says. The last call counts.
+    pub fn limit(&self, limit: RateLimit) {
+        self.state().limit = Some(limit);
+    }
+
+    /// Reads requests slowly from now on: waits before each piece of a body, so that the caller has to wait too once what lies
+    /// between is full.
+    pub fn read_slowly(&self, pause: Duration) {
+        self.state().reading = Some(pause).filter(|pause| !pause.is_zero());
+    }
+
     /// Sets the answer for every request that neither the queue nor a rule answers. The last call counts.
     pub fn always(&self, answer: Answer) {
         self.state().fallback = Some(Arc::new(move |_| Some(answer.clone())));
@@ -85,6 +115,18 @@ impl Vendor {
     #[must_use]
     pub fn requests(&self) -> Vec<Recorded> {
         self.state().requests.clone()
+    }
+
+    /// How many requests were received.
+    #[must_use]
+    pub fn received(&self) -> usize {
+        self.tally.counts().received
+    }
+
+    /// Answers that the script itself broke off.
+    #[must_use]
+    pub fn faulted(&self) -> usize {
+        self.tally.counts().faulted
     }
 
     /// Answers whose status is out and whose body is neither at its end nor dropped.
@@ -138,10 +180,28 @@ impl Vendor {
     /// # Errors
     /// If no port can be bound.
     pub async fn serve(&self) -> io::Result<Server> {
-        Server::bind(self.clone()).await
+        self.serve_on(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+            .await
+    }
+
+    /// Serves this vendor at an address: the one of a server that was shut down, to come back there.
+    ///
+    /// # Errors
+    /// If it cannot be bound.
+    pub async fn serve_on(&self, addr: SocketAddr) -> io::Result<Server> {
+        Server::bind(self.clone(), addr).await
     }
 
     fn choose(&self, request: &Recorded) -> Answer {
+        let limit = self.state().limit.clone();
+        match limit.map(|limit| limit.judge(request)) {
+            Some(Verdict::Refused(answer)) => *answer,
+            Some(Verdict::Admitted(headers)) => told(self.scripted(request), headers),
+            None => self.scripted(request),
+        }
+    }
+
+    fn scripted(&self, request: &Recorded) -> Answer {
         let (rules, fallback) = {
             let mut state = self.state();
             if let Some(answer) = state.queue.pop_front() {
@@ -190,17 +250,40 @@ impl Service<Request<Body>> for Vendor {
         let vendor = self.clone();
         Box::pin(async move {
             let (parts, body) = request.into_parts();
-            let body = body.collect().await?.to_bytes();
-            let request = Recorded::new(parts, body);
-            let exchange = vendor.tally.open(request.progress_cell(), || {
+            let (early, pause) = {
+                let state = vendor.state();
+                (state.early.clone(), state.reading)
+            };
+            let head = Recorded::new(parts, Bytes::new());
+            let (request, early) = match early.iter().find_map(|rule| rule(&head)) {
+                Some(answer) => (head, Some(answer)),
+                None => (head.with_body(read(body, pause).await?), None),
+            };
+            let exchange = vendor.tally.open(request.fate(), || {
                 vendor.state().requests.push(request.clone());
             });
-            let answer = vendor.choose(&request);
+            let answer = early.unwrap_or_else(|| vendor.choose(&request));
             let headless = request.method == Method::HEAD;
             // A delayed answer must not keep the vendor's state alive, nor the request.
             drop((vendor, request));
             play(answer, exchange, headless).await
         })
+    }
+}
+
+async fn read(mut body: Body, pause: Option<Duration>) -> Result<Bytes, BoxError> {
+    let Some(pause) = pause else {
+        return Ok(body.collect().await?.to_bytes());
+    };
+    let mut all = BytesMut::new();
+    loop {
+        tokio::time::sleep(pause).await;
+        let Some(frame) = body.frame().await else {
+            return Ok(all.freeze());
+        };
+        if let Ok(data) = frame?.into_data() {
+            all.extend_from_slice(&data);
+        }
     }
 }
 

@@ -5,6 +5,9 @@
 //! `error` event under a 200, an empty or an HTML 200 all count as "not begun", so that the layers above can still choose
 //! somebody else.
 //!
+//! Nobody is asked to compress. An answer that comes as gzip, brotli or zstandard nevertheless is read (feature `decompress`); any
+//! other encoding, or one that is none, is a failed attempt whose code is `content_encoding`.
+//!
 //! ```
 //! use std::sync::Arc;
 //! use tower::{Service, ServiceExt};
@@ -35,6 +38,7 @@
 //! ```
 
 mod deployment;
+mod encoding;
 mod exchange;
 mod limits;
 mod media;

@@ -10,8 +10,8 @@ use tower::ServiceExt;
 use tower_service::Service;
 
 use super::{
-    Attempt,
-    exchange::{Clock, check_encoding, not_an_answer, read, refusal},
+    Attempt, encoding,
+    exchange::{Clock, not_an_answer, read, refusal},
     prepare::spell,
     service::transport_error,
 };
@@ -113,7 +113,7 @@ impl<'a> Called<'a> {
             if !parts.status.is_success() {
                 return Err(refusal(provider, &parts, body, &self.clock).await);
             }
-            check_encoding(&parts.headers)?;
+            let body = encoding::plain(&parts.headers, body)?;
             let bytes = self.clock.run(read(body, self.max_body)).await?;
             if bytes.trim_ascii_start().first() != Some(&b'{') {
                 let what = "something that is not a JSON object";

@@ -134,9 +134,15 @@ impl VendorStream {
                         self.body = None;
                         return Poll::Ready(None);
                     }
-                    let error =
-                        self.fail(ErrorKind::Connection, "the vendor's stream was cut".into());
-                    return Poll::Ready(Some(Err(error.with_source(source))));
+                    self.body = None;
+                    let error = match source.downcast::<Error>() {
+                        Ok(ours) => *ours,
+                        Err(source) => {
+                            Error::new(ErrorKind::Connection, "the vendor's stream was cut")
+                                .with_source(source)
+                        }
+                    };
+                    return Poll::Ready(Some(Err(self.late(error))));
                 }
                 None => return Poll::Ready(self.at_end()),
             }

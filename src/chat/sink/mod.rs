@@ -361,7 +361,27 @@ impl EventSink {
         }
     }
 
+    /// Vendors give one id to several calls. Results name a call by nothing else: a later one gets an id of its own.
+    fn set_apart(&mut self, at: usize) {
+        let is_taken = |id: &str| {
+            let others = self.calls.iter().enumerate();
+            let mut opened = others.filter(|(n, call)| *n != at && call.state != State::Waiting);
+            opened.any(|(_, call)| call.id == id)
+        };
+        let id = match self.calls.get(at) {
+            Some(call) if !call.id.is_empty() && is_taken(&call.id) => &call.id,
+            _ => return,
+        };
+        let free = (2..)
+            .map(|n: u32| format!("{id}_{n}"))
+            .find(|id| !is_taken(id));
+        if let (Some(call), Some(free)) = (self.calls.get_mut(at), free) {
+            call.id = free;
+        }
+    }
+
     fn open_call(&mut self, at: usize) {
+        self.set_apart(at);
         let Some(call) = self.calls.get_mut(at) else {
             return;
         };

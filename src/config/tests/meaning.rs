@@ -41,6 +41,11 @@ fn the_example_means_what_it_says() {
     assert_eq!(anthropic.accounts[0].api_key.expose(), "sk-canary-ant");
 
     let pool = |deployments| PoolConfig::new(deployments);
+    let arm = |model: &str, weight| ArmConfig {
+        name: model.to_owned(),
+        weight,
+        target: ArmTarget::Model(model.to_owned()),
+    };
     let mut sonnet = pool(vec![
         deployment("anthropic", Some("claude-sonnet-4-5")),
         deployment("acme", Some("claude-sonnet")),
@@ -65,10 +70,11 @@ fn the_example_means_what_it_says() {
         ),
         (
             "next",
-            Target::Split {
-                shares: vec![("gpt-4o".to_owned(), 95), ("sonnet".to_owned(), 5)],
+            Target::Split(SplitConfig {
+                arms: vec![arm("gpt-4o", 95), arm("sonnet", 5)],
                 by: SplitBy::Caller,
-            },
+                shadow: None,
+            }),
         ),
     ];
     let expected = expected.map(|(name, target)| ModelConfig {

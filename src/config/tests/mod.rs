@@ -1,5 +1,6 @@
 //! What files mean, and what is said about wrong ones.
 
+mod arms;
 mod bedrock;
 mod clouds;
 mod environment;

@@ -264,8 +264,8 @@ fn pools_lead_somewhere() {
         "all weights are 0",
     );
     wrong(
-        &with_models("  a: { deployments: [acme], balance: cheapest }"),
-        "`cheapest` is not available yet; use one of weighted, round-robin, least-busy, fastest, headroom, sticky",
+        &with_models("  a: { deployments: [acme], balance: dearest }"),
+        "`dearest` is no way to balance; known are weighted, round-robin, least-busy, fastest, headroom, sticky, use-before-reset, cheapest",
     );
     wrong(
         &with_models("  a: { deployments: [acme], balance: least_busy }"),
@@ -364,7 +364,7 @@ fn splits_have_shares() {
     );
     wrong(
         &with_models("  a: acme\n  s: { split: { a: 1 }, by: key }"),
-        "only way is `caller`",
+        "5: models.s.by: `key` is nobody who could draw an arm; known are caller, session, call",
     );
     wrong(
         &with_models("  a: { deployments: [acme], wait: 1s, queue: { size: 0 } }"),
@@ -384,6 +384,6 @@ fn splits_have_shares() {
     );
     wrong(
         &with_models("  'c*': acme\n  's*': { split: { sx: 1, cx: 1 } }"),
-        "leads to itself",
+        "a name with a `*` cannot be split",
     );
 }

@@ -26,13 +26,13 @@ impl Balance for LeastBusy {
 }
 
 /// Calls per weight if this account took one more, compared as fractions.
-struct Load {
+pub(super) struct Load {
     calls: u128,
     weight: u128,
 }
 
 impl Load {
-    fn of(candidate: &Candidate<'_>) -> Self {
+    pub(super) fn of(candidate: &Candidate<'_>) -> Self {
         Self {
             calls: u128::from(candidate.in_flight) + 1,
             weight: u128::from(candidate.vendor_weight.max(1))

@@ -1,5 +1,6 @@
 //! Which of the accounts that are free takes the next call.
 
+mod cheapest;
 mod fastest;
 mod headroom;
 mod least_busy;
@@ -15,15 +16,15 @@ use std::{
 };
 
 pub use self::{
-    fastest::Fastest, headroom::Headroom, least_busy::LeastBusy, round_robin::RoundRobin,
-    sticky::Sticky, use_before_reset::UseBeforeReset, weighted::Weighted,
+    cheapest::Cheapest, fastest::Fastest, headroom::Headroom, least_busy::LeastBusy,
+    round_robin::RoundRobin, sticky::Sticky, use_before_reset::UseBeforeReset, weighted::Weighted,
 };
 use super::{
     account::AccountState,
     session::{Hash, Session},
 };
 pub use crate::rng::Rng;
-use crate::upstream::Limits;
+use crate::upstream::{Limits, Price};
 
 /// Picks one of several accounts that could all take the call. Object-safe; keeps whatever state it needs itself.
 ///
@@ -90,6 +91,12 @@ pub enum Sampling {
     /// Up to [`Sampling::SOME`] that are free, drawn at random whatever their weights. The best of so many is nearly always among the
     /// better ones of all, and many gateways do not crowd the very best.
     Some,
+    /// Up to [`Sampling::SOME`] of those that are free and cost least for the call at hand, if its answer has so many tokens. Of those
+    /// that cost the same they are drawn at random.
+    Cheapest {
+        /// How long answers are taken to be, in tokens.
+        answer: u64,
+    },
 }
 
 impl Sampling {
@@ -126,6 +133,10 @@ pub struct Candidate<'a> {
     pub requests_last_minute: u64,
     /// Tokens of the last minute, running calls by estimate.
     pub tokens_last_minute: u64,
+    /// What the model costs there; none if unknown.
+    pub price: Option<Price>,
+    /// About how many tokens the call's input has.
+    pub input_tokens: u64,
     pub(super) past: Past<'a>,
 }
 

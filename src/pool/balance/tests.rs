@@ -13,6 +13,8 @@ fn candidate(vendor: usize, place: usize, vendor_weight: u32, weight: u32) -> Ca
         context_window: None,
         requests_last_minute: 0,
         tokens_last_minute: 0,
+        price: None,
+        input_tokens: 0,
         past: Past::default(),
     }
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     request::Priority,
-    upstream::{Counted, LimitWindow, Limits, Period},
+    upstream::{Counted, LimitWindow, Limits, Period, Price},
 };
 
 /// One account of a random pool.
@@ -93,20 +93,28 @@ fn past() -> impl Strategy<Value = Past> {
     ]
 }
 
-type World = (Vec<Seat>, [(u32, Option<u64>); 4], usize, u64, u64);
+/// Seats, and the vendors: weight, window and price.
+type World = (
+    Vec<Seat>,
+    [(u32, Option<u64>, Option<u64>); 4],
+    usize,
+    u64,
+    u64,
+);
 
 fn world() -> impl Strategy<Value = World> {
     let vendor = || {
         (
             0..4_u32,
             prop::option::of(prop::sample::select(vec![100, 1_000, 9_000_u64])),
+            prop::option::of(1..3_u64),
         )
     };
     (
         // Some pools are large.
         prop_oneof![3 => prop::collection::vec(seat(), 1..9), 1 => prop::collection::vec(seat(), 36..80)],
         [vendor(), vendor(), vendor(), vendor()],
-        0..7_usize,
+        0..8_usize,
         0..20_u64,
         any::<u64>(),
     )
@@ -121,13 +129,17 @@ fn build((seats, vendors, balance, wait, seed): &World) -> Pools {
         3 => pool.balance(Fastest::new()),
         4 => pool.balance(Headroom::new()),
         5 => pool.balance(UseBeforeReset::new()),
+        6 => pool.balance(Cheapest::new()),
         _ => pool.balance(Sticky::new()),
     };
-    for (index, (weight, window)) in vendors.iter().enumerate() {
+    for (index, (weight, window, price)) in vendors.iter().enumerate() {
         let name = ["v0", "v1", "v2", "v3"][index];
         let mut vendor = Vendor::new(provider(name), "large").weight(*weight);
         if let Some(window) = window {
             vendor = vendor.context_window(*window);
+        }
+        if let Some(price) = price {
+            vendor = vendor.price(Price::new(*price, *price));
         }
         for (place, seat) in seats.iter().enumerate().filter(|(_, s)| s.vendor == index) {
             // Small pools have accounts twice.

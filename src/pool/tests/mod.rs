@@ -2,6 +2,7 @@
 
 mod adaptive;
 mod breakers;
+mod cheapest;
 mod cooldowns;
 mod explain;
 mod fastest;

@@ -4,6 +4,8 @@ mod ambient;
 mod keys;
 mod sigv4;
 
+#[cfg(feature = "testing")]
+pub(crate) use self::sigv4::civil;
 pub use self::{
     ambient::{AmbientKeys, KeySource},
     keys::AwsKeys,

@@ -202,7 +202,7 @@ fn timestamp(now: SystemTime) -> String {
 }
 
 /// The date of a day since 1970, counted in years that begin in March: then the odd day of a leap year is the last.
-fn civil(days: u64) -> (u64, u64, u64) {
+pub(crate) fn civil(days: u64) -> (u64, u64, u64) {
     const ERA: u64 = 146_097;
     let days = days + 719_468;
     let (era, of_era) = (days / ERA, days % ERA);

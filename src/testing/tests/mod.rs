@@ -2,6 +2,7 @@
 
 mod demo;
 mod dialects;
+mod knobs;
 mod server;
 mod service;
 

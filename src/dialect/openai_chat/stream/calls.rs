@@ -110,8 +110,16 @@ impl Calls {
                 };
                 agree && seen.id == piece.id
             });
-            if same.is_some() {
-                return same;
+            if let Some(at) = same {
+                // Whole calls in a row that were all given one id. Only pieces with a number tell that they belong together.
+                let another = piece.index.is_none()
+                    && !piece.name.is_empty()
+                    && is_whole(piece.arguments)
+                    && self
+                        .seen
+                        .get(at)
+                        .is_some_and(|s| s.arguments == Arguments::Whole);
+                return (!another).then_some(at);
             }
         }
         let at = match piece.index {
