@@ -28,7 +28,7 @@ fn main() -> Result<(), Error> {
     if let Some(vendor) = env::var_os("IDLE_STREAMS_VENDOR") {
         return runtime.block_on(gateway(&vendor.to_string_lossy()));
     }
-    let most = env::args().filter_map(|argument| argument.parse().ok());
+    let mut most = env::args().filter_map(|argument| argument.parse().ok());
     runtime.block_on(measure(most.next_back().unwrap_or(1_000)))
 }
 

@@ -49,7 +49,11 @@ pub struct RateWindow {
 
 /// The windows that one answer told of; most vendors tell of none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RateWindows(Vec<(Resource, RateWindow)>);
+pub struct RateWindows {
+    all: Vec<(Resource, RateWindow)>,
+    /// When the headers were read: what they count down began before.
+    read: Option<Instant>,
+}
 
 /// What the headers said of one window so far.
 #[derive(Clone, Copy, Default)]
@@ -134,7 +138,10 @@ impl RateWindow {
 impl RateWindows {
     /// None.
     pub const fn new() -> Self {
-        Self(Vec::new())
+        Self {
+            all: Vec::new(),
+            read: None,
+        }
     }
 
     /// One more.
@@ -165,7 +172,10 @@ impl RateWindows {
                 told.add(what, text);
             }
         }
-        let mut all = Self::new();
+        let mut all = Self {
+            read: (!told.is_empty()).then(Instant::now),
+            ..Self::new()
+        };
         for (name, told) in told {
             if let Some(meaning) = name.meaning(headers)
                 && let Some(window) = told.window(&meaning)
@@ -176,9 +186,14 @@ impl RateWindows {
         all
     }
 
+    /// When the answer that told came, if it was read from headers.
+    pub(crate) const fn read(&self) -> Option<Instant> {
+        self.read
+    }
+
     /// Was nothing told?
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.all.is_empty()
     }
 
     /// The window of a resource; of several, the one with the least left.
@@ -189,7 +204,7 @@ impl RateWindows {
 
     /// All windows.
     pub fn iter(&self) -> impl Iterator<Item = (Resource, RateWindow)> + '_ {
-        self.0.iter().copied()
+        self.all.iter().copied()
     }
 
     /// When the last of the windows that have nothing left has something again.
@@ -205,10 +220,10 @@ impl RateWindows {
         let key = |w: &RateWindow| (w.per, w.scope, w.family);
         let known =
             |item: &&mut (Resource, RateWindow)| item.0 == resource && key(&item.1) == key(&window);
-        match self.0.iter_mut().find(known) {
+        match self.all.iter_mut().find(known) {
             Some((_, known)) if known.remaining <= window.remaining => {}
             Some((_, known)) => *known = window,
-            None => self.0.push((resource, window)),
+            None => self.all.push((resource, window)),
         }
     }
 }

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     chat::Usage,
-    dialect::RateWindows,
+    dialect::{RateWindows, Resource},
     error::{Blame, Error, ErrorKind, Scope},
     issued::AccountTag,
     request::Priority,
@@ -164,7 +164,7 @@ pub(super) struct Holds {
     pub(super) declared: Option<Instant>,
     /// The windows that the vendor told of.
     pub(super) told: Option<Instant>,
-    /// As many calls at the same time as there may be.
+    /// As many calls at the same time as there may be, or as may begin while it comes back from a limit.
     pub(super) full: bool,
     /// Cooldowns and breakers.
     pub(super) held: Held,
@@ -219,7 +219,8 @@ pub(super) struct Load {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Start {
     at: Instant,
-    tokens: u64,
+    /// The input, estimated.
+    estimate: u64,
     before: Option<Instant>,
     probe: Option<Probe>,
     /// Is the number of calls at once found out by trying?
@@ -261,7 +262,7 @@ impl Start {
         };
         let booked = &self.booked;
         // What is foreseen in all counts, not part by part: the input may have been overrated.
-        let input = told.input.max(self.tokens.saturating_sub(told.output));
+        let input = told.input.max(booked.input.saturating_sub(told.output));
         Cost::Known(Amounts {
             requests: booked.requests,
             input,
@@ -272,11 +273,20 @@ impl Start {
     }
 
     /// It failed before anything was read or written.
-    pub(super) fn no_cost(&self) -> Cost {
+    pub(super) fn no_cost(&self, error: &Error) -> Cost {
+        // Most vendors do not count what they refuse for a limit, and those that do say when to come back.
+        if error.kind() == ErrorKind::RateLimited {
+            return Cost::Known(Amounts::default());
+        }
         Cost::Known(Amounts {
             requests: self.booked.requests,
             ..Amounts::default()
         })
+    }
+
+    /// How long ago it began.
+    pub(super) fn age(&self) -> Duration {
+        self.at.elapsed()
     }
 
     /// Is this the call by which a half-open breaker finds out?
@@ -378,16 +388,15 @@ impl AccountState {
             later(first.max(now), interval.saturating_mul(further))
         });
         let open = |limit| limits.open(limit, ask.priority);
-        let requests = limits.rpm.map(|rpm| {
+        let booking = inner.booking(ask);
+        let (rpm, tpm) = inner.counted_here(ask, now);
+        let requests = rpm.map(|rpm| {
             let rpm = open(rpm).max(1);
             let room = inner.requests.room_at(before % rpm + 1, rpm, now);
             let minutes = u32::try_from(before / rpm).unwrap_or(u32::MAX);
             later(room.unwrap_or(now), MINUTE.saturating_mul(minutes))
         });
-        let tokens = limits
-            .tpm
-            .and_then(|tpm| inner.tokens.room_at(ask.tokens, open(tpm), now));
-        let booking = inner.booking(ask);
+        let tokens = tpm.and_then(|tpm| inner.tokens.room_at(booking.tokens(), open(tpm), now));
         let declared = inner
             .ledger
             .room_at(limits, ask.model, &booking, ask.priority, now);
@@ -416,12 +425,12 @@ impl AccountState {
         inner.in_flight = inner.in_flight.saturating_add(1);
         inner.began(ask.limits, now);
         inner.requests.add(1, now);
-        inner.tokens.add(ask.tokens, now);
         let booked = inner.booking(ask);
+        inner.tokens.add(booked.tokens(), now);
         inner.ledger.add(ask.model, &booked, now);
         Some(Start {
             at: now,
-            tokens: ask.tokens,
+            estimate: ask.tokens,
             before: inner.last_start.replace(now),
             probe,
             adaptive: ask.limits.adaptive,
@@ -434,11 +443,10 @@ impl AccountState {
     /// The call was never sent.
     pub(super) fn undo(&self, model: &str, start: &Start) {
         let mut inner = self.lock();
-        inner.requests.take_back(1, start.at);
         if inner.last_start == Some(start.at) {
             inner.last_start = start.before;
         }
-        inner.history.undo(model, &start.booked);
+        inner.history.undo(model, &start.booked, start.at);
         inner.finish(model, start, Cost::Known(Amounts::default()));
         drop(inner);
         self.wake();
@@ -479,7 +487,7 @@ impl AccountState {
                 adaptive.succeeded(*ceiling, start.at, now);
             }
             let changes = inner.cooldowns.succeeded(model, start.probe, forced);
-            (changes, inner.told(model, windows, start, true, now))
+            (changes, inner.told(model, windows, start, None, now))
         };
         self.log(changes.into_iter().chain(spent), now);
         self.wake();
@@ -501,19 +509,41 @@ impl AccountState {
         limited && dealt
     }
 
-    /// What a failure told of the vendor's limits. Where it is about a limit and says itself when to come back, that counts.
-    pub(super) fn told(&self, model: &Arc<str>, start: &Start, error: &Error) {
+    /// What a failure told of the vendor's limits. Where it is about a limit and says itself when to come back, that counts. True if
+    /// it is about a window that was told of, and has no room for such a call: others may fit.
+    pub(super) fn told(&self, model: &Arc<str>, start: &Start, error: &Error) -> bool {
         let now = Instant::now();
         let about_limits = matches!(
             error.policy().blame,
             Blame::AccountRate | Blame::AccountQuota
         );
-        let named = error.retry_after().is_some_and(|after| !after.is_zero());
-        let firm = !(about_limits && named);
-        let spent = self.lock().told(model, error.windows(), start, firm, now);
+        let named = error.retry_after().filter(|after| !after.is_zero());
+        let named = named.filter(|_| about_limits);
+        let (spent, explained) = {
+            let mut inner = self.lock();
+            let limited = error.kind() == ErrorKind::RateLimited;
+            if limited {
+                inner.history.undo(model, &start.booked, start.at);
+            }
+            let refused = Start {
+                booked: Amounts::default(),
+                ..*start
+            };
+            let counted = if limited { &refused } else { start };
+            let spent = inner.told(model, error.windows(), counted, named, now);
+            let explained = limited
+                && !error.windows().is_empty()
+                && inner.history.refuses(model, &start.booked, now);
+            // Where nothing is named it may be about how many there are at once.
+            if limited && error.windows().is_empty() && (named.is_some() || !start.adaptive) {
+                inner.history.refused(model, &start.booked, named, now);
+            }
+            (spent, explained)
+        };
         self.log(spent, now);
         // There may be more left than was thought.
         self.wake();
+        explained
     }
 
     /// The share left of the scarcest limit, the vendor's and our own.
@@ -593,15 +623,16 @@ impl AccountState {
     pub(super) fn completed(
         &self,
         model: &Arc<str>,
-        probe: Option<Probe>,
+        start: &Start,
         forced: bool,
         usage: Option<&Usage>,
     ) {
         {
             let mut inner = self.lock();
-            inner.cooldowns.completed(model, probe, forced);
+            inner.cooldowns.completed(model, start.probe, forced);
             if let Some(usage) = usage {
-                inner.history.used(model, usage, Instant::now());
+                let estimate = start.estimate;
+                inner.history.used(model, usage, estimate, Instant::now());
             }
         }
         self.wake();
@@ -740,28 +771,42 @@ impl Inner {
         let limits = ask.limits;
         let open = |limit| limits.open(limit, ask.priority);
         let booking = self.booking(ask);
+        let (rpm, tpm) = self.counted_here(ask, now);
+        let held = self.cooldowns.held(ask.model, now);
         Holds {
             interval: self
                 .last_start
                 .filter(|_| !limits.min_interval.is_zero())
                 .map(|last| later(last, limits.min_interval)),
-            requests: limits
-                .rpm
-                .and_then(|rpm| self.requests.room_at(1, open(rpm), now)),
-            tokens: limits
-                .tpm
-                .and_then(|tpm| self.tokens.room_at(ask.tokens, open(tpm), now)),
+            requests: rpm.and_then(|rpm| self.requests.room_at(1, open(rpm), now)),
+            tokens: tpm.and_then(|tpm| {
+                let tokens = booking.tokens();
+                self.tokens.room_at(tokens, open(tpm), now)
+            }),
             declared: self
                 .ledger
                 .room_at(limits, ask.model, &booking, ask.priority, now),
             told: self
                 .history
                 .room_at(limits, ask.model, &booking, ask.priority, now),
-            full: self
-                .places(limits)
-                .is_some_and(|max| u64::from(self.in_flight) >= open(max.into())),
-            held: self.cooldowns.held(ask.model, now),
+            full: held.ramping
+                || self
+                    .places(limits)
+                    .is_some_and(|max| u64::from(self.in_flight) >= open(max.into())),
+            held,
         }
+    }
+
+    /// The requests and tokens of a minute that are counted here. Where the vendor tells of the very same limit, its own count is
+    /// better: it knows when its minute begins.
+    fn counted_here(&self, ask: &Ask<'_>, now: Instant) -> (Option<u64>, Option<u64>) {
+        let counted = |resource, limit: Option<u64>| {
+            limit.filter(|limit| !self.history.stands_for(resource, *limit, ask.model, now))
+        };
+        (
+            counted(Resource::Requests, ask.limits.rpm),
+            counted(Resource::Tokens, ask.limits.tpm),
+        )
     }
 
     fn park(&mut self, seat: Seat) {
@@ -801,29 +846,39 @@ impl Inner {
         self.history.first_content(model, after, now);
     }
 
-    /// A window that has nothing left is not sent into before its reset, if `firm`; else the vendor named another end.
+    /// A window that has nothing left is not sent into before its reset, unless the vendor `named` another end.
     fn told(
         &mut self,
         model: &Arc<str>,
         windows: &RateWindows,
         start: &Start,
-        firm: bool,
+        named: Option<Duration>,
         now: Instant,
     ) -> Vec<Change> {
         let mut changes = Vec::new();
         let mut ends = [(Scope::Account, None), (Scope::Model, None)];
+        // What is counted down began when the vendor looked, and that was before its answer came.
+        let read = windows.read().unwrap_or(now);
+        let sent = windows.read().map_or(now, |_| start.at);
+        let (begun, booked) = (&start.begun.sent(sent), &start.booked);
         for (resource, window) in windows.iter().filter(|(_, window)| window.is_for(model)) {
-            if window.remaining == 0 && !firm {
+            // Where the vendor named another end than this, that counts.
+            let other = |named: Duration| {
+                let named = later(read, named.saturating_add(Duration::from_secs(1)));
+                window.reset.is_none_or(|reset| reset > named)
+            };
+            if window.remaining == 0 && window.refill.is_none() && named.is_some_and(other) {
                 continue;
             }
-            let (begun, booked) = (&start.begun, &start.booked);
-            self.history
-                .told(model, resource, window, begun, booked, now);
+            let told = (resource, window);
+            self.history.told(model, told, begun, booked, read, now);
             // What comes back little by little is not out: it is known at each moment how much there is.
-            if window.refill.is_none() {
+            if window.refill.is_none() && named.is_none() {
                 let slot = ends.iter_mut().find(|(scope, _)| *scope == window.scope);
                 if let Some((_, end)) = slot {
-                    *end = (*end).max(window.spent_until(resource));
+                    let age = read.saturating_duration_since(sent);
+                    let spent = window.spent_until(resource);
+                    *end = (*end).max(spent.and_then(|at| at.checked_sub(age)));
                 }
             }
         }
@@ -848,6 +903,7 @@ impl Inner {
         if let Some(probe) = start.probe {
             self.cooldowns.release(model, probe);
         }
+        self.cooldowns.over(model);
         self.in_flight = self.in_flight.saturating_sub(1);
         let Cost::Known(real) = cost else {
             return;
@@ -855,12 +911,19 @@ impl Inner {
         let now = Instant::now();
         self.ledger
             .settle(model, &start.booked, &real, start.at, now);
+        if real.requests < start.booked.requests {
+            let fewer = start.booked.requests - real.requests;
+            self.requests.take_back(fewer, start.at);
+        } else {
+            self.history.settle(model, &start.booked, &real, start.at);
+        }
         let real = real.tokens();
-        if let Some(more) = real.checked_sub(start.tokens) {
+        let booked = start.booked.tokens();
+        if let Some(more) = real.checked_sub(booked) {
             // What nobody foresaw was mostly written since: it counts from now.
             self.tokens.add(more, now);
         } else {
-            self.tokens.take_back(start.tokens - real, start.at);
+            self.tokens.take_back(booked - real, start.at);
         }
     }
 }

@@ -7,7 +7,10 @@ use std::{collections::HashMap, mem, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::breaker::{Breaker, BreakerState, Probe};
+use super::{
+    breaker::{Breaker, BreakerState, Probe},
+    ramp::Ramp,
+};
 use crate::{
     error::{Blame, Error, ErrorKind, Scope},
     rng::Rng,
@@ -97,6 +100,8 @@ struct Record {
     firm: Option<Cooldown>,
     soft: Option<Cooldown>,
     breaker: Breaker,
+    /// It comes back step by step.
+    ramp: Option<Ramp>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -114,6 +119,8 @@ pub(super) struct Held {
     pub(super) soft: Option<Instant>,
     /// A breaker is half-open, and another call is finding out.
     pub(super) probed: bool,
+    /// It comes back step by step, and those of this step are under way.
+    pub(super) ramping: bool,
 }
 
 /// An account, or a model of it, went out or came back: worth one line in the log.
@@ -146,12 +153,16 @@ impl Cooldowns {
             held.firm = held.firm.max(end(record.firm));
             held.soft = held.soft.max(end(record.soft));
             held.probed |= record.breaker.is_probed();
+            held.ramping |= record.ramp.is_some_and(|ramp| !ramp.has_room(now));
         }
         held
     }
 
     /// A call for `model` begins. If a breaker is half-open, this is the one that finds out.
     pub(super) fn begin(&mut self, model: &str) -> Option<Probe> {
+        self.both(model)
+            .filter_map(|record| record.ramp.as_mut())
+            .for_each(Ramp::begin);
         let is_half_open = |record: &Record| record.breaker_state() == BreakerState::HalfOpen;
         if !is_half_open(&self.account) && !self.models.get(model).is_some_and(is_half_open) {
             return None;
@@ -162,6 +173,13 @@ impl Cooldowns {
             record.breaker.begin(probe);
         }
         Some(probe)
+    }
+
+    /// A call is over, however it ended.
+    pub(super) fn over(&mut self, model: &str) {
+        self.both(model)
+            .filter_map(|record| record.ramp.as_mut())
+            .for_each(Ramp::over);
     }
 
     /// The call that was to find out is over.
@@ -191,6 +209,10 @@ impl Cooldowns {
             }
             Verdict::Out { scope, after, firm } => {
                 let model = model.filter(|_| scope == Scope::Model);
+                if error.kind() == ErrorKind::RateLimited && error.windows().is_empty() {
+                    let ends = later(now, after.saturating_add(Ramp::LENGTH));
+                    self.record(model).ramp = Some(Ramp::until(ends));
+                }
                 self.cool(model, error.kind(), after, firm, now)
             }
         }
@@ -232,6 +254,12 @@ impl Cooldowns {
         for record in self.both(model) {
             let finds_out = forced || record.breaker.is_probe(probe);
             record.breaker.began(finds_out);
+            // Those that were under way when it was refused tell nothing.
+            if !record.is_out()
+                && let Some(ramp) = &mut record.ramp
+            {
+                ramp.grow();
+            }
         }
         let mut changes = Vec::new();
         if forced {
@@ -288,10 +316,12 @@ impl Cooldowns {
 
     /// Lets go of what is over.
     pub(super) fn expire(&mut self, now: Instant) -> Vec<Change> {
-        if !self.account.is_out() && !self.models.values().any(Record::is_out) {
+        let is_idle = |record: &Record| !record.is_out() && record.ramp.is_none();
+        if is_idle(&self.account) && self.models.values().all(is_idle) {
             return Vec::new();
         }
         self.each(|record| {
+            record.ramp = record.ramp.filter(|ramp| !ramp.is_over(now));
             let was_out = record.is_out();
             for slot in [&mut record.firm, &mut record.soft] {
                 *slot = slot.filter(|cooldown| cooldown.until > now);
@@ -398,7 +428,7 @@ impl Record {
     }
 
     const fn is_clean(&self) -> bool {
-        !self.is_out() && self.breaker.is_clean()
+        !self.is_out() && self.breaker.is_clean() && self.ramp.is_none()
     }
 
     /// Does the soft cooldown still run?
@@ -461,6 +491,30 @@ mod tests {
             [Change::Back { model: Some(_) }]
         ));
         assert!(cooldowns.expire(later).is_empty(), "it was back");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_limit_of_unknown_size_one_call_finds_out() {
+        let now = Instant::now();
+        let mut cooldowns = Cooldowns::default();
+        let rng = Rng::seeded(1);
+        let error = Error::new(ErrorKind::RateLimited, "").with_retry_after(Duration::from_secs(5));
+        cooldowns.failed(Some(&model()), &error, &Rules::DEFAULT, &rng, now);
+        let back = now + Duration::from_secs(5);
+        cooldowns.expire(back);
+        assert!(!cooldowns.held("large", back).ramping);
+        cooldowns.begin("large");
+        assert!(cooldowns.held("large", back).ramping, "one is enough");
+        assert!(!cooldowns.held("small", back).ramping);
+        cooldowns.succeeded(&model(), None, false);
+        cooldowns.begin("large");
+        assert!(!cooldowns.held("large", back).ramping, "two may go now");
+        cooldowns.begin("large");
+        assert!(cooldowns.held("large", back).ramping);
+        cooldowns.over("large");
+        assert!(!cooldowns.held("large", back).ramping, "a place is free");
+        cooldowns.expire(back + Ramp::LENGTH);
+        assert!(cooldowns.models.is_empty(), "nothing is left of it");
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,7 +4,12 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{account::WindowStatus, learned::Learned, ledger::Amounts};
+use super::{
+    account::WindowStatus,
+    guess::Guess,
+    learned::{Asked, Learned},
+    ledger::Amounts,
+};
 use crate::{
     chat::Usage,
     dialect::{RateWindow, Resource},
@@ -27,6 +32,14 @@ pub(super) struct Begun {
     /// Of its model.
     model: Amounts,
     all: Amounts,
+    at: Instant,
+}
+
+impl Begun {
+    /// The same, as of when the call is taken to have been sent.
+    pub(super) const fn sent(self, at: Instant) -> Self {
+        Self { at, ..self }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -34,10 +47,14 @@ struct Past {
     first_content: Option<PeakEwma>,
     /// The vendor's windows for this model.
     windows: Learned,
-    /// How long answers are, in tokens: an average.
-    output: Option<f64>,
+    /// How long answers are, in tokens.
+    output: Option<Spread>,
+    /// How many tokens the vendor counts for one that is estimated: an average.
+    factor: Option<f64>,
     /// Which share of the input is read from a cache: an average.
     cached: Option<f64>,
+    /// What it takes in a minute, where the vendor only refuses.
+    guess: Option<Box<Guess>>,
     /// When something was told last.
     at: Instant,
 }
@@ -63,13 +80,20 @@ impl History {
         Some(ewma.value(now))
     }
 
-    /// An answer was whole.
-    pub(super) fn used(&mut self, model: &Arc<str>, usage: &Usage, now: Instant) {
+    /// An answer was whole. The call's input was estimated at so many tokens.
+    pub(super) fn used(&mut self, model: &Arc<str>, usage: &Usage, estimate: u64, now: Instant) {
+        /// Of less the estimate is too rough to learn from.
+        const LEAST: u64 = 50;
         let past = self.past(model, now);
         if let Some(output) = usage.total_output() {
-            average(&mut past.output, output as f64);
+            Spread::add(&mut past.output, output as f64);
         }
         if let Some(input) = usage.total_input().filter(|input| *input > 0) {
+            if estimate >= LEAST {
+                let factor = (input as f64 / estimate as f64).clamp(0.25, 4.0);
+                past.factor.get_or_insert(1.0);
+                average(&mut past.factor, factor);
+            }
             let cached = usage.cache_read.unwrap_or(0) as f64 / input as f64;
             average(&mut past.cached, cached);
         }
@@ -79,52 +103,112 @@ impl History {
     pub(super) fn foreseen(&self, model: &str, input: u64) -> Amounts {
         let past = self.models.get(model);
         let cached = past.and_then(|past| past.cached).unwrap_or(0.0);
-        let output = past.and_then(|past| past.output).unwrap_or(0.0);
+        let factor = past.and_then(|past| past.factor).unwrap_or(1.0);
+        let output = past.and_then(|past| past.output.as_ref());
+        let input = (input as f64 * factor).ceil() as u64;
         Amounts {
             requests: 1,
             input,
             cached: ((input as f64 * cached) as u64).min(input),
-            output: output.ceil() as u64,
+            output: output.map_or(0.0, Spread::most).ceil() as u64,
             money: 0,
         }
     }
 
     /// A call begins.
     pub(super) fn begin(&mut self, model: &Arc<str>, amounts: &Amounts, now: Instant) -> Begun {
+        let all = self.windows.begin(amounts, now);
+        let past = self.past(model, now);
+        if let Some(guess) = &mut past.guess {
+            guess.begin(amounts, now);
+        }
         Begun {
-            all: self.windows.begin(amounts, now),
-            model: self.past(model, now).windows.begin(amounts, now),
+            at: now,
+            all,
+            model: past.windows.begin(amounts, now),
         }
     }
 
-    /// The call was never sent.
-    pub(super) fn undo(&mut self, model: &str, amounts: &Amounts) {
-        self.windows.undo(amounts);
+    /// The call that began at `at` was never sent, or the vendor refused it for a limit.
+    pub(super) fn undo(&mut self, model: &str, amounts: &Amounts, at: Instant) {
+        self.windows.undo(amounts, at);
         if let Some(past) = self.models.get_mut(model) {
-            past.windows.undo(amounts);
+            past.windows.undo(amounts, at);
+            if let Some(guess) = &mut past.guess {
+                guess.undo(amounts, at);
+            }
         }
     }
 
-    /// The vendor told of a window, with the answer to a call that took `amounts`.
+    /// The call that began at `at` and was taken to be `booked` turned out to be `real`.
+    pub(super) fn settle(&mut self, model: &str, booked: &Amounts, real: &Amounts, at: Instant) {
+        self.windows.settle(booked, real, at);
+        if let Some(past) = self.models.get_mut(model) {
+            past.windows.settle(booked, real, at);
+            if let Some(guess) = &mut past.guess {
+                guess.settle(booked, real, at);
+            }
+        }
+    }
+
+    /// The vendor told of a window, with the answer to a call that took `amounts`, which was read at `read`.
     pub(super) fn told(
         &mut self,
         model: &Arc<str>,
-        resource: Resource,
-        window: RateWindow,
+        (resource, window): (Resource, RateWindow),
         begun: &Begun,
         amounts: &Amounts,
+        read: Instant,
         now: Instant,
     ) {
         let (windows, before) = match window.scope {
             Scope::Account => (&mut self.windows, &begun.all),
             Scope::Model => (&mut self.past(model, now).windows, &begun.model),
         };
-        windows.told(resource, window, before, amounts, now);
+        let asked = Asked {
+            before,
+            amounts,
+            sent: begun.at,
+            read,
+        };
+        windows.told(resource, window, &asked, now);
     }
 
-    /// When the vendor's windows have room for a call; none if they have now.
-    pub(super) fn room_at(
+    /// A call was refused for a limit of which nothing was told, but perhaps when to come back.
+    pub(super) fn refused(
+        &mut self,
+        model: &Arc<str>,
+        amounts: &Amounts,
+        after: Option<Duration>,
+        now: Instant,
+    ) {
+        let guess = &mut self.past(model, now).guess;
+        let guess = guess.get_or_insert_with(|| Box::new(Guess::new(now)));
+        guess.refused(amounts, after, now);
+    }
+
+    /// Has one of the vendor's windows no room for a call?
+    pub(super) fn refuses(&mut self, model: &str, amounts: &Amounts, now: Instant) -> bool {
+        let limits = &Limits::none();
+        let room = self.room_at(limits, model, amounts, Priority::High, now);
+        room.is_some()
+    }
+
+    /// See [`Learned::stands_for`].
+    pub(super) fn stands_for(
         &self,
+        resource: Resource,
+        limit: u64,
+        model: &str,
+        now: Instant,
+    ) -> bool {
+        self.windows(model)
+            .any(|windows| windows.stands_for(resource, limit, model, now))
+    }
+
+    /// When the vendor's windows have room for a call, as far as they are known or guessed; none if they have now.
+    pub(super) fn room_at(
+        &mut self,
         limits: &Limits,
         model: &str,
         amounts: &Amounts,
@@ -133,7 +217,12 @@ impl History {
     ) -> Option<Instant> {
         let windows = self.windows(model);
         let ends = windows.map(|windows| windows.room_at(limits, model, amounts, priority, now));
-        ends.max().flatten()
+        let told = ends.max().flatten();
+        let guess = self
+            .models
+            .get_mut(model)
+            .and_then(|past| past.guess.as_mut());
+        told.max(guess.and_then(|guess| guess.room_at(amounts, now)))
     }
 
     /// The share left of the scarcest of the vendor's windows; 1 if nothing is known.
@@ -169,6 +258,7 @@ impl History {
         self.windows = Learned::default();
         for past in self.models.values_mut() {
             past.windows = Learned::default();
+            past.guess = None;
         }
     }
 
@@ -190,11 +280,50 @@ impl History {
             first_content: None,
             windows: Learned::default(),
             output: None,
+            factor: None,
             cached: None,
+            guess: None,
             at: now,
         });
         past.at = now;
         past
+    }
+}
+
+/// An average, and how far off it single ones are.
+#[derive(Clone, Debug)]
+struct Spread {
+    mean: f64,
+    off: f64,
+    /// The most of late.
+    top: f64,
+}
+
+impl Spread {
+    fn add(slot: &mut Option<Self>, newest: f64) {
+        /// How much it counts. Those that are begun at the same time have to fit together, so this is no matter of a few.
+        const NEWEST: f64 = 0.1;
+        /// How much of the most is forgotten with each.
+        const FORGOTTEN: f64 = 0.005;
+        match slot {
+            Some(known) => {
+                known.off += ((newest - known.mean).abs() - known.off) * NEWEST;
+                known.mean += (newest - known.mean) * NEWEST;
+                known.top = newest.max(known.top - (known.top - known.mean) * FORGOTTEN);
+            }
+            none => {
+                *none = Some(Self {
+                    mean: newest,
+                    off: 0.0,
+                    top: newest,
+                })
+            }
+        }
+    }
+
+    /// Hardly any is more.
+    fn most(&self) -> f64 {
+        (self.mean + 2.0 * self.off).min(self.top)
     }
 }
 

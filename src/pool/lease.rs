@@ -7,6 +7,7 @@ use super::{
     breaker::Probe,
     cooldown::Rules,
     hall::Hall,
+    silence::{GIVEN_UP, Silence},
 };
 use crate::{
     dialect::RateWindows,
@@ -54,18 +55,21 @@ impl Lease {
     pub(super) fn failed(mut self, error: &Error) {
         if let Some(start) = &self.start
             && error.kind() == ErrorKind::Timeout
+            // Else it would be given more time each time.
+            && error.code() != Some(GIVEN_UP)
         {
             self.state.timed_out(&self.model, start);
         }
-        if let Some(start) = &self.start {
-            self.state.told(&self.model, start, error);
-        }
         let start = self.start.as_ref();
-        if !start.is_some_and(|start| self.state.pushed_back(start, error)) {
+        let explained = start.is_some_and(|start| self.state.told(&self.model, start, error));
+        if !explained && !start.is_some_and(|start| self.state.pushed_back(start, error)) {
             self.state
                 .failed(Some(&self.model), error, &self.rules, &self.rng);
         }
-        self.give_back(self.start.map_or(Cost::Unknown, |start| start.no_cost()));
+        self.give_back(
+            self.start
+                .map_or(Cost::Unknown, |start| start.no_cost(error)),
+        );
     }
 
     /// The answer is over.
@@ -73,8 +77,10 @@ impl Lease {
         let usage = outcome.usage();
         match outcome {
             Outcome::Completed { .. } => {
-                self.state
-                    .completed(&self.model, self.probe(), self.forced, usage.as_ref());
+                if let Some(start) = &self.start {
+                    self.state
+                        .completed(&self.model, start, self.forced, usage.as_ref());
+                }
             }
             Outcome::Broken { error, .. } => {
                 self.state
@@ -105,8 +111,16 @@ impl Lease {
 }
 
 impl Drop for Lease {
-    /// The caller left before there was an answer: that says nothing about the account.
+    /// The caller left before there was an answer. That says nothing about the account, unless it had hung for long.
     fn drop(&mut self) {
+        if let Some(start) = &self.start {
+            let expected = self.state.expected(&self.model);
+            if Silence::hangs(expected, start.age()) {
+                let error = Error::new(ErrorKind::Timeout, "the caller left an account that hangs");
+                self.state
+                    .failed(Some(&self.model), &error, &self.rules, &self.rng);
+            }
+        }
         self.give_back(Cost::Unknown);
     }
 }

@@ -84,9 +84,14 @@
 //! to need takes that place when it is over.
 //!
 //! Vendors tell of their own windows with every answer and refusal ([`RateWindows`](crate::dialect::RateWindows)). What was begun
-//! since is subtracted, so that what is left is known between answers too. Where the figures say that a window fills little by
-//! little, as OpenAI's and Groq's do, it is used as it fills; any other begins anew at its reset. Nothing is sent into a window that is
-//! known to have no room.
+//! since is subtracted, so that what is left is known between answers too. Times are counted from when the call was sent, for its answer
+//! may have taken long. Where the figures say that a window fills little by little, as OpenAI's and Groq's do, it is used as it fills;
+//! any other is taken to begin anew at its reset, until it shows that it returns piece by piece. Nothing is sent into a window that is
+//! known to have no room. Where a vendor tells of the very number of requests or tokens a minute that the account declares, the
+//! vendor's count takes the place of ours: it knows when its minute begins.
+//!
+//! A vendor that only refuses tells something too: what an account seems to take in a minute is guessed from what was refused
+//! there, and a little more is tried each minute.
 //!
 //! [`Headroom`] calls who has the largest share left of its scarcest window; [`UseBeforeReset`] who would lose most at the end of one.
 //! [`Limits::reserve`](crate::upstream::Limits::reserve) keeps a share of every window, of the vendor's too, for calls of
@@ -126,7 +131,9 @@
 //!
 //! Nobody is called before the end of a firm cooldown. The others are guesses: when only such accounts remain, the one that
 //! would be back first is called nevertheless, one of them per call, and a success ends its cooldown. A later end is never
-//! replaced by an earlier one. If nobody can be called, the call [waits](#who-waits) up to [`Pool::wait`], then fails with
+//! replaced by an earlier one. A call that is refused because it is larger than what is left of a told window holds up no smaller
+//! ones. After a rate limit whose size nobody told, an account comes back step by step: one call, and twice as many
+//! as before whenever one went well. If nobody can be called, the call [waits](#who-waits) up to [`Pool::wait`], then fails with
 //! [`ErrorKind::Exhausted`](crate::ErrorKind::Exhausted) and the time of the first return.
 //!
 //! # Who waits
@@ -155,7 +162,8 @@
 //! through, and until that has its first content (where streams broke: its end) the account looks out to all others. If it goes
 //! well the breaker closes. If it fails the breaker opens again for twice as long, less up to a quarter by lot, and at most for
 //! ten minutes or the pool's cooldown, whichever is longer. What fails while the breaker is open, such as calls that were under
-//! way, counts as the same outage. [`Pools::snapshot`] shows the breakers; [`Pools::reset`] closes them.
+//! way, counts as the same outage. A caller who leaves an account that was silent for eight times as long as usual, and twenty
+//! seconds at least, counts as a failure; with [`Pool::give_up`] another account is asked instead. [`Pools::snapshot`] shows the breakers; [`Pools::reset`] closes them.
 //!
 //! # Who goes with whom
 //!
@@ -187,9 +195,11 @@ mod calendar;
 mod cooldown;
 mod count;
 mod explain;
+mod guess;
 mod hall;
 mod history;
 mod home;
+mod known;
 mod layer;
 mod learned;
 mod lease;
@@ -197,11 +207,13 @@ mod ledger;
 mod pools;
 mod prices;
 mod queue;
+mod ramp;
 mod roster;
 mod search;
 mod second;
 mod service;
 mod session;
+mod silence;
 mod steps;
 mod sums;
 mod table;

@@ -16,7 +16,7 @@ use super::{
     batch, count,
     home::{self, issuer},
     pools::Shared,
-    second,
+    second, silence,
     steps::{self, Asking},
     table::{Found, Table},
     walk::{Picked, Walk, shown},
@@ -124,7 +124,8 @@ where
             .with_number(number)
             .with_mixed(walk.is_mixed())
             .with_others(others(&request, &walk));
-        let error = match inner.call(attempt).await {
+        let answer = silence::heard(&walk, &request, &lease, inner.call(attempt)).await;
+        let error = match answer {
             Ok(mut response) => {
                 lease.succeeded(&response.windows);
                 asking.answered();
@@ -141,7 +142,7 @@ where
                 });
                 return Ok(response);
             }
-            Err(error) => ours(error),
+            Err(error) => error,
         };
         asking.failed(&error);
         lease.failed(&error);

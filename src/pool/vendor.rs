@@ -6,6 +6,7 @@ use super::{
     balance::{Balance, Weighted},
     cooldown::Rules,
     hall::Room,
+    silence::Silence,
 };
 use crate::{
     chat::FidelityMode,
@@ -25,6 +26,7 @@ pub struct Pool {
     pub(super) balance: Arc<dyn Balance>,
     pub(super) rules: Rules,
     pub(super) wait: Duration,
+    pub(super) silence: Option<Silence>,
     pub(super) room: Room,
     pub(super) weigh: Option<Weigh>,
     pub(super) fidelity: FidelityMode,
@@ -43,6 +45,7 @@ impl Pool {
             balance: Arc::new(Weighted::new()),
             rules: Rules::DEFAULT,
             wait: Duration::ZERO,
+            silence: None,
             room: Room {
                 size: Self::QUEUE,
                 per_caller: Self::QUEUE_PER_CALLER,
@@ -80,6 +83,17 @@ impl Pool {
     /// How long a call may wait for the soonest account when all are out. Zero unless set: it fails at once.
     pub const fn wait(mut self, wait: Duration) -> Self {
         self.wait = wait;
+        self
+    }
+
+    /// Gives up an attempt that brings nothing for `times` as long as the account usually takes, and at least for `least`, if another
+    /// account is left. It counts as a failure of the account. Off unless set.
+    ///
+    /// A stream has a clock of its own for its first content ([`Timeouts`](crate::upstream::Timeouts)); a whole answer has none, and
+    /// an account that hangs would keep its caller until the deadline. What is given up may be billed nevertheless: where few answers
+    /// take far longer than the others, choose `least` so that they come in time.
+    pub const fn give_up(mut self, times: u32, least: Duration) -> Self {
+        self.silence = Some(Silence { times, least });
         self
     }
 

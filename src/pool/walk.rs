@@ -12,6 +12,7 @@ use super::{
     lease::Lease,
     pools::Shared,
     session::{Session, session},
+    silence::Silence,
     table::{Found, Line},
 };
 use crate::{
@@ -144,6 +145,11 @@ impl<'a> Walk<'a> {
     /// How long this call may wait for somebody.
     pub(super) fn wait(&self) -> Duration {
         self.found.route.pool.wait
+    }
+
+    /// When an account is given up that says nothing.
+    pub(super) fn silence(&self) -> Option<Silence> {
+        self.found.route.pool.silence
     }
 
     /// How many may wait with it.

@@ -66,6 +66,15 @@ impl Window {
         }
     }
 
+    /// Counts more of what began at `at`, if that still counts.
+    pub(super) fn add_at(&mut self, amount: u64, at: Instant) {
+        let counted = |bucket: &&mut Bucket| bucket.first <= at && at <= bucket.last;
+        if let Some(bucket) = self.buckets.iter_mut().rev().find(counted) {
+            bucket.amount = bucket.amount.saturating_add(amount);
+            self.total = self.total.saturating_add(amount);
+        }
+    }
+
     /// Takes back what was counted at `at`, if it still counts.
     pub(super) fn take_back(&mut self, amount: u64, at: Instant) {
         let counted = |bucket: &&mut Bucket| bucket.first <= at && at <= bucket.last;

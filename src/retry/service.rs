@@ -97,7 +97,11 @@ where
         let Some(pause) = pause(&policy, &error, retries, &mut at_once) else {
             return Err(error);
         };
-        if !request.budget.has_time_after(pause) || !request.budget.has_attempt() {
+        // Where nobody could be asked no attempt was spent, but it was tried.
+        if retries.saturating_add(1) >= policy.max_attempts
+            || !request.budget.has_time_after(pause)
+            || !request.budget.has_attempt()
+        {
             return Err(error);
         }
         tracing::debug!(model = &*request.model, kind = %error.kind(), ?pause, "trying again");
@@ -190,6 +194,27 @@ mod tests {
 
     fn failure(kind: ErrorKind) -> Result<ModelResponse, Error> {
         Err(Error::new(kind, "no"))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_nobody_could_be_asked_it_ends_too() {
+        let mut calls = 0;
+        let inner = tower::service_fn(move |request: ModelRequest| {
+            calls += 1;
+            let error = if calls == 1 {
+                assert!(request.budget.try_attempt());
+                Error::new(ErrorKind::RateLimited, "no").with_retry_after(Duration::from_secs(5))
+            } else {
+                Error::new(ErrorKind::Exhausted, "all are out")
+            };
+            std::future::ready(Err::<ModelResponse, Error>(error))
+        });
+        let policy = RetryPolicy::new();
+        let start = Instant::now();
+        let request = request().with_timeout(Duration::from_secs(600));
+        let error = run(inner, policy, request).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::RateLimited);
+        assert_eq!(start.elapsed(), Duration::from_secs(15), "three pauses");
     }
 
     #[tokio::test(start_paused = true)]

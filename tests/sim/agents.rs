@@ -27,7 +27,7 @@ const TURNS: usize = 40;
 /// Together half as much again as the agents need, but not each at every moment.
 const fn plan(key: &'static str) -> Plan {
     Plan {
-        rpm: 36,
+        rpm: 30,
         ..Plan::new(key)
     }
 }

@@ -22,7 +22,7 @@ const fn plan(key: &'static str, rpm: u64, tpm: u64, shape: Shape, tells: Tells)
     }
 }
 
-/// Some are short of requests, some of tokens. Together about 170 calls a minute.
+/// Some are short of requests, some of tokens. Together about 174 calls a minute.
 const UNEQUAL: [Plan; 5] = [
     plan("a", 20, 100_000, Shape::Bucket, Tells::All),
     plan("b", 100, 10_000, Shape::Fixed, Tells::All),
@@ -51,7 +51,7 @@ const TERSE: [Plan; 5] = {
 };
 
 const LOAD: Load = Load {
-    per_minute: 255.0,
+    per_minute: 262.0,
     minutes: 60.0,
     timeout: Duration::from_secs(60),
     tenant: "t",
@@ -81,19 +81,29 @@ async fn what_the_windows_allow_is_used() {
         };
         let score = load::run(&[LOAD], &stack, &vendors).await;
         let used = vendors.used(score.tokens());
-        // The aim is 99 % and nobody turned away while an account has room: the page shows how far that is off.
-        if who.starts_with("limits") && used < 0.98 {
+        let turned_away = score.turned_away();
+        // Of the windows, turned away while one was open, and extra calls.
+        let aims = match who {
+            "limits declared" => Some((0.99, 0, 0.01)),
+            // A bucket whose vendor tells of it when an answer is whole may be seen a little late.
+            "limits learned" => Some((0.99, score.calls.len() / 1_000, 0.01)),
+            // Who tells nothing cannot be seen to be open.
+            "only refusals to learn from" => Some((0.99, usize::MAX, 0.05)),
+            _ => None,
+        };
+        if let Some((least, most, extra)) = aims
+            && (used < least || turned_away > most || score.extra() > extra)
+        {
+            let (extra, shares) = (score.extra(), vendors.shares());
             short.push(format!(
-                "{who}: {used} {} {:?}",
-                score.turned_away(),
-                vendors.shares()
+                "{who}: {used:.4} used, {turned_away} turned away, {extra:.3} extra, {shares:?}"
             ));
         }
         rows.push(vec![
             who.to_owned(),
             score.served().to_string(),
             percent(used),
-            score.turned_away().to_string(),
+            turned_away.to_string(),
             percent(score.extra()),
             seconds(score.took(50)),
             seconds(score.took(99)),

@@ -18,7 +18,7 @@ use trunkline::{
 
 use crate::{
     chance::Chance,
-    vendor::{Plan, Vendors},
+    vendor::{Plan, Tells, Vendors},
 };
 
 pub type Stack = BoxCloneService<ModelRequest, ModelResponse, Error>;
@@ -111,6 +111,8 @@ fn account(plan: &Plan, declared: bool) -> Arc<Account> {
             .rpm(plan.rpm)
             .tpm(plan.tpm)
             .concurrency(plan.concurrency),
+        // Where nothing is told, the pool has to find out.
+        false if plan.tells != Tells::All => Limits::none().adaptive(),
         false => Limits::none(),
     };
     Arc::new(account.with_limits(limits))

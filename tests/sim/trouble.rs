@@ -60,17 +60,29 @@ async fn callers_see_no_trouble() {
     let wait = Some(Duration::from_secs(30));
     let timeouts = Timeouts::new(wait, wait);
     let mut rows = Vec::new();
-    for who in ["weighted", "least busy", "fastest", "round robin", "random"] {
+    for (who, streams) in [
+        ("weighted", true),
+        ("least busy", true),
+        ("fastest", true),
+        ("round robin", true),
+        ("random", true),
+        ("weighted, whole answers", false),
+        ("fastest, whole answers", false),
+    ] {
         let vendors = Vendors::new(&ACCOUNTS, 6);
         let ours = |pool| stack::ours(&ACCOUNTS, false, pool, timeouts, &vendors);
+        let whole = || Pool::new().give_up(4, Duration::from_secs(10));
         let stack = match who {
             "weighted" => ours(Pool::new()),
             "least busy" => ours(Pool::new().balance(LeastBusy)),
             "fastest" => ours(Pool::new().balance(Fastest::new())),
+            "weighted, whole answers" => ours(whole()),
+            "fastest, whole answers" => ours(whole().balance(Fastest::new())),
             "round robin" => stack::round_robin(&ACCOUNTS, timeouts, &vendors),
             _ => stack::random(&ACCOUNTS, timeouts, &vendors),
         };
-        let score = load::run(&[LOAD], &stack, &vendors).await;
+        let load = Load { streams, ..LOAD };
+        let score = load::run(&[load], &stack, &vendors).await;
         if !matches!(who, "round robin" | "random") {
             assert_eq!(score.failed(), 0, "{who}");
             assert!(score.extra() <= 0.05, "{who}: {}", score.extra());

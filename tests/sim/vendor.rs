@@ -96,6 +96,8 @@ struct Account {
     in_flight: u32,
     /// Sent, but not there yet.
     on_the_way: (f64, f64),
+    /// How much longer the answers under way might have been: nobody else knows before they end.
+    unsaid: f64,
     /// Blocks of prompts, and until when they are kept.
     cache: HashMap<u64, f64>,
     tally: Tally,
@@ -119,6 +121,7 @@ impl Vendors {
             tokens: Meter::new(plan.shape, plan.tpm),
             in_flight: 0,
             on_the_way: (0.0, 0.0),
+            unsaid: 0.0,
             cache: HashMap::new(),
             tally: Tally::default(),
         };
@@ -137,7 +140,8 @@ impl Vendors {
         self.0.begun.elapsed().as_secs_f64()
     }
 
-    /// Has some account had room for a call of so many bytes for a second, and is it well?
+    /// Has some account had room for a call of so many bytes for a second, and is it well? Answers under way are taken to be as long as
+    /// they may be: how long they will be is known to nobody.
     pub fn any_open(&self, bytes: usize) -> Option<&'static str> {
         let now = self.now();
         let most = input(bytes) + MOST_OUTPUT;
@@ -147,7 +151,7 @@ impl Vendors {
                 && account.in_flight < account.plan.concurrency
                 && [now, now - 1.0].into_iter().all(|at| {
                     account.requests.left(at) - account.on_the_way.0 >= 1.0
-                        && account.tokens.left(at) - account.on_the_way.1 >= most
+                        && account.tokens.left(at) - account.on_the_way.1 - account.unsaid >= most
                 })
         };
         self.0.accounts.keys().copied().find(open)
@@ -206,7 +210,7 @@ impl Vendors {
             input(body.len()),
             self.0.chance.between(40.0, MOST_OUTPUT).floor(),
         );
-        let travelling = OnTheWay::new(&self, &key, input + output);
+        let travelling = OnTheWay::new(&self, &key, input + MOST_OUTPUT);
         sleep(seconds(self.0.chance.between(0.002, 0.030))).await;
         drop(travelling);
         let admitted = self.account(&key).admit(&body, input, output, self.now());
@@ -215,7 +219,7 @@ impl Vendors {
             Admitted::No(refusal) => return Ok(refusal),
             Admitted::Silent => return std::future::pending().await,
         };
-        let place = Place(self.clone(), key.clone());
+        let place = Place::new(&self, &key, MOST_OUTPUT - output);
         let plan = self.account(&key).plan;
         let first = self.0.chance.lognormal(plan.first_token, 0.4);
         let rest = seconds(pace * output * 0.01);
@@ -280,7 +284,6 @@ impl Account {
         }
         self.requests.spend(1.0, now);
         self.tokens.spend(input + output, now);
-        self.in_flight += 1;
         let cached = self.cached(body, now);
         self.tally.prompt_tokens += input as u64;
         self.tally.cached_tokens += cached;
@@ -362,11 +365,23 @@ impl Service<Request<Body>> for Vendors {
 }
 
 /// A call in service; its place is free again when it is over or the caller has left.
-struct Place(Vendors, String);
+struct Place(Vendors, String, f64);
+
+impl Place {
+    fn new(vendors: &Vendors, key: &str, unsaid: f64) -> Self {
+        let mut account = vendors.account(key);
+        account.in_flight += 1;
+        account.unsaid += unsaid;
+        drop(account);
+        Self(vendors.clone(), key.to_owned(), unsaid)
+    }
+}
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.account(&self.1).in_flight -= 1;
+        let mut account = self.0.account(&self.1);
+        account.in_flight -= 1;
+        account.unsaid -= self.2;
     }
 }
 

@@ -87,6 +87,19 @@ async fn requests_of_a_minute_slide() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_vendor_refused_for_a_limit_takes_no_room() {
+    let pools = one(Limits::none().rpm(1));
+    let refuses = || Act::Fail(error(ErrorKind::RateLimited).with_retry_after(secs(5)));
+    call(&pools, &Vendors::all(refuses)).await.unwrap_err();
+    assert_eq!(status(&pools, "a").requests_last_minute, 0);
+    tokio::time::advance(secs(5)).await;
+    let serves = Vendors::all(|| Act::Serve);
+    call(&pools, &serves).await.unwrap();
+    call(&pools, &serves).await.unwrap_err();
+    assert_eq!(status(&pools, "a").requests_last_minute, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn tokens_are_reserved_by_estimate_and_settled_by_usage() {
     let pools = one(Limits {
         tpm: Some(1_000),

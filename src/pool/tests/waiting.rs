@@ -138,3 +138,35 @@ async fn a_healthy_return_in_time_is_better_than_one_under_suspicion() {
     );
     assert_eq!(begun.elapsed(), Duration::ZERO);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_account_that_hangs_is_given_up_for_another() {
+    let pools = pools(
+        pool(&["a", "b"])
+            .balance(RoundRobin::new())
+            .give_up(4, secs(10)),
+    );
+    let well = Vendors::all(|| Act::Slow(secs(1)));
+    for _ in 0..4 {
+        call(&pools, &well).await.unwrap();
+    }
+    let hangs = Vendors::new(|attempt| match &*attempt.deployment.account.name {
+        "a" => Act::Hang,
+        _ => Act::Slow(secs(1)),
+    });
+    let begun = Instant::now();
+    for _ in 0..2 {
+        assert_eq!(call(&pools, &hangs).await.unwrap(), "b");
+    }
+    assert!(begun.elapsed() <= secs(22), "{:?}", begun.elapsed());
+    let before = status(&pools, "a").breakers[0].failures;
+    assert!((1..=2).contains(&before), "{before}");
+    // The last one left is waited for; who leaves it tells that it hangs.
+    let all = Vendors::all(|| Act::Hang);
+    let left = tokio::time::timeout(secs(100), call(&pools, &all)).await;
+    assert!(left.is_err());
+    let breakers = |name| status(&pools, name).breakers;
+    let failures = |name| breakers(name).iter().map(|b| b.failures).sum::<u32>();
+    assert_eq!(failures("a") + failures("b"), before + 2);
+    assert!(nobody_in_flight(&pools));
+}

@@ -181,7 +181,7 @@ async fn answers_are_taken_to_be_as_long_as_those_before() {
         output: Some(400),
         ..Usage::default()
     };
-    state.completed(&model, None, false, Some(&usage));
+    state.completed(&model, &start, false, Some(&usage));
     state.finish(&model, &start, output(400));
     // 400 + 400; another 400 is too much, until it is known that they were less.
     let second = state.start(&ask, false, now).unwrap();
@@ -212,7 +212,7 @@ async fn what_a_cache_is_taken_to_hold_is_not_counted_where_vendors_do_not() {
     let left = RateWindow::new(500, Some(1_000), Some(now + secs(60)));
     let told = RateWindows::new().with(Resource::InputTokens, left);
     state.succeeded(&model, &first, &told, false);
-    state.completed(&model, None, false, Some(&usage));
+    state.completed(&model, &first, false, Some(&usage));
     state.finish(&model, &first, first.cost(&usage));
     // 90 of each: the vendor has room for five, and our own window for ten.
     let starts = (0..20).filter(|_| state.start(&ask, false, now).is_some());
