@@ -15,15 +15,16 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-/// The first line of HTTP/2.
-const PREFACE: usize = 24;
+/// What HTTP/2 begins with.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Fails to be read if a client does not say in time what it speaks.
 pub struct Hurried<S> {
     stream: S,
     /// None once enough has come.
     clock: Option<Pin<Box<Sleep>>>,
-    read: usize,
+    /// What may still come of the preface.
+    rest: &'static [u8],
 }
 
 impl<S> Hurried<S> {
@@ -31,7 +32,7 @@ impl<S> Hurried<S> {
         Self {
             stream,
             clock: Some(Box::pin(sleep(patience))),
-            read: 0,
+            rest: PREFACE,
         }
     }
 }
@@ -45,10 +46,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Hurried<S> {
         let this = &mut *self;
         let before = buffer.filled().len();
         if let Poll::Ready(read) = Pin::new(&mut this.stream).poll_read(cx, buffer) {
-            this.read += buffer.filled().len() - before;
-            // From here on hyper knows what it is, and looks at its own clock.
-            if this.read >= PREFACE || buffer.filled().get(before) != Some(&b'P') {
-                this.clock = None;
+            if this.clock.is_some() {
+                let came = buffer.filled().get(before..).unwrap_or_default();
+                match this.rest.strip_prefix(came) {
+                    Some(rest @ [_, ..]) if !came.is_empty() => this.rest = rest,
+                    // From here on hyper knows what it is, and looks at its own clock.
+                    _ => this.clock = None,
+                }
             }
             return Poll::Ready(read);
         }

@@ -1,4 +1,4 @@
-//! Connections: accepted, greeted with TLS if there is a certificate, served over HTTP/1.1 or HTTP/2.
+//! Connections: accepted, greeted with TLS if there is a certificate, and served.
 
 use std::{
     io,
@@ -6,27 +6,19 @@ use std::{
     time::Duration,
 };
 
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown, graceful::Watcher},
-};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream},
-};
-
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::net::{TcpListener, TcpStream};
 use trunkline::config::ServerLimits;
 
-use crate::{door::Door, hurried::Hurried, metrics::Metrics, tls::Certificate};
-
-/// How long a client may take for its handshake, and for the head of each request: longer is no client but an attack.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::{
+    connection::{PATIENCE, serve},
+    door::Door,
+    metrics::Metrics,
+    tls::Certificate,
+};
 
 /// How long to rest when no connection can be accepted, mostly because there are no file handles left.
 const REST: Duration = Duration::from_millis(50);
-
-/// Calls at the same time over one HTTP/2 connection.
-const MAX_STREAMS: u32 = 250;
 
 /// Accepts until it is dropped.
 pub async fn accept(
@@ -87,29 +79,6 @@ async fn secured(
         Ok(Ok(stream)) => serve(stream, door, limits, watcher).await,
         Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
         Err(_) => tracing::debug!("a TLS handshake took too long"),
-    }
-}
-
-async fn serve<S>(stream: S, door: Door, limits: ServerLimits, watcher: Watcher)
-where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    let mut http = auto::Builder::new(TokioExecutor::new());
-    http.http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE)
-        .max_headers(limits.headers)
-        .max_buf_size(limits.header_bytes);
-    http.http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(PATIENCE)
-        .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
-        .max_concurrent_streams(MAX_STREAMS);
-    let connection = http
-        .serve_connection(TokioIo::new(Hurried::new(stream, PATIENCE)), door)
-        .into_owned();
-    if let Err(error) = watcher.watch(connection).await {
-        tracing::debug!(%error, "a connection ended badly");
     }
 }
 

@@ -3,6 +3,7 @@
 //! `cargo run --example gateway` needs neither file nor key: without them it serves a demo vendor that lives in this process.
 
 mod arms;
+mod connection;
 mod demo;
 mod door;
 mod greet;

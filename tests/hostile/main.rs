@@ -5,6 +5,7 @@ mod cancel;
 mod deep;
 mod memory;
 mod passing;
+mod preface;
 mod raw;
 mod targets;
 
