@@ -70,7 +70,7 @@ impl EventSink {
     pub fn start(&mut self, id: &str, model: &str) {
         if !self.started {
             self.started = true;
-            self.events.push_back(ChatEvent::Start {
+            self.tell(ChatEvent::Start {
                 id: id.to_owned(),
                 model: model.to_owned(),
             });
@@ -110,7 +110,7 @@ impl EventSink {
             return;
         }
         let index = self.block(Open::Thinking);
-        self.events.push_back(ChatEvent::Delta {
+        self.tell(ChatEvent::Delta {
             index,
             delta: Delta::Signature(signature.to_owned()),
         });
@@ -131,7 +131,7 @@ impl EventSink {
     /// A source of the latest text.
     pub fn citation(&mut self, citation: Citation) {
         let index = self.block(Open::Text);
-        self.events.push_back(ChatEvent::Delta {
+        self.tell(ChatEvent::Delta {
             index,
             delta: Delta::Citation(citation),
         });
@@ -188,7 +188,7 @@ impl EventSink {
         };
         call.progress.feed(fragment);
         match call.state {
-            State::Open => self.events.push_back(ChatEvent::Delta {
+            State::Open => self.tell(ChatEvent::Delta {
                 index: self.next_index.saturating_sub(1),
                 delta: Delta::Arguments(fragment.to_owned()),
             }),
@@ -208,14 +208,15 @@ impl EventSink {
 
     /// Log probabilities of the latest text, in OpenAI's shape.
     pub fn logprobs(&mut self, logprobs: Json) {
-        self.events.push_back(ChatEvent::Logprobs(logprobs));
+        self.tell(ChatEvent::Logprobs(logprobs));
     }
 
     /// Usage so far. What is absent keeps its earlier value.
     pub fn usage(&mut self, usage: &Usage) {
         let known = self.usage.get_or_insert_with(Usage::default);
         known.revise(usage);
-        self.events.push_back(ChatEvent::Usage(*known));
+        let known = *known;
+        self.tell(ChatEvent::Usage(known));
     }
 
     /// Why the answer ends. It is passed on at [`end`](Self::end), so that late usage still comes before it.
@@ -223,12 +224,11 @@ impl EventSink {
         self.stop = Some(stop);
     }
 
-    /// Nothing follows. Closes what is open. Counts once.
+    /// Nothing follows. Closes what is open. Counts once, and whatever is said afterwards is not told; usage is still known.
     pub fn end(&mut self) {
         if self.ended {
             return;
         }
-        self.ended = true;
         self.advance(true);
         self.flush_text();
         self.close();
@@ -244,8 +244,9 @@ impl EventSink {
             reason => reason,
         };
         self.start("", "");
-        self.events.push_back(ChatEvent::Stop(stop));
-        self.events.push_back(ChatEvent::End);
+        self.tell(ChatEvent::Stop(stop));
+        self.tell(ChatEvent::End);
+        self.ended = true;
     }
 
     /// The next event.
@@ -273,9 +274,16 @@ impl EventSink {
         self.usage.as_ref()
     }
 
+    /// A vendor may talk on behind its own end: for callers the end is the end.
+    fn tell(&mut self, event: ChatEvent) {
+        if !self.ended {
+            self.events.push_back(event);
+        }
+    }
+
     fn words(&mut self, kind: Open, text: &str) {
         let index = self.block(kind);
-        self.events.push_back(ChatEvent::Delta {
+        self.tell(ChatEvent::Delta {
             index,
             delta: Delta::Text(text.to_owned()),
         });
@@ -298,7 +306,7 @@ impl EventSink {
     fn open_block(&mut self, kind: Open, block: Block) {
         self.close();
         self.start("", "");
-        self.events.push_back(ChatEvent::BlockStart {
+        self.tell(ChatEvent::BlockStart {
             index: self.next_index,
             block,
         });
@@ -323,13 +331,13 @@ impl EventSink {
             call.state = State::Closed;
             // Callers parse the arguments: a function without any has an empty object, not an empty text.
             if call.kind == CallKind::Function && call.progress.is_blank() {
-                self.events.push_back(ChatEvent::Delta {
+                self.tell(ChatEvent::Delta {
                     index,
                     delta: Delta::Arguments("{}".to_owned()),
                 });
             }
         }
-        self.events.push_back(ChatEvent::BlockStop { index });
+        self.tell(ChatEvent::BlockStop { index });
     }
 
     fn call_is_unfinished(&self) -> bool {
@@ -384,7 +392,7 @@ impl EventSink {
         let held = std::mem::take(&mut call.held);
         self.open_block(Open::Call(at), block);
         if !held.is_empty() {
-            self.events.push_back(ChatEvent::Delta {
+            self.tell(ChatEvent::Delta {
                 index: self.next_index.saturating_sub(1),
                 delta: Delta::Arguments(held),
             });

@@ -194,3 +194,34 @@ fn calls_of_one_id_are_told_apart() {
         ["0 call a f", "1 call a_2 f", "2 call a_3 f", "3 call  f"]
     );
 }
+
+#[test]
+fn the_end_is_the_end_whatever_is_said_afterwards() {
+    let mut sink = EventSink::new();
+    sink.text("Hi");
+    sink.end();
+    sink.start("late", "late");
+    sink.text("late");
+    sink.refusal("late");
+    sink.thinking("late");
+    sink.signature("late");
+    sink.redacted_thinking("late");
+    sink.citation(Citation::default());
+    sink.tool_call(0, "late", "late", CallKind::Function);
+    sink.tool_arguments(0, "{}");
+    sink.tool_end(0);
+    sink.logprobs(Json::empty_object());
+    let cost = Usage {
+        output: Some(4),
+        ..Usage::default()
+    };
+    sink.usage(&cost);
+    sink.stop(Stop::new(StopReason::MaxTokens));
+    sink.end();
+    assert_eq!(
+        story(&mut sink),
+        ["start ", "0 text", "0 + Hi", "0 .", "EndTurn", "End"]
+    );
+    // It is still paid for.
+    assert_eq!(sink.known_usage(), Some(&cost));
+}

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    chat::{Collector, Content, EventSink},
+    chat::{ChatEvent, Collector, Content, EventSink},
     dialect::{
         Asked, FrameError, Front, Quirks, anthropic::Anthropic, gemini::Gemini,
         openai_chat::OpenAiChat,
@@ -1093,6 +1093,25 @@ fn e53_e55_streams_break_and_end() {
             .unwrap();
     }
     assert!(sink.has_stopped() && !sink.has_ended() && sink.known_usage().is_none());
+    // With it the answer is over, whatever a relay sends behind it.
+    for (name, payload) in [
+        (
+            "metadata",
+            r#"{"usage":{"inputTokens":9,"outputTokens":7}}"#,
+        ),
+        (
+            "contentBlockDelta",
+            r#"{"contentBlockIndex":1,"delta":{"reasoningContent":{"text":"Hm."}}}"#,
+        ),
+        ("contentBlockStop", r#"{"contentBlockIndex":1}"#),
+    ] {
+        decoder
+            .decode(&Frame::new(Some(name), payload), &mut sink)
+            .unwrap();
+    }
+    let events: Vec<ChatEvent> = std::iter::from_fn(|| sink.next_event()).collect();
+    let end = events.iter().position(|event| *event == ChatEvent::End);
+    assert_eq!(end, Some(events.len() - 1), "{events:?}");
 }
 
 #[test]
