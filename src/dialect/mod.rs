@@ -37,7 +37,6 @@ use std::{borrow::Cow, collections::VecDeque, fmt::Debug};
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, response};
-use serde::de::IgnoredAny;
 
 pub use self::{
     call::Call,
@@ -359,13 +358,6 @@ impl<'a> Asked<'a> {
 pub trait EventEncoder: Send {
     /// Writes one event; most give one frame, some none, the last ones several.
     fn encode(&mut self, event: ChatEvent, out: &mut VecDeque<Frame>);
-}
-
-/// Is this one whole object in its braces? What was cut or broken is not: events that are passed on unread are not to hide that from
-/// callers, whose clients throw at it. It is skipped over, and nothing of it is kept.
-pub(crate) fn is_braced(data: &[u8]) -> bool {
-    matches!(data.trim_ascii(), [b'{', .., b'}'])
-        && serde_json::from_slice::<IgnoredAny>(data).is_ok()
 }
 
 /// The default [`Observer`].

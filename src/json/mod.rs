@@ -3,6 +3,7 @@
 //! Translation must not change what it does not understand: number texts, key order and unknown members survive because
 //! they are carried as [`Json`], never as a parsed tree.
 
+mod check;
 mod read;
 mod write;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
 pub(crate) use self::{
+    check::is_object,
     read::{Object, Path, Value},
     write::{ObjectWriter, object},
 };

@@ -72,14 +72,17 @@ fn attempts(world: &World, ask: &Ask, record: &CallRecord) {
     for kind in &crate::vendors::VENDORS {
         let asked = calls.iter().filter(|call| call.vendor == kind.name).count();
         let at = || steps.iter().filter(|step| &*step.provider == kind.name);
-        // A vendor that could not be reached has seen nothing.
-        let unreached = |failure| matches!(failure, ErrorKind::Connection | ErrorKind::Timeout);
+        // A vendor that could not be reached has seen nothing, nor has one whose caller left while the request was on its way.
+        let unreached = |failure| {
+            matches!(
+                failure,
+                ErrorKind::Connection | ErrorKind::Timeout | ErrorKind::Cancelled
+            )
+        };
         let unsure = at()
             .filter(|step| step.outrun || step.failure.is_some_and(unreached))
             .count();
-        // The attempts under way when the caller left have no step: one, or two if it was hedged.
-        let under_way = 2 * usize::from(record.ending == "cancelled");
-        let most = at().count() + under_way;
+        let most = at().count();
         let least = at().count() - unsure;
         if !(least..=most).contains(&asked) {
             let what = format!(

@@ -30,11 +30,11 @@ const DIALECTS: [&dyn Dialect; 7] = [
 const DEEP: usize = 100_000;
 
 /// Enough to overflow a small stack; every place with every value is many bodies.
-const RATHER_DEEP: usize = 700;
+const RATHER_DEEP: usize = 1_000;
 
 /// Runs on a stack that recursion without end would overflow at once.
 fn on_a_small_stack(work: impl FnOnce() + Send + 'static) {
-    let thread = std::thread::Builder::new().stack_size(256 << 10);
+    let thread = std::thread::Builder::new().stack_size(384 << 10);
     thread.spawn(work).unwrap().join().unwrap();
 }
 

@@ -174,7 +174,7 @@ impl Front for Anthropic {
     fn passed(&self, frame: Frame) -> Option<Frame> {
         let is_bad = match frame.name() {
             // A sign of life that cannot be read is no reason to give up the answer.
-            Some("ping") => !crate::dialect::is_braced(frame.data()),
+            Some("ping") => !crate::json::is_object(frame.data()),
             _ => frame.has_data() && frame.data().is_empty(),
         };
         (!is_bad).then_some(frame)

@@ -9,7 +9,8 @@ use super::{
     event::{Delta, Event, is_done_marker},
 };
 use crate::{
-    dialect::{FrameError, Observed, Observer, is_braced},
+    dialect::{FrameError, Observed, Observer},
+    json::is_object,
     wire::Frame,
 };
 
@@ -26,7 +27,7 @@ impl Observer for Watcher {
     fn observe(&mut self, frame: &Frame, seen: &mut Observed) -> Result<(), FrameError> {
         match frame.name() {
             Some("ping") => return Ok(()),
-            _ if !is_braced(frame.data()) => {}
+            _ if !is_object(frame.data()) => {}
             Some("content_block_stop") => return Ok(()),
             Some("content_block_start" | "content_block_delta") if seen.content => return Ok(()),
             Some(_) => {}

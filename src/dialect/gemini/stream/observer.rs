@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     chat::EventSink,
-    dialect::{FrameError, Observed, Observer, is_braced},
+    dialect::{FrameError, Observed, Observer},
+    json::is_object,
     wire::Frame,
 };
 
@@ -31,7 +32,7 @@ impl Observer for Watcher {
     fn observe(&mut self, frame: &Frame, seen: &mut Observed) -> Result<(), FrameError> {
         let data = frame.data();
         let plain = seen.content
-            && is_braced(data)
+            && is_object(data)
             && REASON.find(data).is_none()
             && ERROR.find(data).is_none();
         if plain {

@@ -8,7 +8,8 @@ use serde::{Deserialize, de::IgnoredAny};
 use super::Decoder;
 use crate::{
     chat::EventSink,
-    dialect::{EventDecoder, FrameError, Observed, Observer, is_braced},
+    dialect::{EventDecoder, FrameError, Observed, Observer},
+    json::is_object,
     wire::Frame,
 };
 
@@ -50,7 +51,7 @@ fn is_plain(data: &[u8]) -> bool {
         None => DELTA.find(data).is_some() && ERROR.find(data).is_none(),
     };
     plain
-        && is_braced(data)
+        && is_object(data)
         && USAGE
             .find(data)
             .is_none_or(|at| is_null(data, at + USAGE.needle().len()))

@@ -5,7 +5,8 @@ use serde::Deserialize;
 use super::{super::wire::Text, Decoder};
 use crate::{
     chat::EventSink,
-    dialect::{EventDecoder, FrameError, Observed, Observer, is_braced},
+    dialect::{EventDecoder, FrameError, Observed, Observer},
+    json::is_object,
     wire::Frame,
 };
 
@@ -18,7 +19,7 @@ pub(in super::super) struct Watcher {
 
 impl Observer for Watcher {
     fn observe(&mut self, frame: &Frame, seen: &mut Observed) -> Result<(), FrameError> {
-        if seen.content && is_braced(frame.data()) && is_plain(frame) {
+        if seen.content && is_object(frame.data()) && is_plain(frame) {
             return Ok(());
         }
         let read = self.decoder.decode(frame, &mut self.sink);
