@@ -14,6 +14,8 @@ mod bare;
 mod case;
 mod child;
 #[allow(dead_code, reason = "the bed does not drain")]
+#[path = "../../examples/gateway/connection.rs"]
+mod connection;
 #[path = "../../examples/gateway/door.rs"]
 mod door;
 mod gateway;
