@@ -67,6 +67,8 @@ struct Kept {
     hedges: Hedges,
     arms: Arms,
     shadows: Shadows,
+    /// A new one with each configuration would let its whole reserve of second attempts pass again.
+    retries: RetryBudget,
 }
 
 /// What would become of a call.
@@ -276,6 +278,7 @@ impl Graph {
         kept.pools.replace(&pools);
         kept.hedges.replace(&hedges);
         kept.arms.retain(&splits);
+        kept.retries.set_ratio(config.retry.budget);
         let split = SplitLayer::new(splits.clone())
             .results(kept.arms.clone())
             .shadows(kept.shadows.clone());
@@ -541,7 +544,7 @@ fn stack(
     let policy = RetryPolicy::new()
         .max_attempts(config.retry.max_attempts)
         .backoff(config.retry.base, config.retry.max)
-        .budget(RetryBudget::new(config.retry.budget))
+        .budget(kept.retries.clone())
         .min_remaining(config.retry.min_remaining);
     let names = listed::names(config);
     let (spoken, shared) = (pools.clone(), shares(config));
