@@ -435,6 +435,9 @@ fn build_pool(
         .wait(config.wait)
         .queue(config.queue.size, config.queue.per_caller)
         .fidelity(config.fidelity);
+    if let Some(give_up) = config.give_up {
+        pool = pool.give_up(give_up.times, give_up.least);
+    }
     pool = match config.balance {
         BalanceKind::Weighted => pool.balance(Weighted::new()),
         BalanceKind::RoundRobin => pool.balance(RoundRobin::new()),
