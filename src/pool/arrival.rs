@@ -69,10 +69,10 @@ async fn wait<'a>(
                 }
                 Err(outage) => outage,
             };
-            let watch = outage.soonest.filter(|soonest| *soonest <= end);
-            if patience.is_none() || (watch.is_none() && !outage.busy) {
+            if patience.is_none() || !outage.is_worth(end) {
                 return Err(told(&shared.hall, outage, &key));
             }
+            let watch = watch(&outage).filter(|watch| *watch <= end);
             if let Some(ticket) = &mut ticket {
                 ticket.tried(calls, watch);
             }
@@ -82,6 +82,16 @@ async fn wait<'a>(
             None => ticket = Some(join(shared, &walk, request, key, end)?),
         }
     }
+}
+
+/// When to look again whether somebody is back.
+fn watch(outage: &Outage) -> Option<Instant> {
+    /// Where it might be now already, because a call is finding out, the end of that call tells. It is enough to look now and then.
+    const NOW_AND_THEN: Duration = Duration::from_millis(50);
+    let now = Instant::now();
+    let due = outage.soonest.filter(|soonest| *soonest <= now);
+    let again = due.map(|_| later(now, NOW_AND_THEN));
+    outage.next.into_iter().chain(again).min()
 }
 
 pub(super) fn key(walk: &Walk<'_>, request: &ModelRequest) -> Key {
