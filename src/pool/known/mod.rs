@@ -4,10 +4,21 @@
 //! the first reset: either *whole*, all of it at once, or in *pieces*, each call's share when that call is a minute old. Until then it
 //! is taken to come back whole.
 
-use std::{collections::VecDeque, time::Duration};
+mod log;
+mod report;
+mod shape;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
 
 use tokio::time::Instant;
 
+pub(super) use self::report::Report;
+use self::{
+    log::{Log, signed},
+    shape::{Shape, Turn},
+};
 use super::cooldown::later;
 use crate::dialect::{RateWindow, Resource};
 
@@ -39,77 +50,6 @@ pub(super) struct Known {
     turn: Option<Turn>,
     /// Does the vendor count down to the reset when it answers, and not when it is asked?
     counts_late: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shape {
-    Unknown,
-    Whole,
-    Pieces,
-}
-
-/// A window was over, and calls began.
-#[derive(Clone, Copy, Debug)]
-struct Turn {
-    at: Instant,
-    /// What was begun before.
-    begun: u64,
-    /// What was left of the last one.
-    left: f64,
-    /// When the last one ended.
-    ended: Instant,
-    /// Has nothing been told since?
-    guess: bool,
-}
-
-/// What a vendor told with the answer to a call.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Report {
-    pub(super) resource: Resource,
-    pub(super) window: RateWindow,
-    /// What was begun before that call, in requests.
-    pub(super) requests_before: u64,
-    /// What was begun before that call.
-    pub(super) before: u64,
-    /// What that call takes.
-    pub(super) amount: u64,
-    /// What was begun up to now.
-    pub(super) begun: u64,
-    /// When that call began.
-    pub(super) sent: Instant,
-    /// When its answer came.
-    pub(super) read: Instant,
-}
-
-impl Report {
-    /// What was begun up to that call, and by it.
-    const fn up_to(&self) -> u64 {
-        self.before.saturating_add(self.amount)
-    }
-
-    /// The figures may be as old as this.
-    fn age(&self) -> Duration {
-        self.read.saturating_duration_since(self.sent)
-    }
-
-    /// Calls overtake each other on their way by about so much.
-    fn grace(&self) -> Duration {
-        self.age().min(Known::GRACE)
-    }
-
-    /// Of all that was begun, the least and the most that the vendor had counted when it told.
-    fn counted(&self, log: &Log) -> (i64, i64) {
-        if self.age().is_zero() {
-            let counted = log.counted(self.up_to());
-            return (counted, counted);
-        }
-        let before = log.until(self.sent.checked_sub(self.grace()));
-        let by_then = log.until(Some(later(self.sent, self.grace())));
-        (
-            before.saturating_add(signed(self.amount)).min(by_then),
-            by_then,
-        )
-    }
 }
 
 impl Known {
@@ -333,70 +273,6 @@ impl Known {
         limit as f64 + self.left - (before - self.mark) as f64
     }
 
-    /// What it says of how the window comes back.
-    fn learn(&mut self, report: &Report, now: Instant) {
-        let Some(limit) = report
-            .window
-            .limit
-            .filter(|_| report.window.refill.is_none())
-        else {
-            return;
-        };
-        let (half, quarter) = (limit as f64 / 2.0, limit as f64 / 4.0);
-        let remaining = report.window.remaining as f64;
-        let old = self.window.reset;
-        match (self.shape, self.turn) {
-            (Shape::Pieces, _) => {
-                let limit = limit as f64;
-                let before = self.level(report.begun, now);
-                let over = old.is_some_and(|old| old <= report.sent);
-                if over && before <= quarter && remaining >= limit - quarter {
-                    self.shape = Shape::Whole;
-                    self.turn = None;
-                    let begun = report.sent.checked_sub(report.grace());
-                    self.mark = self.log.until(begun);
-                    self.since = begun.unwrap_or(now);
-                }
-            }
-            (Shape::Unknown, Some(turn)) => {
-                if report.before < turn.begun || turn.left > half {
-                    return;
-                }
-                let expected = limit.saturating_sub(report.up_to() - turn.begun) as f64;
-                let at_least = limit.saturating_sub(report.begun - turn.begun) as f64;
-                let again = report
-                    .window
-                    .reset
-                    .is_some_and(|reset| reset <= later(turn.ended, Self::ROUNDED));
-                if remaining + 1.0 >= expected * 0.9 {
-                    self.shape = Shape::Whole;
-                } else if again && turn.guess && !self.counts_late {
-                    // It was not over yet.
-                    self.counts_late = true;
-                } else if remaining + quarter <= at_least {
-                    self.in_pieces();
-                }
-            }
-            _ => {
-                let moved = old.zip(report.window.reset).is_some_and(|(old, new)| {
-                    old > later(report.read, Self::ROUNDED)
-                        && new > later(later(old, report.age()), Self::ROUNDED)
-                });
-                if moved {
-                    self.in_pieces();
-                }
-            }
-        }
-    }
-
-    fn in_pieces(&mut self) {
-        if self.span() <= Self::LONG {
-            self.shape = Shape::Pieces;
-            self.turn = None;
-            self.left = 0.0;
-        }
-    }
-
     /// From now on it is as it was told. What was known of it so far stands if it may be true.
     fn set(&mut self, report: &Report, known: Option<f64>, now: Instant) {
         let (old, guess) = (self.window.reset, self.turn.is_some_and(|turn| turn.guess));
@@ -492,236 +368,4 @@ fn exact(window: &RateWindow, reset: Option<Duration>) -> f64 {
     };
     let missing = reset.as_secs_f64() / refill.as_secs_f64().max(f64::MIN_POSITIVE);
     (limit as f64 * (1.0 - missing)).clamp(remaining, remaining + 1.0)
-}
-
-const fn signed(amount: u64) -> i64 {
-    if amount > i64::MAX as u64 {
-        return i64::MAX;
-    }
-    amount as i64
-}
-
-/// What was begun when, as a sum.
-#[derive(Clone, Debug)]
-struct Log {
-    /// The sum before the first.
-    base: i64,
-    /// When, and the sum then.
-    sums: VecDeque<(Instant, i64)>,
-    /// How much more the vendor counted than was begun.
-    more: i64,
-}
-
-impl Log {
-    /// What is begun so close together is one.
-    const CLOSE: Duration = Duration::from_millis(20);
-    /// For as long the order matters in which calls come to the vendor.
-    const LATELY: Duration = Duration::from_secs(10);
-
-    const fn new(base: u64) -> Self {
-        Self {
-            base: signed(base),
-            sums: VecDeque::new(),
-            more: 0,
-        }
-    }
-
-    /// `begun` is all that was. What is older than `kept` is forgotten.
-    fn add(&mut self, begun: u64, kept: Duration, now: Instant) {
-        let sum = self.counted(begun);
-        while let Some((at, oldest)) = self.sums.front() {
-            if now.saturating_duration_since(*at) < kept {
-                break;
-            }
-            self.base = *oldest;
-            self.sums.pop_front();
-        }
-        let len = self.sums.len();
-        // An entry stands for its youngest call: nothing is back too early.
-        if let Some(before) = len.checked_sub(2).and_then(|index| self.sums.get(index))
-            && now.saturating_duration_since(before.0) < Self::CLOSE
-        {
-            self.sums.pop_back();
-        }
-        self.sums.push_back((now, sum));
-    }
-
-    /// What was begun at `at` was so much more.
-    fn adjust(&mut self, more: i64, at: Instant) {
-        self.more = self.more.saturating_add(more);
-        let mut sums = self.sums.iter_mut().rev();
-        let is_later = |entry: &&mut (Instant, i64)| entry.0 >= at;
-        for (_, sum) in sums.by_ref().take_while(is_later) {
-            *sum = sum.saturating_add(more);
-        }
-        if self.sums.front().is_none_or(|(first, _)| *first > at) {
-            self.base = self.base.saturating_add(more);
-        }
-    }
-
-    /// How much was counted of all that was begun.
-    const fn counted(&self, begun: u64) -> i64 {
-        signed(begun).saturating_add(self.more)
-    }
-
-    /// What was counted by `at`.
-    fn until(&self, at: Option<Instant>) -> i64 {
-        let index = at.map_or(0, |at| self.sums.partition_point(|(begun, _)| *begun <= at));
-        let before = index.checked_sub(1).and_then(|index| self.sums.get(index));
-        before.map_or(self.base, |(_, sum)| *sum)
-    }
-
-    /// When so much was counted. What was taken back since makes no difference that matters.
-    fn reaches(&self, sum: i64) -> Option<Instant> {
-        let index = self.sums.partition_point(|(_, reached)| *reached < sum);
-        self.sums.get(index).map(|(at, _)| *at)
-    }
-
-    fn last(&self) -> Option<Instant> {
-        self.sums.back().map(|(at, _)| *at)
-    }
-
-    fn before_last(&self) -> i64 {
-        let before = self.sums.len().checked_sub(2);
-        let before = before.and_then(|index| self.sums.get(index));
-        before.map_or(self.base, |(_, sum)| *sum)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::dialect::RateWindow;
-
-    /// A window of ten requests, and the gateway that calls.
-    struct Play {
-        known: Option<Known>,
-        begun: u64,
-    }
-
-    struct Sent {
-        before: u64,
-        at: Instant,
-    }
-
-    impl Play {
-        const fn new() -> Self {
-            Self {
-                known: None,
-                begun: 0,
-            }
-        }
-
-        fn send(&mut self) -> Sent {
-            let (before, at) = (self.begun, Instant::now());
-            self.begun += 1;
-            if let Some(known) = &mut self.known {
-                known.begin(before, 1, at);
-            }
-            Sent { before, at }
-        }
-
-        /// The answer comes, with so many left and so many seconds to the reset.
-        fn told(&mut self, sent: &Sent, remaining: u64, reset: u64) {
-            let now = Instant::now();
-            let reset = later(now, Duration::from_secs(reset));
-            let report = Report {
-                resource: Resource::Requests,
-                window: RateWindow::new(remaining, Some(10), Some(reset)),
-                requests_before: sent.before,
-                before: sent.before,
-                amount: 1,
-                begun: self.begun,
-                sent: sent.at,
-                read: now,
-            };
-            match &mut self.known {
-                Some(known) => known.told(&report, now),
-                none => *none = Some(Known::new(&report, now)),
-            }
-        }
-
-        /// In how many ms there is room for one more.
-        fn room(&self) -> u128 {
-            let now = Instant::now();
-            let known = self.known.as_ref().unwrap();
-            let at = known.reaches(1.0, self.begun, now);
-            at.map_or(0, |at| at.saturating_duration_since(now).as_millis())
-        }
-    }
-
-    async fn pass(ms: u64) {
-        tokio::time::advance(Duration::from_millis(ms)).await;
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn time_is_counted_from_when_the_call_was_sent() {
-        let mut play = Play::new();
-        let sent = play.send();
-        pass(5_000).await;
-        // The vendor looked when the call came: its reset is 5 s nearer than the answer says, but for the way.
-        play.told(&sent, 0, 30);
-        assert_eq!(play.room(), 25_050);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn of_calls_that_are_sent_together_any_may_come_first() {
-        let mut play = Play::new();
-        let first = play.send();
-        pass(20).await;
-        play.told(&first, 9, 60);
-        pass(60_000).await;
-        let together: Vec<_> = (0..4).map(|_| play.send()).collect();
-        pass(100).await;
-        // The last one came first there.
-        play.told(&together[3], 9, 60);
-        let left = |play: &Play| {
-            let known = play.known.as_ref().unwrap();
-            known.level(play.begun, Instant::now())
-        };
-        assert_eq!(left(&play), 6.0, "all four are counted");
-        play.told(&together[0], 6, 60);
-        assert_eq!(left(&play), 6.0);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn how_it_comes_back_is_found_out() {
-        let mut whole = Play::new();
-        for _ in 0..2 {
-            for left in (0..10).rev() {
-                let sent = whole.send();
-                pass(10).await;
-                whole.told(&sent, left, 60);
-            }
-            assert!(whole.room() > 50_000);
-            pass(60_100).await;
-            assert_eq!(whole.room(), 0);
-        }
-        let known = whole.known.as_ref().unwrap();
-        let now = Instant::now();
-        assert_eq!(known.shape, Shape::Whole);
-        assert!(known.stands_for(Resource::Requests, 10, now));
-        assert!(!known.stands_for(Resource::Requests, 9, now));
-        assert!(!known.stands_for(Resource::Tokens, 10, now));
-
-        // One each six seconds, each back a minute later.
-        let mut pieces = Play::new();
-        for call in 0..10_u64 {
-            let sent = pieces.send();
-            pass(10).await;
-            pieces.told(&sent, 9 - call, 60 - 6 * call);
-            pass(5_990).await;
-        }
-        pass(100).await;
-        let sent = pieces.send();
-        pass(10).await;
-        pieces.told(&sent, 0, 6);
-        assert_eq!(pieces.known.as_ref().unwrap().shape, Shape::Pieces);
-        let next = pieces.room();
-        assert!((5_900..6_100).contains(&next), "{next}");
-        pass(next as u64).await;
-        assert_eq!(pieces.room(), 0);
-        pieces.send();
-        assert!(pieces.room() > 5_000, "and no more than that");
-    }
 }

@@ -1,0 +1,410 @@
+//! What is known of an account while the process runs, shared by every pool that uses it.
+
+mod outcome;
+mod standing;
+mod start;
+mod status;
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+pub use self::status::{AccountStatus, BreakerStatus, CooldownStatus, WindowStatus};
+pub(super) use self::{
+    standing::{Ask, Holds, Load, Standing},
+    start::{Cost, Start},
+};
+use super::{
+    adaptive::Adaptive,
+    cooldown::{Change, Cooldowns, later},
+    history::{History, share},
+    ledger::{Amounts, Ledger},
+    roster::Roster,
+    window::Window,
+};
+use crate::{chat::Usage, dialect::Resource, issued::AccountTag, upstream::Limits};
+
+/// The state of one account.
+#[derive(Debug)]
+pub(super) struct AccountState {
+    pub(super) provider: Arc<str>,
+    pub(super) account: Arc<str>,
+    pub(super) tag: AccountTag,
+    inner: Mutex<Inner>,
+    /// A copy for dry runs tells nobody what happens to it.
+    quiet: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Inner {
+    in_flight: u32,
+    /// None if it is not wanted.
+    adaptive: Option<(Adaptive, Option<u32>)>,
+    last_start: Option<Instant>,
+    requests: Window,
+    tokens: Window,
+    ledger: Ledger,
+    cooldowns: Cooldowns,
+    history: History,
+    /// Where it is to be told of when it may have become free.
+    parked: Vec<Seat>,
+}
+
+/// An account's place in a large pool.
+#[derive(Clone, Debug)]
+pub(super) struct Seat {
+    pub(super) roster: Weak<Roster>,
+    pub(super) line: usize,
+}
+
+impl AccountState {
+    pub(super) fn new(provider: Arc<str>, account: Arc<str>) -> Self {
+        Self {
+            tag: AccountTag::of(&provider, &account),
+            provider,
+            account,
+            inner: Mutex::new(Inner::new(Instant::now())),
+            quiet: false,
+        }
+    }
+
+    /// The same account for a dry run: what happens to it happens to nobody.
+    pub(super) fn copied(&self) -> Self {
+        Self {
+            provider: self.provider.clone(),
+            account: self.account.clone(),
+            tag: self.tag,
+            inner: Mutex::new(Inner {
+                parked: Vec::new(),
+                ..self.lock().clone()
+            }),
+            quiet: true,
+        }
+    }
+
+    /// All that stands between this account and a call.
+    pub(super) fn holds(&self, ask: &Ask<'_>, now: Instant) -> Holds {
+        self.lock().holds(ask, now)
+    }
+
+    pub(super) fn standing(&self, ask: &Ask<'_>, now: Instant) -> (Standing, Load) {
+        let (standing, load, back) = {
+            let mut inner = self.lock();
+            let back = inner.cooldowns.expire(now);
+            (inner.standing(ask, now), inner.load(now), back)
+        };
+        self.log(back, now);
+        (standing, load)
+    }
+
+    /// As [`standing`](Self::standing); and the standing towards the `least` that could be asked of it, unless it is free for that: then
+    /// `seat` is told when that may have changed.
+    pub(super) fn judge(
+        &self,
+        ask: &Ask<'_>,
+        least: &Ask<'_>,
+        seat: impl FnOnce() -> Seat,
+        now: Instant,
+    ) -> (Standing, Load, Option<Standing>) {
+        let (standing, load, park, back) = {
+            let mut inner = self.lock();
+            let back = inner.cooldowns.expire(now);
+            let standing = inner.standing(ask, now);
+            let park = (standing != Standing::Free)
+                .then(|| inner.standing(least, now))
+                .filter(|least| *least != Standing::Free);
+            if park.is_some() {
+                inner.park(seat());
+            }
+            (standing, inner.load(now), park, back)
+        };
+        self.log(back, now);
+        (standing, load, park)
+    }
+
+    /// `seat` is to be told when this account may have become free.
+    pub(super) fn park(&self, seat: Seat) {
+        self.lock().park(seat);
+    }
+
+    /// Tells large pools that this account may have become free. Not under the lock: theirs come first.
+    fn wake(&self) {
+        let parked = std::mem::take(&mut self.lock().parked);
+        for seat in parked {
+            if let Some(roster) = seat.roster.upgrade() {
+                roster.lock().unpark(seat.line);
+            }
+        }
+    }
+
+    /// Not before this can the `nth` call from now begin, as far as is known; no promise that it can then.
+    pub(super) fn turn_at(&self, ask: &Ask<'_>, nth: u64, now: Instant) -> Instant {
+        const MINUTE: Duration = Duration::from_secs(60);
+        let before = nth.saturating_sub(1);
+        let limits = ask.limits;
+        let mut inner = self.lock();
+        let interval = Some(limits.min_interval).filter(|interval| !interval.is_zero());
+        let interval = interval.map(|interval| {
+            let first = inner.last_start.map_or(now, |last| later(last, interval));
+            let further = u32::try_from(before).unwrap_or(u32::MAX);
+            later(first.max(now), interval.saturating_mul(further))
+        });
+        let open = |limit| limits.open(limit, ask.priority);
+        let booking = inner.booking(ask);
+        let (rpm, tpm) = inner.counted_here(ask, now);
+        let requests = rpm.map(|rpm| {
+            let rpm = open(rpm).max(1);
+            let room = inner.requests.room_at(before % rpm + 1, rpm, now);
+            let minutes = u32::try_from(before / rpm).unwrap_or(u32::MAX);
+            later(room.unwrap_or(now), MINUTE.saturating_mul(minutes))
+        });
+        let tokens = tpm.and_then(|tpm| inner.tokens.room_at(booking.tokens(), open(tpm), now));
+        let declared = inner
+            .ledger
+            .room_at(limits, ask.model, &booking, ask.priority, now);
+        let told = inner
+            .history
+            .room_at(limits, ask.model, &booking, ask.priority, now);
+        let firm = inner.cooldowns.held(ask.model, now).firm;
+        let all = [interval, requests, tokens, declared, told, firm]
+            .into_iter()
+            .flatten();
+        all.fold(now, Instant::max)
+    }
+
+    /// Takes a place for one call, at once or not at all, so that calls at the same time never overshoot a limit together. One that
+    /// is `forced` minds no soft cooldown.
+    pub(super) fn start(&self, ask: &Ask<'_>, forced: bool, now: Instant) -> Option<Start> {
+        let mut inner = self.lock();
+        match inner.standing(ask, now) {
+            Standing::Free => {}
+            Standing::Soft { .. } if forced => {}
+            Standing::Soft { .. } | Standing::Out { .. } => return None,
+        }
+        let probe = (!forced)
+            .then(|| inner.cooldowns.begin(ask.model))
+            .flatten();
+        inner.in_flight = inner.in_flight.saturating_add(1);
+        inner.began(ask.limits, now);
+        inner.requests.add(1, now);
+        let booked = inner.booking(ask);
+        inner.tokens.add(booked.tokens(), now);
+        inner.ledger.add(ask.model, &booked, now);
+        Some(Start {
+            at: now,
+            estimate: ask.tokens,
+            before: inner.last_start.replace(now),
+            probe,
+            adaptive: ask.limits.adaptive,
+            booked,
+            begun: inner.history.begin(ask.model, &booked, now),
+            price: ask.price,
+        })
+    }
+
+    /// The share left of the scarcest limit, the vendor's and our own.
+    pub(super) fn share_left(&self, model: &str, limits: &Limits) -> f64 {
+        let now = Instant::now();
+        let mut inner = self.lock();
+        let load = inner.load(now);
+        let left = |used: u64, limit: Option<u64>| {
+            let limit = limit?;
+            share(limit.saturating_sub(used), limit)
+        };
+        let known = [
+            left(load.requests, limits.rpm),
+            left(load.tokens, limits.tpm),
+            left(load.in_flight.into(), inner.places(limits).map(u64::from)),
+        ];
+        let Inner {
+            history, ledger, ..
+        } = &mut *inner;
+        let declared = ledger
+            .levels(limits, model, now)
+            .map(|level| left(level.used, Some(level.limit)));
+        known
+            .into_iter()
+            .chain(declared)
+            .flatten()
+            .fold(history.share_left(model, now), f64::min)
+    }
+
+    /// The share of a window that is lost in an hour if nobody calls; the largest, of the windows that begin anew at once.
+    pub(super) fn waste(&self, model: &str, limits: &Limits) -> f64 {
+        /// Shorter ones limit the pace, and are none to be used up.
+        const SHORT: Duration = Duration::from_secs(300);
+        const HOUR: f64 = 3_600.0;
+        let now = Instant::now();
+        let mut inner = self.lock();
+        let Inner {
+            history, ledger, ..
+        } = &mut *inner;
+        let declared = ledger.levels(limits, model, now).filter_map(|level| {
+            let share = share(level.limit.saturating_sub(level.used), level.limit)?;
+            Some((share, level.ends?, level.length))
+        });
+        history
+            .perishable(model, now)
+            .chain(declared)
+            .filter(|(_, _, length)| *length >= SHORT)
+            .map(|(share, ends, _)| {
+                let left = ends.saturating_duration_since(now).as_secs_f64();
+                share * HOUR / left.max(1.0)
+            })
+            .fold(0.0, f64::max)
+    }
+
+    /// How long the first content is to be expected to take.
+    pub(super) fn expected(&self, model: &str) -> Option<Duration> {
+        self.lock().history.expected(model, Instant::now())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Never under the lock: a subscriber may ask for a snapshot.
+    fn log(&self, changes: impl IntoIterator<Item = Change>, now: Instant) {
+        if self.quiet {
+            return;
+        }
+        let (provider, account) = (&*self.provider, &*self.account);
+        for change in changes {
+            match change {
+                Change::Out {
+                    model,
+                    cooldown,
+                    firm,
+                } => {
+                    let seconds = cooldown.until.saturating_duration_since(now).as_secs_f64();
+                    let kind = cooldown.reason.as_str();
+                    let model = model.as_deref();
+                    tracing::warn!(provider, account, model, kind, seconds, firm, "account out");
+                }
+                Change::Back { model } => {
+                    tracing::warn!(provider, account, model = model.as_deref(), "account back");
+                }
+            }
+        }
+    }
+}
+
+impl Inner {
+    fn new(now: Instant) -> Self {
+        Self {
+            in_flight: 0,
+            adaptive: None,
+            last_start: None,
+            requests: Window::default(),
+            tokens: Window::default(),
+            ledger: Ledger::new(now),
+            cooldowns: Cooldowns::default(),
+            history: History::default(),
+            parked: Vec::new(),
+        }
+    }
+
+    /// What a call is taken to need.
+    fn booking(&self, ask: &Ask<'_>) -> Amounts {
+        let foreseen = self.history.foreseen(ask.model, ask.tokens);
+        let usage = Usage {
+            input: Some(foreseen.input - foreseen.cached),
+            cache_read: Some(foreseen.cached),
+            output: Some(foreseen.output),
+            ..Usage::default()
+        };
+        Amounts {
+            money: ask.price.map_or(0, |price| price.cost(&usage)),
+            ..foreseen
+        }
+    }
+
+    fn standing(&mut self, ask: &Ask<'_>, now: Instant) -> Standing {
+        self.holds(ask, now).standing(now)
+    }
+
+    fn holds(&mut self, ask: &Ask<'_>, now: Instant) -> Holds {
+        let limits = ask.limits;
+        let open = |limit| limits.open(limit, ask.priority);
+        let booking = self.booking(ask);
+        let (rpm, tpm) = self.counted_here(ask, now);
+        let held = self.cooldowns.held(ask.model, now);
+        Holds {
+            interval: self
+                .last_start
+                .filter(|_| !limits.min_interval.is_zero())
+                .map(|last| later(last, limits.min_interval)),
+            requests: rpm.and_then(|rpm| self.requests.room_at(1, open(rpm), now)),
+            tokens: tpm.and_then(|tpm| {
+                let tokens = booking.tokens();
+                self.tokens.room_at(tokens, open(tpm), now)
+            }),
+            declared: self
+                .ledger
+                .room_at(limits, ask.model, &booking, ask.priority, now),
+            told: self
+                .history
+                .room_at(limits, ask.model, &booking, ask.priority, now),
+            full: held.ramping
+                || self
+                    .places(limits)
+                    .is_some_and(|max| u64::from(self.in_flight) >= open(max.into())),
+            held,
+        }
+    }
+
+    /// The requests and tokens of a minute that are counted here. Where the vendor tells of the very same limit, its own count is
+    /// better: it knows when its minute begins.
+    fn counted_here(&self, ask: &Ask<'_>, now: Instant) -> (Option<u64>, Option<u64>) {
+        let counted = |resource, limit: Option<u64>| {
+            limit.filter(|limit| !self.history.stands_for(resource, *limit, ask.model, now))
+        };
+        (
+            counted(Resource::Requests, ask.limits.rpm),
+            counted(Resource::Tokens, ask.limits.tpm),
+        )
+    }
+
+    fn park(&mut self, seat: Seat) {
+        let same = |other: &Seat| other.line == seat.line && other.roster.ptr_eq(&seat.roster);
+        if !self.parked.iter().any(same) {
+            // Pools that were replaced meanwhile.
+            self.parked.retain(|other| other.roster.strong_count() > 0);
+            self.parked.push(seat);
+        }
+    }
+
+    /// How many calls it may serve at once.
+    fn places(&self, limits: &Limits) -> Option<u32> {
+        if !limits.adaptive {
+            return limits.concurrency;
+        }
+        let fresh = Adaptive::new();
+        let adaptive = self.adaptive.as_ref().map_or(&fresh, |(known, _)| known);
+        Some(adaptive.limit(limits.concurrency))
+    }
+
+    /// A call has just begun.
+    fn began(&mut self, limits: &Limits, now: Instant) {
+        if !limits.adaptive {
+            self.adaptive = None;
+            return;
+        }
+        let (adaptive, ceiling) = self
+            .adaptive
+            .get_or_insert_with(|| (Adaptive::new(), limits.concurrency));
+        *ceiling = limits.concurrency;
+        adaptive.began(self.in_flight, *ceiling, now);
+    }
+
+    fn load(&mut self, now: Instant) -> Load {
+        Load {
+            in_flight: self.in_flight,
+            requests: self.requests.total(now),
+            tokens: self.tokens.total(now),
+        }
+    }
+}
