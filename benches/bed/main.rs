@@ -13,9 +13,9 @@ mod arms;
 mod bare;
 mod case;
 mod child;
-#[allow(dead_code, reason = "the bed does not drain")]
 #[path = "../../examples/gateway/connection.rs"]
 mod connection;
+#[allow(dead_code, reason = "the bed does not drain")]
 #[path = "../../examples/gateway/door.rs"]
 mod door;
 mod gateway;
