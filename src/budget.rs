@@ -214,7 +214,8 @@ impl fmt::Debug for CallBudget {
 pub struct RetryBudget(Arc<Bucket>);
 
 struct Bucket {
-    ratio: f64,
+    /// The share, as the bits of a float: it may be changed while calls are made.
+    ratio: AtomicU64,
     reserve: u64,
     window: Mutex<Window>,
 }
@@ -247,16 +248,17 @@ impl RetryBudget {
 
     /// The same with another reserve.
     pub fn with_reserve(ratio: f64, reserve: u64) -> Self {
-        let ratio = if ratio.is_finite() {
-            ratio.clamp(0.0, 10.0)
-        } else {
-            0.0
-        };
         Self(Arc::new(Bucket {
-            ratio,
+            ratio: AtomicU64::new(share(ratio).to_bits()),
             reserve,
             window: Mutex::default(),
         }))
+    }
+
+    /// Takes another share from now on, for every clone. What was counted stays, so that nobody gets more by changing it.
+    pub fn set_ratio(&self, ratio: f64) {
+        let bits = share(ratio).to_bits();
+        self.0.ratio.store(bits, Ordering::Relaxed);
     }
 
     fn deposit(&self) {
@@ -305,11 +307,23 @@ impl RetryBudget {
     }
 }
 
+const fn share(ratio: f64) -> f64 {
+    if ratio.is_finite() {
+        ratio.clamp(0.0, 10.0)
+    } else {
+        0.0
+    }
+}
+
 impl Bucket {
+    fn ratio(&self) -> f64 {
+        f64::from_bits(self.ratio.load(Ordering::Relaxed))
+    }
+
     fn allows(&self, window: &Window) -> bool {
         let first = window.now.first + window.before.first;
         let further = window.now.further + window.before.further;
-        further < ((first as f64 * self.ratio) as u64).max(self.reserve)
+        further < ((first as f64 * self.ratio()) as u64).max(self.reserve)
     }
 }
 
@@ -322,7 +336,7 @@ impl Default for RetryBudget {
 impl fmt::Debug for RetryBudget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RetryBudget")
-            .field("ratio", &self.0.ratio)
+            .field("ratio", &self.0.ratio())
             .field("reserve", &self.0.reserve)
             .finish_non_exhaustive()
     }
@@ -352,6 +366,20 @@ mod tests {
             assert!(budget.try_attempt());
         }
         assert!(!budget.try_attempt(), "the call's own limit");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_share_keeps_what_was_counted() {
+        let retries = RetryBudget::with_reserve(0.5, 0);
+        for _ in 0..10 {
+            retries.deposit();
+        }
+        let granted = |retries: &RetryBudget| (0..20).filter(|_| retries.withdraw()).count();
+        assert_eq!(granted(&retries), 5);
+        for (ratio, more) in [(0.5, 0), (0.8, 3), (f64::NAN, 0), (0.2, 0), (1.0, 2)] {
+            retries.clone().set_ratio(ratio);
+            assert_eq!(granted(&retries), more, "{ratio}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -36,7 +36,7 @@ fn it_shows_every_setting() {
     let settings = "listen body_limit heartbeat json_heartbeat drain connect first_token first_byte idle total max_attempts base max budget min_remaining continuations prefill \
         kind base_url region api betas access_key_id secret_access_key session_token keys_from headers health interval proxy timeouts accounts name api_key weight limits enabled \
         rpm tpm concurrency adaptive min_interval rpd tpd reserve windows requests per sliding input_tokens output_tokens utc_offset tokens usd models \
-        deployments balance cooldown wait queue size per_caller hedge after min_samples min_delay max_delay share fallbacks split by provider model context_window max_output \
+        deployments balance cooldown wait queue size per_caller hedge after min_samples min_delay max_delay share give_up times least fallbacks split by provider model context_window max_output \
         price input output cache_read cache_write cache_write_long shadow timeout max_bytes usd_per_day";
     for setting in settings.split_whitespace() {
         let shown = TEXT.lines().any(|line| {

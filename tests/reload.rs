@@ -6,11 +6,15 @@ mod support;
 use std::{sync::Arc, time::Duration};
 
 use support::{
-    call, chat, client, post,
+    Running, call, chat, client, post,
     process::{Dir, Process},
     served,
 };
-use trunkline::testing::{Script, Vendor};
+use trunkline::{
+    RetryBudget,
+    config::Config,
+    testing::{Answer, Script, Vendor},
+};
 
 fn config(url: &str, model: &str) -> String {
     format!(
@@ -146,4 +150,42 @@ async fn a_certificate_that_cannot_be_read_is_named() {
     let (code, _, error) = support::process::finish(dir.gateway(&["--check"])).await;
     assert_eq!(code, 2, "{error}");
     assert!(error.contains("server.tls.cert: nowhere.pem"), "{error}");
+}
+
+#[tokio::test]
+async fn a_reload_lets_no_more_second_attempts_pass() {
+    let vendor = Vendor::new();
+    vendor.always(Answer::status(503));
+    let server = served(&vendor).await;
+    let text = |budget: &str| {
+        format!(
+            "retry: {{ max_attempts: 2, base: 0ms, max: 0ms, budget: {budget} }}\n\
+             providers: {{ v: {{ kind: openai-compatible, base_url: \"{}\", accounts: [{{ name: a, api_key: k }}, {{ name: b, api_key: l }}] }} }}\n\
+             models: {{ m: {{ deployments: [v/m], cooldown: 0s }} }}\n",
+            server.url("/v1")
+        )
+    };
+    let gateway = Running::start(&text("0%"), &[]).await;
+    let url = gateway.url("/v1/chat/completions");
+    let calls = async |calls: u64| {
+        for _ in 0..calls {
+            assert_eq!(post(&url, chat("m", false)).await.0, 503);
+        }
+        vendor.requests().len() as u64
+    };
+    let spent = RetryBudget::RESERVE;
+    assert_eq!(calls(spent + 5).await, spent + 5 + spent);
+    let reload = |budget| {
+        let config = Config::from_yaml(&text(budget), &|_| None).unwrap();
+        gateway.gateway.reload(&config).unwrap();
+    };
+    reload("0%");
+    assert_eq!(calls(5).await, spent + 10 + spent, "what is spent is spent");
+    // As many second attempts as first ones may be made now.
+    reload("100%");
+    assert_eq!(
+        calls(5).await,
+        spent + 15 + spent + 5,
+        "another share counts at once"
+    );
 }

@@ -41,6 +41,7 @@ mod ceilings;
 mod deployments;
 mod egress;
 mod environment;
+mod give_up;
 mod health;
 mod hedge;
 mod interpolate;
@@ -78,9 +79,10 @@ use self::{
 pub use self::{
     kinds::{AzureConfig, BedrockConfig, CloudConfig, SignIn, VertexConfig},
     model::{
-        AccountConfig, ArmConfig, ArmTarget, BalanceKind, Config, DeploymentConfig, HealthConfig,
-        Kind, ModelConfig, PoolConfig, ProviderConfig, ProxyUrl, QueueConfig, RetryConfig,
-        ServerConfig, ServerLimits, ShadowConfig, SplitBy, SplitConfig, Target, TlsConfig,
+        AccountConfig, ArmConfig, ArmTarget, BalanceKind, Config, DeploymentConfig, GiveUpConfig,
+        HealthConfig, Kind, ModelConfig, PoolConfig, ProviderConfig, ProxyUrl, QueueConfig,
+        RetryConfig, ServerConfig, ServerLimits, ShadowConfig, SplitBy, SplitConfig, Target,
+        TlsConfig,
     },
     problem::{Problem, Problems},
     stack::{CallExplanation, CopyExplanation, Gateway, GatewayService},
@@ -147,16 +149,23 @@ fn read(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Config> {
     let complete = providers.is_none() || listed.is_some();
     let mut vendors = Vendors::new(listed.unwrap_or_default(), complete);
     config.models = match models {
-        Some(at) => models::models(reader, at, &mut vendors).unwrap_or_default(),
+        Some(at) => {
+            models::models(reader, at, &mut vendors, config.timeouts.total).unwrap_or_default()
+        }
         None => environment::models(&vendors.list),
     };
     config.providers = vendors.list;
     if let Some(at) = fields.get("retry")
         && config.retry.max_attempts < 2
-        && config.models.iter().any(ModelConfig::is_hedged)
     {
-        let message = "a hedged call makes two attempts: with `max_attempts: 1` leave `hedge` out of the models";
-        reader.problem_at_key(at, message);
+        if config.models.iter().any(ModelConfig::is_hedged) {
+            let message = "a hedged call makes two attempts: with `max_attempts: 1` leave `hedge` out of the models";
+            reader.problem_at_key(at, message);
+        }
+        if config.models.iter().any(ModelConfig::gives_up) {
+            let message = "an account is given up only for another: with `max_attempts: 1` leave `give_up` out of the models";
+            reader.problem_at_key(at, message);
+        }
     }
     if let (Some(name), Some(at)) = (&config.server.files, fields.get("server")) {
         server::check_files(reader, at, name, &config.providers);

@@ -297,6 +297,8 @@ pub struct PoolConfig {
     pub timeouts: Option<Box<OwnTimeouts>>,
     /// Whether and when a second account is asked while the first is silent; never.
     pub hedge: Option<HedgePolicy>,
+    /// When an account is given up that says nothing; never.
+    pub give_up: Option<GiveUpConfig>,
     /// The models to try next, in order.
     pub fallbacks: Vec<String>,
     /// Where some of the calls are copied to.
@@ -318,6 +320,25 @@ impl Default for QueueConfig {
         Self {
             size: Pool::QUEUE,
             per_caller: Pool::QUEUE_PER_CALLER,
+        }
+    }
+}
+
+/// When an account is given up for another because nothing comes from it, see [`Pool::give_up`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GiveUpConfig {
+    /// After so many times as long as it usually takes; 8.
+    pub times: u32,
+    /// But not before so long; 20 seconds.
+    pub least: Duration,
+}
+
+impl Default for GiveUpConfig {
+    fn default() -> Self {
+        Self {
+            times: 8,
+            least: Duration::from_secs(20),
         }
     }
 }
@@ -468,6 +489,10 @@ impl ModelConfig {
     pub(super) const fn is_hedged(&self) -> bool {
         matches!(&self.target, Target::Pool(pool) if pool.hedge.is_some())
     }
+
+    pub(super) const fn gives_up(&self) -> bool {
+        matches!(&self.target, Target::Pool(pool) if pool.give_up.is_some())
+    }
 }
 
 impl PoolConfig {
@@ -482,6 +507,7 @@ impl PoolConfig {
             fidelity: FidelityMode::default(),
             timeouts: None,
             hedge: None,
+            give_up: None,
             fallbacks: Vec::new(),
             shadow: None,
         }

@@ -1,8 +1,10 @@
 //! The section `models`.
 
+use std::time::Duration;
+
 use super::{
     deployments::{self, Vendors},
-    hedge,
+    give_up, hedge,
     loops::{self, Edge},
     model::{BalanceKind, ModelConfig, PoolConfig, QueueConfig, Target},
     names::Names,
@@ -14,7 +16,7 @@ use super::{
 };
 use crate::chat::FidelityMode;
 
-pub(super) const POOL: [&str; 10] = [
+pub(super) const POOL: [&str; 11] = [
     "deployments",
     "balance",
     "cooldown",
@@ -24,6 +26,7 @@ pub(super) const POOL: [&str; 10] = [
     "timeouts",
     "price",
     "hedge",
+    "give_up",
     "fallbacks",
 ];
 const SPLIT: [&str; 3] = ["split", "by", "shadow"];
@@ -33,12 +36,15 @@ pub(super) struct Models<'a, 'n> {
     pub(super) names: &'a Names<'n>,
     vendors: &'a mut Vendors,
     edges: Vec<Edge>,
+    /// How long a call may take unless its model says otherwise.
+    total: Option<Duration>,
 }
 
 pub(super) fn models(
     reader: &mut Reader<'_>,
     at: &At<'_>,
     vendors: &mut Vendors,
+    total: Option<Duration>,
 ) -> Option<Vec<ModelConfig>> {
     let entries = reader.entries(at, "a mapping of model names")?;
     let names: Vec<&str> = entries.iter().map(|(name, _)| *name).collect();
@@ -46,6 +52,7 @@ pub(super) fn models(
         names: &Names::new(names.iter().copied()),
         vendors,
         edges: Vec::new(),
+        total,
     };
     let mut list = Vec::with_capacity(entries.len());
     for (index, (name, at)) in entries.iter().enumerate() {
@@ -155,6 +162,11 @@ impl Models<'_, '_> {
             }
         }
         pool.hedge = fields.read(reader, "hedge", hedge::hedge);
+        pool.give_up = fields.read(reader, "give_up", give_up::give_up);
+        let own = pool.timeouts.as_deref().and_then(|own| own.total);
+        if let (Some(give_up), Some(at)) = (pool.give_up, fields.get("give_up")) {
+            give_up::check(reader, at, give_up, own.unwrap_or(self.total));
+        }
         if let Some(at) = fields.get("fallbacks") {
             pool.fallbacks = self.fallbacks(reader, index, at);
         }

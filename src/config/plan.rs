@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     model::{
-        AccountConfig, ArmTarget, Config, DeploymentConfig, ModelConfig, PoolConfig,
+        AccountConfig, ArmTarget, Config, DeploymentConfig, GiveUpConfig, ModelConfig, PoolConfig,
         ProviderConfig, QueueConfig, ServerLimits, ShadowConfig, SplitConfig, Target,
     },
     providers::prefill_name,
@@ -275,6 +275,13 @@ fn write_pool(f: &mut Formatter<'_>, pool: &PoolConfig) -> fmt::Result {
     }
     if let Some(hedge) = &pool.hedge {
         write!(f, ", {hedge}")?;
+    }
+    if let Some(GiveUpConfig { times, least }) = pool.give_up {
+        write!(
+            f,
+            ", given up when silent for {times} times as long as usual and {}",
+            format_duration(least)
+        )?;
     }
     if !pool.fallbacks.is_empty() {
         write!(f, ", then {}", pool.fallbacks.join(", "))?;

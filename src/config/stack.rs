@@ -67,6 +67,8 @@ struct Kept {
     hedges: Hedges,
     arms: Arms,
     shadows: Shadows,
+    /// A new one with each configuration would let its whole reserve of second attempts pass again.
+    retries: RetryBudget,
 }
 
 /// What would become of a call.
@@ -276,6 +278,7 @@ impl Graph {
         kept.pools.replace(&pools);
         kept.hedges.replace(&hedges);
         kept.arms.retain(&splits);
+        kept.retries.set_ratio(config.retry.budget);
         let split = SplitLayer::new(splits.clone())
             .results(kept.arms.clone())
             .shadows(kept.shadows.clone());
@@ -432,6 +435,9 @@ fn build_pool(
         .wait(config.wait)
         .queue(config.queue.size, config.queue.per_caller)
         .fidelity(config.fidelity);
+    if let Some(give_up) = config.give_up {
+        pool = pool.give_up(give_up.times, give_up.least);
+    }
     pool = match config.balance {
         BalanceKind::Weighted => pool.balance(Weighted::new()),
         BalanceKind::RoundRobin => pool.balance(RoundRobin::new()),
@@ -541,7 +547,7 @@ fn stack(
     let policy = RetryPolicy::new()
         .max_attempts(config.retry.max_attempts)
         .backoff(config.retry.base, config.retry.max)
-        .budget(RetryBudget::new(config.retry.budget))
+        .budget(kept.retries.clone())
         .min_remaining(config.retry.min_remaining);
     let names = listed::names(config);
     let (spoken, shared) = (pools.clone(), shares(config));

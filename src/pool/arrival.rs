@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     cooldown::later,
-    hall::{Full, Key, Ticket},
+    hall::{Full, Hall, Key, Ticket},
     pools::Shared,
     queue::Entry,
     service::find,
@@ -69,10 +69,10 @@ async fn wait<'a>(
                 }
                 Err(outage) => outage,
             };
-            let watch = outage.soonest.filter(|soonest| *soonest <= end);
-            if patience.is_none() || (watch.is_none() && !outage.busy) {
-                return Err(told(shared, outage, &key));
+            if patience.is_none() || !outage.is_worth(end) {
+                return Err(told(&shared.hall, outage, &key));
             }
+            let watch = watch(&outage).filter(|watch| *watch <= end);
             if let Some(ticket) = &mut ticket {
                 ticket.tried(calls, watch);
             }
@@ -84,12 +84,29 @@ async fn wait<'a>(
     }
 }
 
+/// When to look again whether somebody is back.
+fn watch(outage: &Outage) -> Option<Instant> {
+    /// Where it might be now already, because a call is finding out, the end of that call tells. It is enough to look now and then.
+    const NOW_AND_THEN: Duration = Duration::from_millis(50);
+    let now = Instant::now();
+    let due = outage.soonest.filter(|soonest| *soonest <= now);
+    let again = due.map(|_| later(now, NOW_AND_THEN));
+    outage.next.into_iter().chain(again).min()
+}
+
 pub(super) fn key(walk: &Walk<'_>, request: &ModelRequest) -> Key {
     Key {
         model: request.model.clone(),
         pin: request.pin.as_ref().map(|pin| pin.account),
         deployments: walk.deployments(),
     }
+}
+
+/// The call as its queue sees it.
+pub(super) fn entry(walk: &Walk<'_>, request: &ModelRequest) -> Entry {
+    let weight = walk.weigh(&request.caller);
+    let caller = request.caller.clone();
+    Entry::new(request.priority, caller, weight, walk.tokens())
 }
 
 /// A place in the queue, if it can be served in time.
@@ -100,51 +117,67 @@ fn join(
     key: Key,
     end: Instant,
 ) -> Result<Ticket, Error> {
-    let weight = walk.weigh(&request.caller);
-    let entry = Entry::new(
-        request.priority,
-        request.caller.clone(),
-        weight,
-        walk.tokens(),
-    );
-    let ahead = shared.hall.ahead(&key, &entry);
-    let earliest = walk.earliest(ahead);
-    let model = shown(&key.model);
-    if earliest > end {
-        let seconds = seconds(earliest.saturating_duration_since(Instant::now()));
-        let message = match ahead {
-            0 => format!(
-                "nobody has room for a call for `{model}` in time; the first has in {seconds} s"
-            ),
-            _ => format!(
-                "{ahead} calls wait for `{model}` before this one, and the limits leave no room for it in time: it could be served in {seconds} s at the earliest"
-            ),
-        };
-        return Err(refused(message, seconds, "queue_too_slow"));
+    let (hall, entry) = (&shared.hall, entry(walk, request));
+    let earliest = in_time(walk, &key, hall.ahead(&key, &entry), end)?;
+    let backlog = hall.backlog(&key);
+    let joined = hall.join(key.clone(), entry, walk.room(), walk.accounts());
+    joined.map_err(|full| overfull(full, &key, backlog, earliest))
+}
+
+/// What [`join`] would say, without joining: when at the earliest the call could be served.
+pub(super) fn admit(
+    hall: &Hall,
+    walk: &Walk<'_>,
+    (key, entry): (&Key, &Entry),
+    end: Instant,
+) -> Result<Instant, Error> {
+    let earliest = in_time(walk, key, hall.ahead(key, entry), end)?;
+    match hall.full(key, &entry.caller, walk.room()) {
+        Some(full) => Err(overfull(full, key, hall.backlog(key), earliest)),
+        None => Ok(earliest),
     }
-    let backlog = shared.hall.backlog(&key).unwrap_or_default();
-    let joined = shared
-        .hall
-        .join(key.clone(), entry, walk.room(), walk.accounts());
-    joined.map_err(|full| {
-        let least = earliest.saturating_duration_since(Instant::now());
-        let seconds = seconds(backlog.max(least));
-        let (who, calls) = match full {
-            Full::All(calls) => ("", calls),
-            Full::Caller(calls) => (" of this caller", calls),
-        };
-        let message = format!(
-            "{calls} calls{who} wait for `{model}` already, and no more may; try again in {seconds} s"
-        );
-        refused(message, seconds, "queue_full")
-    })
+}
+
+/// When at the earliest it could be served behind so many others, if that is not too late.
+fn in_time(walk: &Walk<'_>, key: &Key, ahead: u64, end: Instant) -> Result<Instant, Error> {
+    let earliest = walk.earliest(ahead);
+    if earliest <= end {
+        return Ok(earliest);
+    }
+    let model = shown(&key.model);
+    let seconds = seconds(earliest.saturating_duration_since(Instant::now()));
+    let message = match ahead {
+        0 => {
+            format!(
+                "nobody has room for a call for `{model}` in time; the first has in {seconds} s"
+            )
+        }
+        _ => format!(
+            "{ahead} calls wait for `{model}` before this one, and the limits leave no room for it in time: it could be served in {seconds} s at the earliest"
+        ),
+    };
+    Err(refused(message, seconds, "queue_too_slow"))
+}
+
+fn overfull(full: Full, key: &Key, backlog: Option<Duration>, earliest: Instant) -> Error {
+    let least = earliest.saturating_duration_since(Instant::now());
+    let seconds = seconds(backlog.unwrap_or_default().max(least));
+    let (who, calls) = match full {
+        Full::All(calls) => ("", calls),
+        Full::Caller(calls) => (" of this caller", calls),
+    };
+    let model = shown(&key.model);
+    let message = format!(
+        "{calls} calls{who} wait for `{model}` already, and no more may; try again in {seconds} s"
+    );
+    refused(message, seconds, "queue_full")
 }
 
 /// Nobody is back in time.
-fn told(shared: &Shared, outage: Outage, key: &Key) -> Error {
+pub(super) fn told(hall: &Hall, outage: Outage, key: &Key) -> Error {
     let error = outage.into_error(&key.model);
     // Those who wait go first.
-    match shared.hall.backlog(key) {
+    match hall.backlog(key) {
         Some(backlog) if error.retry_after().is_some_and(|after| after < backlog) => {
             error.with_retry_after(Duration::from_secs(seconds(backlog)))
         }

@@ -19,7 +19,10 @@ use tokio::{
 };
 
 use super::queue::{Entry, Number, Queue};
-use crate::{issued::AccountTag, request::Priority};
+use crate::{
+    issued::AccountTag,
+    request::{Caller, Priority},
+};
 
 /// All queues.
 #[derive(Debug, Default)]
@@ -56,6 +59,19 @@ pub(super) enum Full {
     All(usize),
     /// Too many of the same caller wait.
     Caller(usize),
+}
+
+/// What a call that comes now finds in its queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    /// How many wait there.
+    pub(super) waiting: usize,
+    /// At least so many of them would go before it.
+    pub(super) ahead: u64,
+    /// Is everybody there less urgent, so that it may try at once?
+    pub(super) open: bool,
+    /// Would it be the first of them, so that it is called at once?
+    pub(super) leads: bool,
 }
 
 /// A call's place in its queue, given up when this is dropped.
@@ -134,6 +150,23 @@ impl Hall {
         waiting.map_or(0, |waiting| waiting.queue.ahead(entry))
     }
 
+    /// What a call would find if it came now; none if nobody waits for this.
+    pub(super) fn line(&self, key: &Key, entry: &Entry) -> Option<Line> {
+        let rooms = self.lock();
+        let queue = &rooms.queues.get(key)?.queue;
+        Some(Line {
+            waiting: queue.len(),
+            ahead: queue.ahead(entry),
+            open: queue.yields_to(entry.priority),
+            leads: queue.leads(entry),
+        })
+    }
+
+    /// Why a call may not wait, if it may not.
+    pub(super) fn full(&self, key: &Key, caller: &Caller, room: Room) -> Option<Full> {
+        self.lock().full(key, caller, room)
+    }
+
     /// How long it would take to serve all who wait for this, if it goes on as it did; none if nobody knows.
     pub(super) fn backlog(&self, key: &Key) -> Option<Duration> {
         let rooms = self.lock();
@@ -152,14 +185,8 @@ impl Hall {
     ) -> Result<Ticket, Full> {
         let mut rooms = self.lock();
         let rooms = &mut *rooms;
-        let (all, own) = rooms.queues.get(&key).map_or((0, 0), |waiting| {
-            (waiting.queue.len(), waiting.queue.of(&entry.caller))
-        });
-        if all >= room.size {
-            return Err(Full::All(all));
-        }
-        if own >= room.per_caller {
-            return Err(Full::Caller(own));
+        if let Some(full) = rooms.full(&key, &entry.caller, room) {
+            return Err(full);
         }
         rooms.numbers += 1;
         let number = rooms.numbers;
@@ -252,6 +279,17 @@ impl Hall {
 
     fn lock(&self) -> MutexGuard<'_, Rooms> {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Rooms {
+    fn full(&self, key: &Key, caller: &Caller, room: Room) -> Option<Full> {
+        let queue = self.queues.get(key).map(|waiting| &waiting.queue);
+        let (all, own) = queue.map_or((0, 0), |queue| (queue.len(), queue.of(caller)));
+        if all >= room.size {
+            return Some(Full::All(all));
+        }
+        (own >= room.per_caller).then_some(Full::Caller(own))
     }
 }
 

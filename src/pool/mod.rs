@@ -115,7 +115,8 @@
 //! # Why it goes where it goes
 //!
 //! [`Pools::explain`] tells for a call who could serve it, in what state each is, and whom it would try in which order and why, by
-//! walking the walk of a real call on copies. What then happens is kept in the call's [`Trail`](crate::Trail).
+//! walking the walk of a real call on copies. Where calls wait already, it tells whether this one would go before them, wait behind
+//! them or be turned away ([`QueueReport`]). What then happens is kept in the call's [`Trail`](crate::Trail).
 //!
 //! # Who is left alone
 //!
@@ -231,7 +232,9 @@ pub use self::{
         Sticky, UseBeforeReset, Weighted,
     },
     breaker::BreakerState,
-    explain::{CandidateReport, CandidateState, Explanation, Limit, Refusal},
+    explain::{
+        CandidateReport, CandidateState, Explanation, Limit, QueuePlace, QueueReport, Refusal,
+    },
     layer::PoolLayer,
     pools::Pools,
     service::PoolService,

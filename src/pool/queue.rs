@@ -159,12 +159,28 @@ impl<T> Queue<T> {
 
     /// Who goes next.
     pub(super) fn head(&self) -> Option<(Number, &T)> {
-        let mut waiting = self.lanes.iter().filter(|lane| lane.len > 0);
+        self.next_lane(|lane| lane.len > 0)?.1.head()
+    }
+
+    /// Would `entry` go next if it came now?
+    pub(super) fn leads(&self, entry: &Entry) -> bool {
+        let place = entry.lane();
+        let own = self.lanes.get(place);
+        let with_it =
+            |lane: &Lane<T>| lane.len > 0 || own.is_some_and(|own| std::ptr::eq(own, lane));
+        let next = self.next_lane(with_it);
+        next.is_some_and(|(next, lane)| next == place && lane.leads(entry))
+    }
+
+    /// The lane that goes next, of those in which somebody waits.
+    fn next_lane(&self, waits: impl Fn(&Lane<T>) -> bool) -> Option<(usize, &Lane<T>)> {
+        let lanes = self.lanes.iter().enumerate();
+        let mut waiting = lanes.filter(|(_, lane)| waits(lane));
         let top = waiting.next()?;
         let aged = waiting
-            .filter(|lane| lane.passed >= Self::PASSES)
-            .max_by_key(|lane| lane.passed);
-        aged.unwrap_or(top).head()
+            .filter(|(_, lane)| lane.passed >= Self::PASSES)
+            .max_by_key(|(_, lane)| lane.passed);
+        Some(aged.unwrap_or(top))
     }
 
     /// Who goes next of the most urgent, if they are more urgent than `entry`.
@@ -221,6 +237,19 @@ impl<T> Lane<T> {
         let (_, number, who) = self.order.first()?;
         let (_, bell) = self.flows.get(who)?.waiting.get(number)?;
         Some((*number, bell))
+    }
+
+    /// Would `entry` be the first if it came now?
+    fn leads(&self, entry: &Entry) -> bool {
+        let mark = match self.flows.get(&entry.caller.id) {
+            // Its caller's earlier calls go first.
+            Some(own) if !own.waiting.is_empty() => return false,
+            Some(own) => own.mark.max(self.mark),
+            None => self.mark,
+        };
+        // Among equals whoever came first goes first.
+        let first = self.order.first();
+        first.is_none_or(|(lowest, ..)| mark < *lowest)
     }
 
     fn push(&mut self, number: Number, entry: &Entry, bell: T) {
@@ -457,5 +486,33 @@ mod tests {
         assert_eq!(queue.ahead(&normal("d", 1)), 3);
         assert_eq!(queue.ahead(&normal("b", 1)), 3 + 4 + 4);
         assert_eq!(queue.ahead(&normal("a", 1)), 3 + 50 + 4);
+    }
+
+    #[test]
+    fn who_would_lead_is_known_before() {
+        let lot = crate::rng::Rng::seeded(9);
+        let draw = |most: usize| lot.below(most);
+        let mut queue: Queue<Entry> = Queue::new();
+        let (mut led, mut followed) = (0, 0);
+        for number in 0..3_000 {
+            let priority = [Priority::High, Priority::Normal, Priority::Low][draw(3)];
+            let entry = Entry {
+                tokens: draw(3_000) as u64,
+                ..entry(["a", "b", "c", "d"][draw(4)], 1 + draw(3) as u32, priority)
+            };
+            let told = queue.leads(&entry);
+            queue.push(number, &entry, entry.clone());
+            let leads = queue.head().is_some_and(|(head, _)| head == number);
+            assert_eq!(told, leads, "{number}: {entry:?}");
+            led += u32::from(leads);
+            followed += u32::from(!leads);
+            for _ in 0..draw(3) + usize::from(queue.len() > 6) {
+                let next = queue.head().map(|(number, entry)| (number, entry.clone()));
+                if let Some((number, entry)) = next {
+                    assert!(queue.remove(number, &entry, draw(5) > 0));
+                }
+            }
+        }
+        assert!(led > 300 && followed > 300, "{led} {followed}");
     }
 }

@@ -69,6 +69,8 @@ pub(super) struct Picked {
 pub(super) struct Outage {
     /// When somebody may be back; none if nobody can say, because a call has to end first, or if there is nobody at all.
     pub(super) soonest: Option<Instant>,
+    /// The first moment to come at which somebody may be back.
+    pub(super) next: Option<Instant>,
     /// Somebody is back as soon as a call ends.
     pub(super) busy: bool,
     /// How many accounts are out.
@@ -458,8 +460,10 @@ impl<'a> Walk<'a> {
             .filter_map(|stop| self.open(stop))
             .map(|line| Arc::as_ptr(&line.state))
             .collect();
+        let (now, all) = (Instant::now(), survey.out.iter().copied().chain(soft));
         Outage {
-            soonest: survey.out.iter().copied().chain(soft).min(),
+            soonest: all.clone().min(),
+            next: all.filter(|until| *until > now).min(),
             busy: survey.busy,
             accounts: match &self.found.route.large {
                 None => known.len(),

@@ -142,13 +142,13 @@ pub fn lingering(world: &World, left: &[(usize, Instant)]) -> Duration {
 }
 
 /// How often more was asked than callers asked, and whether that was allowed.
-pub fn amplification(world: &World, requests: usize, seconds: f64, reloads: usize) -> usize {
+pub fn amplification(world: &World, requests: usize, seconds: f64) -> usize {
     let asked: Vec<usize> = (0..requests).map(|n| world.log.of(n).len()).collect();
     let first = asked.iter().filter(|calls| **calls > 0).count();
     let further: usize = asked.iter().map(|calls| calls.saturating_sub(1)).sum();
-    // Every graph has a budget of its own, which begins with its reserve; a window lets go of what is older.
+    // A window lets go of what is older; a new configuration lets go of nothing.
     let windows = (seconds / trunkline::RetryBudget::WINDOW.as_secs_f64()) as usize + 1;
-    let reserve = (reloads + windows) * trunkline::RetryBudget::RESERVE as usize;
+    let reserve = windows * trunkline::RetryBudget::RESERVE as usize;
     let most = (first as f64 * crate::door::RETRIES) as usize + reserve;
     if further > most {
         let what =

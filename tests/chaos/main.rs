@@ -160,7 +160,7 @@ async fn run(world: &Arc<World>, requests: usize) {
     }
     let verdicts = verdicts.lock().unwrap().clone();
     audit::records(world, &book, &door.entered.lock().unwrap(), &verdicts);
-    let further = audit::amplification(world, requests, seconds, RELOADS);
+    let further = audit::amplification(world, requests, seconds);
     if let (Some(warm), Some(end)) = (warm, in_use)
         && end > warm + MARGIN_MIB
     {

@@ -1,10 +1,17 @@
 //! What is explained is what then happens.
 
-use proptest::prelude::*;
+use std::pin::pin;
+
+use futures_util::FutureExt;
+use proptest::{
+    prelude::*,
+    test_runner::{RngAlgorithm, TestRng, TestRunner},
+};
+use tokio::task::JoinSet;
 
 use super::*;
 use crate::{
-    request::Priority,
+    request::{Caller, Priority},
     upstream::{Counted, LimitWindow, Limits, Period, Price},
 };
 
@@ -24,6 +31,8 @@ struct Seat {
 enum Past {
     Calls(usize),
     Open,
+    /// A call in the background, which waits if it must: its session and tokens, and how many seconds it is served for.
+    Waits(u32, usize, u64),
     Fails(usize, ErrorKind, Option<u64>),
     Health(usize, bool),
     Passes(u64),
@@ -86,11 +95,23 @@ fn past() -> impl Strategy<Value = Past> {
     prop_oneof![
         (1..6_usize).prop_map(Past::Calls),
         Just(Past::Open),
+        waits(),
         (1..5_usize, kind, prop::option::of(1..90_u64)).prop_map(|(n, k, s)| Past::Fails(n, k, s)),
         (0..8_usize, any::<bool>()).prop_map(|(a, well)| Past::Health(a, well)),
         (1..70_u64).prop_map(Past::Passes),
         Just(Past::Breaks),
     ]
+}
+
+fn waits() -> impl Strategy<Value = Past> {
+    (0..6_u32, 0..900_usize, 1..40_u64)
+        .prop_map(|(who, tokens, busy)| Past::Waits(who, tokens, busy))
+}
+
+/// What happens where more come than can be served.
+fn rush() -> impl Strategy<Value = Vec<Past>> {
+    let passes = (0..9_u64).prop_map(Past::Passes);
+    prop::collection::vec(prop_oneof![6 => waits(), 1 => past(), 1 => passes], 1..24)
 }
 
 /// Seats, and the vendors: weight, window and price.
@@ -120,8 +141,29 @@ fn world() -> impl Strategy<Value = World> {
     )
 }
 
+/// Few accounts, each with few places or few tokens, where one may wait for long.
+fn crowded() -> impl Strategy<Value = World> {
+    let seats = prop::collection::vec((seat(), 0..3_u32), 1..4);
+    (world(), seats, 11..100_u64).prop_map(|(world, seats, wait)| {
+        let seats = seats.into_iter().map(|(mut seat, calls)| {
+            match calls {
+                0 => seat.limits = Limits::none().tpm(2_000).reserve(0.3),
+                _ => seat.limits.concurrency = Some(calls),
+            }
+            seat.enabled = true;
+            seat
+        });
+        (seats.collect(), world.1, world.2, wait, world.4)
+    })
+}
+
 fn build((seats, vendors, balance, wait, seed): &World) -> Pools {
-    let mut pool = Pool::new().wait(secs(wait.saturating_sub(10))).failures(2);
+    let weigh = |caller: &Caller| caller.id.as_ref().map_or(1, |id| id.len() as u32);
+    let mut pool = Pool::new()
+        .wait(secs(wait.saturating_sub(10)))
+        .queue(7, 4)
+        .weigh(weigh)
+        .failures(2);
     pool = match balance {
         0 => pool.balance(Weighted::new()),
         1 => pool.balance(RoundRobin::new()),
@@ -162,6 +204,10 @@ fn build((seats, vendors, balance, wait, seed): &World) -> Pools {
 fn asked(session: u32, tokens: usize) -> ModelRequest {
     let mut request = sized(tokens);
     request.affinity = Some(session.to_string().into());
+    // Some have more than one session, and the longer the name the more weight.
+    request.caller = Caller {
+        id: Some("c".repeat(1 + session as usize % 4).into()),
+    };
     request.with_priority(match session % 3 {
         0 => Priority::High,
         1 => Priority::Normal,
@@ -169,9 +215,20 @@ fn asked(session: u32, tokens: usize) -> ModelRequest {
     })
 }
 
-async fn live(world: World, history: Vec<Past>, session: u32, tokens: usize) {
+/// What came of a call where others waited.
+type Place = Option<(QueuePlace, bool)>;
+
+/// All who can run have run.
+async fn settled() {
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn live(world: World, history: Vec<Past>, session: u32, tokens: usize) -> Place {
     let pools = build(&world);
     let mut open = Vec::new();
+    let mut background = JoinSet::new();
     for event in history {
         let n = |n: usize| u32::try_from(n).unwrap();
         match event {
@@ -183,6 +240,13 @@ async fn live(world: World, history: Vec<Past>, session: u32, tokens: usize) {
             }
             Past::Open => {
                 open.extend(begin(&pools, &Vendors::all(|| Act::Serve), asked(1, 9)).await)
+            }
+            Past::Waits(session, tokens, busy) => {
+                let pools = pools.clone();
+                background.spawn(async move {
+                    let vendors = Vendors::all(move || Act::Slow(secs(busy)));
+                    let _ = call_with(&pools, &vendors, asked(session, tokens)).await;
+                });
             }
             Past::Fails(times, kind, after) => {
                 let failure = move || match after {
@@ -210,13 +274,15 @@ async fn live(world: World, history: Vec<Past>, session: u32, tokens: usize) {
             }
         }
     }
-    let (status, explained) = (pools.snapshot(), pools.explain(&asked(session, tokens)));
+    settled().await;
+    let (status, waiting) = (pools.snapshot(), pools.waiting());
+    let explained = pools.explain(&asked(session, tokens));
     assert_eq!(
         explained,
         pools.explain(&asked(session, tokens)),
         "it changes nothing"
     );
-    assert_eq!(status, pools.snapshot());
+    assert_eq!((status, waiting), (pools.snapshot(), pools.waiting()));
     assert!(explained.exact);
     let order: Vec<_> = explained
         .candidates
@@ -233,14 +299,29 @@ async fn live(world: World, history: Vec<Past>, session: u32, tokens: usize) {
 
     let vendors = Vendors::all(|| Act::Fail(error(ErrorKind::Server)));
     let before = Instant::now();
-    let told = begin(&pools, &vendors, asked(session, tokens))
-        .await
-        .unwrap_err();
+    let mut call = pin!(begin(&pools, &vendors, asked(session, tokens)));
+    let place = explained.queue.as_ref().map(|queue| queue.place);
+    let overtakes = place.is_some() && !order.is_empty();
+    let place = place.map(|place| (place, overtakes));
+    while background.try_join_next().is_some() {}
+    // Whoever is served in the background may end at any time.
+    if explained.waits_ms.is_some() && !background.is_empty() {
+        for _ in 0..50 {
+            let polled = call.as_mut().now_or_never();
+            assert!(polled.is_none(), "{explained:#?}");
+            tokio::task::yield_now().await;
+        }
+        assert!(order.is_empty() && vendors.seen().is_empty());
+        assert_eq!(pools.waiting(), waiting + 1);
+        return place;
+    }
+    let told = call.await.unwrap_err();
     let seen = vendors.seen();
     if let Some(ms) = explained.waits_ms {
         assert!(order.is_empty() && before.elapsed() >= Duration::from_millis(ms));
-        return;
+        return place;
     }
+    assert_eq!(before.elapsed(), Duration::ZERO, "{explained:#?}");
     assert_eq!(vendors.accounts(), order, "{explained:#?}");
     match explained.refused {
         None => assert!(!seen.is_empty()),
@@ -248,8 +329,13 @@ async fn live(world: World, history: Vec<Past>, session: u32, tokens: usize) {
             assert!(seen.is_empty());
             assert_eq!(refused.kind, told.kind().as_str());
             assert_eq!(refused.message, told.message());
+            assert_eq!(
+                refused.retry_after_ms.map(Duration::from_millis),
+                told.retry_after()
+            );
         }
     }
+    place
 }
 
 proptest! {
@@ -262,13 +348,40 @@ proptest! {
         session in 0..5_u32,
         tokens in prop::sample::select(vec![0_usize, 60, 500, 5_000, 50_000]),
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        runtime.block_on(live(world, history, session, tokens));
+        run(live(world, history, session, tokens));
     }
+}
+
+fn run<T>(story: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(story)
+}
+
+/// The same where others wait; and everything that can come of that does.
+#[test]
+fn what_is_explained_of_a_queue_then_happens() {
+    let found = std::cell::RefCell::new(std::collections::BTreeMap::<String, u32>::new());
+    let config = ProptestConfig {
+        cases: 400,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    // The same every time, for all that can come of it is to be seen.
+    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let mut runner = TestRunner::new_with_rng(config, rng);
+    let story = (crowded(), rush(), 0..6_u32, 0..2_000_usize);
+    let told = runner.run(&story, |(world, history, session, tokens)| {
+        let place = run(live(world, history, session, tokens));
+        *found.borrow_mut().entry(format!("{place:?}")).or_default() += 1;
+        Ok(())
+    });
+    told.unwrap_or_else(|failure| panic!("{failure}"));
+    let found = found.into_inner();
+    assert_eq!(found.len(), 5, "{found:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -382,4 +495,43 @@ async fn a_balance_that_cannot_be_copied_is_said_to_be_a_guess() {
     }
     let explained = pools(pool(&["a", "b"]).balance(Counting)).explain(&request());
     assert!(!explained.exact && explained.first().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_is_free_is_not_free_for_those_who_would_overtake() {
+    let vendor = Vendor::new(provider("acme"), "large");
+    let vendor = vendor.account(limited("a", Limits::none().tpm(1_000)), 1);
+    let pools = pools(Pool::new().vendor(vendor).wait(secs(60)).queue(2, 2));
+    let vendors = Vendors::all(|| Act::Serve);
+    call_with(&pools, &vendors, sized(600)).await.unwrap();
+    let mut waits = pin!(call_with(&pools, &vendors, sized(600)));
+    assert!(waits.as_mut().now_or_never().is_none());
+
+    let told = pools.explain(&request());
+    assert_eq!(told.candidates[0].state, CandidateState::Free);
+    let why = "free, but those who wait already go first";
+    assert_eq!(
+        (told.candidates[0].turn, &*told.candidates[0].why),
+        (None, why)
+    );
+    assert_eq!((told.waits_ms, &told.refused), (Some(0), &None));
+    let queue = told.queue.unwrap();
+    assert_eq!(
+        (queue.waiting, queue.ahead, queue.place),
+        (1, 1, QueuePlace::Behind)
+    );
+
+    // There are two places in the queue.
+    let mut too = pin!(call(&pools, &vendors));
+    assert!(too.as_mut().now_or_never().is_none());
+    let told = pools.explain(&request());
+    let refused = told.refused.unwrap();
+    assert!(refused.message.contains("no more may"), "{refused:?}");
+    assert_eq!(told.queue.unwrap().place, QueuePlace::TurnedAway);
+    let urgent = pools.explain(&request().with_priority(Priority::High));
+    assert_eq!(urgent.first().unwrap().account, "a");
+    let queue = serde_json::to_value(urgent.queue).unwrap();
+    let expected = serde_json::json!({"waiting": 2, "ahead": 0, "place": "at_once",
+        "why": "it is more urgent than the 2 calls that wait"});
+    assert_eq!(queue, expected);
 }

@@ -312,3 +312,36 @@ async fn whoever_watched_the_clock_and_left_is_stood_in_for() {
     assert_eq!(begun.elapsed(), secs(50));
     assert!(left_clean(&pools));
 }
+
+#[tokio::test(start_paused = true)]
+async fn nobody_spins_while_a_call_is_finding_out() {
+    let (a, b) = (limited("a", one_place()), account("b"));
+    let pool = |accounts: &[&Arc<Account>]| {
+        let vendor = Vendor::new(provider("acme"), "large");
+        let vendor = accounts
+            .iter()
+            .fold(vendor, |v, a| v.account((*a).clone(), 1));
+        Pool::new().vendor(vendor).failures(1).wait(secs(60))
+    };
+    let pools = pools(pool(&[&a, &b]))
+        .pool("a", pool(&[&a]))
+        .pool("b", pool(&[&b]));
+    let failing = Vendors::all(|| Act::Fail(error(ErrorKind::Server)));
+    let _ = call_with(&pools, &failing, request().with_model("b")).await;
+    tokio::time::advance(secs(100)).await;
+    let serving = Vendors::all(|| Act::Serve);
+    let _open = begin(&pools, &serving, request().with_model("a"))
+        .await
+        .unwrap();
+    // The breaker is half-open: one call finds out, and the next has to wait for that.
+    let slow = Vendors::all(|| Act::Slow(secs(30)));
+    let (begun, calls) = (Instant::now(), pools.shared().hall.calls());
+    let (probe, next) = tokio::join!(call(&pools, &slow), call(&pools, &serving));
+    assert_eq!(
+        (probe.unwrap(), next.unwrap()),
+        ("b".to_owned(), "b".to_owned())
+    );
+    assert_eq!(begun.elapsed(), secs(30));
+    let calls = pools.shared().hall.calls() - calls;
+    assert!(calls < 2_000, "{calls}");
+}

@@ -1,47 +1,20 @@
-//! Why a call would go where it goes: the same code, walking through a copy of the world.
-//!
-//! Accounts, balance and randomness are copied, and the walk of a real call is walked through the copies, with every attempt failing.
-//! So there is nothing here that decides; it only tells what was decided, and nobody's counters move.
+//! How each account of the pool stands towards the call.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::{
-    Pools,
-    account::{AccountState, AccountStatus, Ask},
-    balance::Sampling,
-    service::locate,
-    table::{Found, Line, Route, Table},
-    walk::{Picked, Walk},
-};
+use super::{Explanation, Turn, millis};
 use crate::{
-    error::{Error, ErrorKind},
+    pool::{
+        BreakerState,
+        account::{AccountState, AccountStatus, Ask},
+        table::{Line, Route, Table},
+    },
     request::{ModelRequest, Priority},
     upstream::{Deployment, Price},
 };
-
-/// Who could serve a call, in what state each is, and whom the call would try in which order.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct Explanation {
-    /// The model asked for.
-    pub model: String,
-    /// About how many tokens the call's input has.
-    pub input_tokens: u64,
-    /// Does the pool's balance look at the call's session?
-    pub by_session: bool,
-    /// Is this what a call would do? False if the pool's balance cannot be asked without counting
-    /// ([`Balance::fork`](super::Balance::fork)): then the order is a guess by weight.
-    pub exact: bool,
-    /// Everybody in the pool: those that would be tried, in that order, then the others as they stand in the pool.
-    pub candidates: Vec<CandidateReport>,
-    /// How long the call would wait for somebody before it tries the first; none if it would not.
-    pub waits_ms: Option<u64>,
-    /// Set if nobody would be tried: what the caller would be told, after the wait if there is one.
-    pub refused: Option<Refusal>,
-}
 
 /// One account of a pool, as a call would find it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -131,170 +104,19 @@ pub enum Limit {
     VendorWindow,
 }
 
-/// What the caller would be told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Refusal {
-    /// The kind of the error, see [`ErrorKind`](crate::ErrorKind).
-    pub kind: &'static str,
-    /// Its message.
-    pub message: String,
-    /// When to come back, in milliseconds.
-    pub retry_after_ms: Option<u64>,
-}
-
-/// Nobody makes more attempts than this; a pool may have any number of accounts.
-const MOST_TURNS: usize = 256;
-
-impl Pools {
-    /// What would become of this call if it came now: who could serve it, in what state each is, and whom it would try in which order
-    /// as long as all fail. Nobody is called, and nothing changes: no counter, no turn, no draw.
-    ///
-    /// It is the code of real calls that decides here, on copies of what it decides by. Other calls that come in between may change
-    /// what then happens. Expensive: everything of the pool is copied.
-    pub fn explain(&self, request: &ModelRequest) -> Explanation {
-        let shared = self.shared();
-        let table = shared.table();
-        let found = match locate(&table, request) {
-            Ok(found) => found,
-            Err(error) => return Explanation::refused(request, &error),
-        };
-        let (route, exact) = found.route.copied();
-        let (route, world) = (Arc::new(route), shared.copied());
-        let found = Found {
-            route: route.clone(),
-            ..found
-        };
-        let others = elsewhere(&table, &route, request);
-        let now = Instant::now();
-
-        let mut walk = Walk::new(&world, found, request);
-        let mut explanation = Explanation {
-            model: request.model.to_string(),
-            input_tokens: walk.tokens(),
-            by_session: walk.by_session(),
-            exact,
-            candidates: Vec::new(),
-            waits_ms: None,
-            refused: None,
-        };
-        // First how they stand, then the walk: it changes the copies.
-        let sampling = route.pool.balance.sampling();
-        let mut open: Vec<Open> = Vec::new();
-        for (index, line) in route.lines.iter().enumerate() {
-            let mut one = Open::new(line, walk.asked(index), request.priority, now);
-            if let (Sampling::Cheapest { answer }, Some(price)) = (sampling, one.price) {
-                one.report.cost_micros = Some(price.estimate(walk.tokens(), answer));
-            }
-            open.push(one);
-        }
-        let turns = turns(&mut walk, request, &mut explanation);
-        for (turn, (state, model, forced)) in turns.iter().enumerate() {
-            let is_it = |o: &&mut Open| Arc::ptr_eq(&o.state, state) && *o.report.model == **model;
-            // The same account may stand in the pool twice: the first is the one.
-            if let Some(open) = open.iter_mut().find(is_it) {
-                open.report.turn = u32::try_from(turn + 1).ok();
-                open.forced = *forced;
-            }
-        }
-        let nearest = open
-            .iter()
-            .filter(|open| open.report.turn == Some(1))
-            .map(|open| open.nearness)
-            .max();
-        for open in &mut open {
-            open.report.why = open.why(nearest.unwrap_or(0), &turns, &explanation);
-        }
-        let mut reports: Vec<_> = open.into_iter().map(|open| open.report).collect();
-        reports.sort_by_key(|report| report.turn.unwrap_or(u32::MAX));
-        reports.extend(others);
-        explanation.candidates = reports;
-        explanation
-    }
-}
-
-impl Explanation {
-    /// The account that would be tried first.
-    pub fn first(&self) -> Option<&CandidateReport> {
-        self.candidates.first().filter(|c| c.turn.is_some())
-    }
-
-    /// Nobody could even be looked for.
-    fn refused(request: &ModelRequest, error: &Error) -> Self {
-        Self {
-            model: request.model.to_string(),
-            input_tokens: 0,
-            by_session: false,
-            exact: true,
-            candidates: Vec::new(),
-            waits_ms: None,
-            refused: Some(Refusal::of(error)),
-        }
-    }
-}
-
-impl Refusal {
-    fn of(error: &Error) -> Self {
-        Self {
-            kind: error.kind().as_str(),
-            message: error.message().to_owned(),
-            retry_after_ms: error.retry_after().map(millis),
-        }
-    }
-}
-
-/// An account that has a turn, its model, and whether that is in spite of a soft cooldown.
-type Turn = (Arc<AccountState>, Arc<str>, bool);
-
-/// Walks the walk of a call whose every attempt fails.
-fn turns(walk: &mut Walk<'_>, request: &ModelRequest, explanation: &mut Explanation) -> Vec<Turn> {
-    let mut turns = Vec::new();
-    let wait = walk.wait().saturating_sub(request.budget.waited());
-    let left = request
-        .budget
-        .remaining()
-        .map_or(wait, |left| left.min(wait));
-    let mut patience = (!left.is_zero()).then(|| Instant::now() + left);
-    while turns.len() < MOST_TURNS {
-        let Picked { lease, deployment } = match walk.next(patience.take()) {
-            Ok(picked) => picked,
-            Err(outage) if turns.is_empty() => {
-                let soonest = outage.soonest;
-                let now = Instant::now();
-                if !left.is_zero() && outage.is_worth(now + left) {
-                    let until = soonest.map_or(left, |at| at.saturating_duration_since(now));
-                    explanation.waits_ms = Some(millis(until.min(left)));
-                }
-                let error = outage.into_error(&request.model);
-                explanation.refused = Some(Refusal::of(&error));
-                break;
-            }
-            Err(_) => break,
-        };
-        turns.push((lease.state.clone(), lease.model.clone(), lease.forced));
-        // A failure that sends the call on and says little of the account.
-        let failure = Error::new(ErrorKind::Server, "");
-        lease.failed(&failure);
-        if !walk.failed(&failure, &deployment) {
-            break;
-        }
-    }
-    turns
-}
-
 /// A line of the pool that the call might use, and what is told of it.
-struct Open {
-    state: Arc<AccountState>,
-    report: CandidateReport,
-    nearness: u8,
-    price: Option<Price>,
+pub(super) struct Open {
+    pub(super) state: Arc<AccountState>,
+    pub(super) report: CandidateReport,
+    pub(super) nearness: u8,
+    pub(super) price: Option<Price>,
     spare: bool,
     /// It would be tried in spite of a soft cooldown.
-    forced: bool,
+    pub(super) forced: bool,
 }
 
 impl Open {
-    fn new(
+    pub(super) fn new(
         line: &Line,
         asked: Option<(Arc<Deployment>, u64, u8)>,
         priority: Priority,
@@ -329,7 +151,7 @@ impl Open {
         }
     }
 
-    fn why(&self, nearest: u8, turns: &[Turn], explanation: &Explanation) -> String {
+    pub(super) fn why(&self, nearest: u8, turns: &[Turn], explanation: &Explanation) -> String {
         let report = &self.report;
         let again = |turn: &Turn| Arc::ptr_eq(&turn.0, &self.state) && *turn.1 == *report.model;
         match (&report.state, report.turn) {
@@ -352,6 +174,9 @@ impl Open {
             (_, Some(turn)) => format!("turn {turn}: free, and the balance's choice of those left"),
             (CandidateState::Free, None) if turns.iter().any(again) => {
                 "the same account and model stand in the pool twice: once is enough".to_owned()
+            }
+            (CandidateState::Free, None) if explanation.is_held_back() => {
+                "free, but those who wait already go first".to_owned()
             }
             (CandidateState::Free, None) => "free, but the walk ends before its turn".to_owned(),
             (CandidateState::Busy { free_in_ms, .. }, None) => match free_in_ms {
@@ -414,9 +239,10 @@ fn state(
             cooldown.firm == firm && cooldown.model.as_deref().is_none_or(|m| *m == **ask.model)
         });
         let longest = mine.max_by_key(|cooldown| cooldown.remaining)?;
-        let breaker = status.breakers.iter().any(|breaker| {
-            breaker.model == longest.model && breaker.state != super::BreakerState::Closed
-        });
+        let breaker = status
+            .breakers
+            .iter()
+            .any(|breaker| breaker.model == longest.model && breaker.state != BreakerState::Closed);
         Some(CandidateState::Cooling {
             reason: longest.reason.as_str(),
             firm,
@@ -454,7 +280,11 @@ fn state(
 }
 
 /// Those of the model's pool that the call cannot use whatever happens: they are switched off, or it is bound to another.
-fn elsewhere(table: &Table, used: &Route, request: &ModelRequest) -> Vec<CandidateReport> {
+pub(super) fn elsewhere(
+    table: &Table,
+    used: &Route,
+    request: &ModelRequest,
+) -> Vec<CandidateReport> {
     let mut reports = Vec::new();
     let Some(found) = table.find(&request.model) else {
         return reports;
@@ -492,8 +322,4 @@ fn elsewhere(table: &Table, used: &Route, request: &ModelRequest) -> Vec<Candida
         });
     }
     reports
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
