@@ -118,6 +118,7 @@ impl Gateway {
     /// If a client cannot be set up, or a model's vendor offers no conversations; everything else was checked when the configuration was read.
     pub fn new(config: &Config) -> Result<Self, Error> {
         let kept = Kept::default();
+        kept.buffers.set_limit(config.server.limits.memory);
         let graph = Graph::new(config, &kept)?;
         Ok(Self {
             kept,
