@@ -191,24 +191,22 @@ where
     let every = settings.json_heartbeat.filter(|_| is_json(&request));
     let closing = settings.closing.clone();
     let call = call(inner, request, log.clone());
+    let Some(every) = every else {
+        return match until_closed(closing.as_ref(), call, &log).await {
+            Ok(response) => tell(response),
+            Err(error) => log.refused(dialect, &error),
+        };
+    };
+    // It is boxed because it may go on in the body.
     let watched = log.clone();
     let mut pending = Box::pin(async move { until_closed(closing.as_ref(), call, &watched).await });
-    let early = async {
-        match every {
-            Some(every) => {
-                tokio::time::sleep(every).await;
-                every
-            }
-            None => std::future::pending().await,
-        }
-    };
     tokio::select! {
         biased;
         result = &mut pending => match result {
             Ok(response) => tell(response),
             Err(error) => log.refused(dialect, &error),
         },
-        every = early => {
+        () = tokio::time::sleep(every) => {
             let late = async move {
                 let error = match pending.await.map(|response| response.reply) {
                     Ok(Reply::Complete(complete)) => return complete.bytes,
