@@ -58,6 +58,7 @@ mod closing;
 mod explained;
 mod issued;
 mod layer;
+mod log;
 mod operations;
 mod piece;
 mod read;

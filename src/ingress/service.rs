@@ -5,15 +5,12 @@ use std::{
     fmt,
     future::Future,
     pin::{Pin, pin},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request, Response, header};
+use http::{HeaderValue, Request, Response, header};
 use tokio::time::Instant;
 use tower::ServiceExt;
 use tower_service::Service;
@@ -24,6 +21,7 @@ use super::{
     closing::Closing,
     issued::Ids,
     layer::Settings,
+    log::{Log, Waiting},
     read::read,
     reply,
     route::{Form, Route, asker, route},
@@ -31,13 +29,11 @@ use super::{
 };
 use crate::{
     Body, BoxError, capabilities,
-    chat::Usage,
     dialect::{Dialect, Front, gemini::Gemini},
     error::{Error, ErrorKind},
     request::{ModelRequest, Operation},
-    response::{ModelResponse, Outcome, Reply, Served},
+    response::{ModelResponse, Reply},
     rng::Rng,
-    trail::{CallRecord, Calls, Trail, wall_clock},
 };
 
 /// The service of [`IngressLayer`](super::IngressLayer). It never fails: every failure is an HTTP answer.
@@ -147,17 +143,7 @@ where
         Ok(request) => request,
         Err(error) => return refuse(dialect, &error),
     };
-    let log = Log {
-        model: request.model.clone(),
-        caller: request.caller.id.clone(),
-        repeats: repeats(&parts.headers),
-        start,
-        trail: request.trail.clone(),
-        id: id.clone(),
-        calls: settings.calls.clone(),
-        closing: settings.closing.clone(),
-        told: Arc::default(),
-    };
+    let log = Log::new(&request, &parts.headers, id, start, settings);
     match dialect.front() {
         Some(front)
             if request.operation == Operation::Chat
@@ -262,7 +248,7 @@ where
     S: Service<ModelRequest, Response = ModelResponse>,
     S::Error: Into<BoxError>,
 {
-    let waiting = Waiting(Some(log.clone()));
+    let waiting = Waiting::new(log.clone());
     let result = called(inner, request, log).await;
     waiting.over();
     result
@@ -279,7 +265,7 @@ where
         .await
         .map_err(|error| Error::from_box(error.into()))?;
     response = ids.told(response).await?;
-    let first = log.start.elapsed();
+    let first = log.start().elapsed();
     let (served, price) = (response.served.clone(), response.price);
     let status = response.status.as_u16();
     let lossy = reply::losses(&response.fidelity);
@@ -448,191 +434,6 @@ fn request_id(headers: &http::HeaderMap, rng: &Rng) -> HeaderValue {
         .cloned()
         .or_else(|| HeaderValue::from_str(&format!("{:016x}", rng.next())).ok())
         .unwrap_or_else(|| HeaderValue::from_static("0"))
-}
-
-/// OpenAI's and Anthropic's SDKs count their repeats.
-fn repeats(headers: &http::HeaderMap) -> Option<u32> {
-    const REPEATS: HeaderName = HeaderName::from_static("x-stainless-retry-count");
-    let value = headers.get(REPEATS)?;
-    value.to_str().ok()?.trim().parse().ok()
-}
-
-/// One line of log for each call, whenever and however it ends.
-#[derive(Clone)]
-struct Log {
-    model: Arc<str>,
-    caller: Option<Arc<str>>,
-    /// How often the client has asked the same before, if it says so.
-    repeats: Option<u32>,
-    start: Instant,
-    trail: Trail,
-    id: HeaderValue,
-    /// Where the call is remembered.
-    calls: Option<Calls>,
-    /// Whoever is sent away at the end has not left.
-    closing: Option<Closing>,
-    /// Was its end told? It has one only.
-    told: Arc<AtomicBool>,
-}
-
-/// A call whose answer has not begun.
-struct Waiting(Option<Log>);
-
-impl Waiting {
-    /// It has begun, or failed: somebody else tells.
-    fn over(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        if let Some(log) = self.0.take() {
-            log.left();
-        }
-    }
-}
-
-impl Log {
-    fn done(
-        &self,
-        served: &Served,
-        status: u16,
-        first: std::time::Duration,
-        lossy: Option<&str>,
-        cost: Option<u64>,
-        outcome: &Outcome,
-    ) {
-        if self.was_told() {
-            return;
-        }
-        let usage = outcome.usage().unwrap_or_default();
-        let (ending, kind) = match outcome {
-            Outcome::Completed { .. } => ("completed", None),
-            Outcome::Broken { error, .. } => ("broken", Some(error.kind().as_str())),
-            Outcome::Cancelled { .. } => ("cancelled", None),
-        };
-        let arm = self.arm();
-        tracing::info!(
-            model = &*self.model,
-            arm = arm.as_deref(),
-            caller = self.caller.as_deref(),
-            repeats = self.repeats,
-            provider = &*served.provider,
-            account = &*served.account,
-            upstream_model = &*served.model,
-            attempts = served.attempts,
-            status,
-            first_token_ms = first.as_millis() as u64,
-            total_ms = self.start.elapsed().as_millis() as u64,
-            input_tokens = usage.total_input(),
-            output_tokens = usage.total_output(),
-            cost_micros = cost,
-            lossy,
-            ending,
-            kind,
-            continued = self.trail.continued(),
-            hedge = self.trail.hedge(),
-            way = %self.trail,
-            "served"
-        );
-        self.remember(ending, kind, &usage, cost);
-    }
-
-    /// The arm of the split that was asked for.
-    fn arm(&self) -> Option<String> {
-        self.trail.drawn().first().map(ToString::to_string)
-    }
-
-    /// The caller did not wait for the answer.
-    fn left(&self) {
-        if self.closing.as_ref().is_some_and(Closing::is_cut) {
-            return self.failed(&Closing::error());
-        }
-        if self.was_told() {
-            return;
-        }
-        let arm = self.arm();
-        tracing::info!(
-            model = &*self.model,
-            arm = arm.as_deref(),
-            caller = self.caller.as_deref(),
-            repeats = self.repeats,
-            total_ms = self.start.elapsed().as_millis() as u64,
-            ending = "cancelled",
-            hedge = self.trail.hedge(),
-            way = %self.trail,
-            "left"
-        );
-        self.remember("cancelled", None, &Usage::default(), None);
-    }
-
-    /// Every call ends once, however many notice.
-    fn was_told(&self) -> bool {
-        self.told.swap(true, Ordering::Relaxed)
-    }
-
-    fn failed(&self, error: &Error) {
-        if self.was_told() {
-            return;
-        }
-        let served = error.served();
-        let arm = self.arm();
-        tracing::warn!(
-            model = &*self.model,
-            arm = arm.as_deref(),
-            caller = self.caller.as_deref(),
-            repeats = self.repeats,
-            provider = served.map(|s| &*s.provider),
-            account = served.map(|s| &*s.account),
-            attempts = served.map(|s| s.attempts),
-            status = error.status().as_u16(),
-            vendor_status = error.vendor_status().map(|s| s.as_u16()),
-            total_ms = self.start.elapsed().as_millis() as u64,
-            kind = %error.kind(),
-            error = error.message(),
-            hedge = self.trail.hedge(),
-            way = %self.trail,
-            "failed"
-        );
-        let kind = Some(error.kind().as_str());
-        self.remember("failed", kind, &Usage::default(), None);
-    }
-
-    fn remember(
-        &self,
-        ending: &'static str,
-        kind: Option<&'static str>,
-        usage: &Usage,
-        cost: Option<u64>,
-    ) {
-        let Some(calls) = &self.calls else {
-            return;
-        };
-        calls.add(CallRecord {
-            request_id: self.id.to_str().unwrap_or_default().to_owned(),
-            model: self.model.to_string(),
-            caller: self.caller.as_deref().map(str::to_owned),
-            ended_at: wall_clock(),
-            total_ms: self.start.elapsed().as_millis() as u64,
-            ending,
-            kind,
-            continued: self.trail.continued(),
-            arms: self.trail.drawn(),
-            input_tokens: usage.total_input(),
-            cached_tokens: usage.cache_read,
-            output_tokens: usage.total_output(),
-            cost_micros: cost,
-            hedge: self.trail.hedge(),
-            way: self.trail.to_string(),
-            trail: self.trail.clone(),
-        });
-    }
-
-    fn refused(&self, dialect: &'static dyn Dialect, error: &Error) -> Response<Body> {
-        self.failed(error);
-        reply::error(dialect, error)
-    }
 }
 
 impl<S> fmt::Debug for Ingress<S> {

@@ -137,8 +137,10 @@ impl Future for Connection {
             && result.is_err_and(|error| asks_for_reset(&error))
         {
             let stream = http.into_parts().io.into_inner();
-            // A zero linger never blocks, which is what the deprecation is about; its successor needs a newer tokio.
-            #[allow(deprecated)]
+            #[allow(
+                deprecated,
+                reason = "a zero linger never blocks, which is what the deprecation is about"
+            )]
             let _ = stream.set_linger(Some(Duration::ZERO));
         }
         Poll::Ready(())

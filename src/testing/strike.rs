@@ -82,7 +82,8 @@ impl Fault {
 #[allow(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    clippy::cast_precision_loss
+    clippy::cast_precision_loss,
+    reason = "a place in an answer need not be exact"
 )]
 fn offset(length: usize, place: f64) -> usize {
     let last = length.saturating_sub(1);

@@ -103,7 +103,8 @@ pub(super) fn break_json(events: &mut [Event], place: f64) {
     #[allow(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        clippy::cast_precision_loss
+        clippy::cast_precision_loss,
+        reason = "a place in an answer need not be exact"
     )]
     let nth = (objects.len().saturating_sub(1) as f64 * place.clamp(0.0, 1.0)) as usize;
     if let Some(event) = objects.get(nth).and_then(|n| events.get_mut(*n)) {
