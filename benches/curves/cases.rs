@@ -72,7 +72,7 @@ pub const CURVES: &[Case] = &[
         title: "accounts of a pool",
         about: "Instructions of a call by the accounts in its pool, all of them free; the bare client has none.",
         x: "account",
-        sizes: MANY,
+        sizes: &[1, 3, 10, 30, 100, 1_000, 10_000],
         lines: &[
             ("accounts-bare", "bare client"),
             ("accounts", "weighted"),

@@ -67,10 +67,17 @@ impl Line {
             return format!("flat ({share:+.0} % from the first to the last)");
         }
         let slope = (last.1 - first.1) / (last.0 - first.0);
-        let linear = format!("{} a {unit}", grouped(slope));
+        let linear = format!("{} per {unit}", grouped(slope));
+        let peak = self.points.iter().find(|(_, y)| *y == most);
         match self.power() {
-            // Between the two the cost goes up and down.
-            _ if slope <= 0.0 => format!("falls to {times:.2} times the first"),
+            // It goes up and down.
+            _ if most > last.1 * 1.1 => {
+                let at = grouped(peak.map_or(0.0, |(x, _)| *x));
+                let peak = most / first.1;
+                format!(
+                    "**up and down**: {peak:.2} times the first at {at} {unit}s, {times:.2} at the last"
+                )
+            }
             Some(power) if power > LINEAR => {
                 format!("**more than linear**: the power {power:.2}, {times:.1} times the first")
             }
@@ -97,7 +104,11 @@ impl Line {
 /// A number with commas; small ones with what is behind the point.
 pub fn grouped(number: f64) -> String {
     if number.abs() < 100.0 {
-        let digits = if number.abs() < 10.0 { 2 } else { 1 };
+        let digits = match number.abs() {
+            10.0.. => 1,
+            0.1.. => 2,
+            _ => 4,
+        };
         let text = format!("{number:.digits$}");
         return match text.contains('.') {
             true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),

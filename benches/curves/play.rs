@@ -263,11 +263,11 @@ fn yaml(count: usize, tail: &str) -> String {
             "      - {{ name: a{number}, api_key: bench-key-{number} }}"
         );
     }
-    text.push_str("models:\n");
+    text.push_str("models:\n  spare: [acme/spare-model]\n");
     for number in 0..count {
         let _ = writeln!(
             text,
-            "  \"m{number}{tail}\": {{ deployments: [{{ provider: acme, model: upstream-model, accounts: [a{number}] }}], fallbacks: [\"m0{tail}\"] }}"
+            "  \"m{number}{tail}\": {{ deployments: [{{ provider: acme, model: upstream-model, accounts: [a{number}] }}], fallbacks: [spare] }}"
         );
     }
     text
