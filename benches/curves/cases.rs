@@ -115,16 +115,27 @@ pub const CURVES: &[Case] = &[
 
 impl Case {
     pub fn measured(&self) -> Curve {
-        let line = |&(what, name): &(&str, &'static str)| Line {
-            name,
-            points: self.sizes.iter().map(|size| point(what, *size)).collect(),
-        };
+        let points =
+            |what| -> Vec<_> { self.sizes.iter().map(|size| point(what, *size)).collect() };
+        // Side by side: counts do not mind.
+        let lines = std::thread::scope(|scope| {
+            let running = self.lines.iter().map(|(what, name)| {
+                let thread = scope.spawn(move || points(what));
+                (name, thread)
+            });
+            let running: Vec<_> = running.collect();
+            let over = running.into_iter().map(|(name, thread)| Line {
+                name,
+                points: thread.join().expect("a line that was counted"),
+            });
+            over.collect()
+        });
         Curve {
             title: self.title,
             about: self.about,
             x: self.x,
             y: "instructions",
-            lines: self.lines.iter().map(line).collect(),
+            lines,
         }
     }
 }
