@@ -92,6 +92,7 @@ fn main() -> ExitCode {
     if only.is_some() || curves.len() <= open::CURVES {
         return ExitCode::SUCCESS;
     }
+    let text = format!("{text}\n![The curves, both axes logarithmic](curves.svg)\n");
     match page::write("curves", &text).and_then(|()| panels::write(&curves)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
