@@ -134,7 +134,7 @@ fn play(case: &str, calls: usize) {
                 let client = legacy::Client::builder(TokioExecutor::new())
                     .pool_timer(TokioTimer::new())
                     .build(connector);
-                drive(client, &url, calls, Full::from).await;
+                drive(client, &url, calls, Full::<Bytes>::from).await;
             }
         }
     });

@@ -55,8 +55,8 @@ impl<'a> Egresses<'a> {
                 let mut accounts = provider.accounts.iter();
                 let own = accounts.by_ref().map(|account| account.proxy.as_ref());
                 let proxies = own.map(|own| own.or(provider.proxy.as_ref()));
-                let exits = proxies.map(|proxy| Exit::new(proxy, connect).http2(provider.http2));
-                for exit in exits.chain([Exit::new(None, connect)]) {
+                let own = proxies.map(|proxy| Exit::new(proxy, connect).http2(provider.http2));
+                for exit in own.chain([Exit::new(None, connect)]) {
                     if exit != direct && !exits.contains(&exit) {
                         exits.push(exit);
                     }
