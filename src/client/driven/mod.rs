@@ -72,14 +72,13 @@ impl DrivenClient {
     pub(super) async fn call(&self, mut request: Request<Body>) -> Result<Response<Body>, Error> {
         let Shared { connector, pool } = &*self.0;
         let origin = spell(&mut request)?;
-        let request = match pool.take(&origin).await {
-            None => request,
-            Some(line) => match line.send(request).await {
-                // The vendor closed it in the last moment, and has seen nothing of the request.
-                Err(Unanswered::Unsent(request, _)) => *request,
+        while let Some(line) = pool.take(&origin) {
+            match line.send(request).await {
+                // The vendor has closed it meanwhile, and seen nothing of the request.
+                Err(Unanswered::Unsent(unsent, _)) => request = *unsent,
                 sent => return finish(sent, pool),
-            },
-        };
+            }
+        }
         let line = connector.connect(origin).await?;
         finish(line.send(request).await, pool)
     }

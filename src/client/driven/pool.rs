@@ -45,14 +45,11 @@ impl Pool {
         }
     }
 
-    /// A connection that the other side has not closed yet, as far as one knows here.
-    pub(super) async fn take(&self, origin: &Origin) -> Option<Box<Line>> {
-        loop {
-            let Kept { mut line, since } = self.idle().of(origin)?.pop_back()?;
-            if since.elapsed() < self.most_time && line.is_open().await {
-                return Some(line);
-            }
-        }
+    /// A connection, which the other side may have closed meanwhile: whoever sends on it first finds out.
+    pub(super) fn take(&self, origin: &Origin) -> Option<Box<Line>> {
+        let Kept { line, since } = self.idle().of(origin)?.pop_back()?;
+        // All others are older still.
+        (since.elapsed() < self.most_time).then_some(line)
     }
 
     /// Keeps it, or drops it if there are enough.
