@@ -51,10 +51,7 @@ impl Service<http::Request<Body>> for Client {
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         match (&self.driven, &mut self.reqwest) {
-            (Some(driven), _) if driven.serves(request.uri()) => {
-                let driven = driven.clone();
-                Box::pin(async move { driven.call(request).await })
-            }
+            (Some(driven), _) if driven.serves(request.uri()) => driven.call(request),
             (_, Some(reqwest)) => reqwest.call(request),
             (_, None) => {
                 let error = Error::invalid("", "the vendor's URL is neither http nor https");

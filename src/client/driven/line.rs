@@ -9,7 +9,10 @@ use std::{
 use http::{HeaderValue, Request, Response, header, uri::Authority};
 use hyper::{
     body::Incoming,
-    client::conn::http1::{Builder, Connection, SendRequest},
+    client::conn::{
+        TrySendError,
+        http1::{Builder, Connection, SendRequest},
+    },
 };
 use hyper_util::rt::TokioIo;
 
@@ -53,6 +56,15 @@ impl PartialEq for Origin {
     }
 }
 
+impl From<TrySendError<Request<Body>>> for Unanswered {
+    fn from(mut error: TrySendError<Request<Body>>) -> Self {
+        match error.take_message() {
+            Some(request) => Self::Unsent(Box::new(request), error.into_error()),
+            None => Self::Sent(error.into_error()),
+        }
+    }
+}
+
 impl Line {
     pub(super) async fn new(origin: Origin, stream: Stream) -> Result<Box<Self>, hyper::Error> {
         // Head and body go out together; a TLS stream makes one record of them.
@@ -77,33 +89,30 @@ impl Line {
     }
 
     /// Sends the request and waits for the head of its answer.
-    pub(super) async fn send(
+    pub(super) fn send(
         mut self: Box<Self>,
         mut request: Request<Body>,
-    ) -> Result<(Box<Self>, Response<Incoming>), Unanswered> {
+    ) -> impl Future<Output = Result<(Box<Self>, Response<Incoming>), Unanswered>> + use<> {
         if let Some(host) = &self.host {
             let headers = request.headers_mut();
             headers.entry(header::HOST).or_insert_with(|| host.clone());
         }
-        let Self { sender, wire, .. } = &mut *self;
         // This hands the request over at once. The connection reads before it writes: if it finds that the other side has closed it,
         // the request comes back.
-        let mut answer = pin!(sender.try_send_request(request));
-        let response = poll_fn(|cx| {
-            let driven = wire.drive(cx);
-            match (answer.as_mut().poll(cx), driven) {
-                (Poll::Ready(answered), _) => {
-                    Poll::Ready(answered.map_err(|mut error| match error.take_message() {
-                        Some(request) => Unanswered::Unsent(Box::new(request), error.into_error()),
-                        None => Unanswered::Sent(error.into_error()),
-                    }))
+        let answer = self.sender.try_send_request(request);
+        async move {
+            let mut answer = pin!(answer);
+            let response = poll_fn(|cx| {
+                let driven = self.drive(cx);
+                match (answer.as_mut().poll(cx), driven) {
+                    (Poll::Ready(answered), _) => Poll::Ready(answered.map_err(Unanswered::from)),
+                    (Poll::Pending, Err(error)) => Poll::Ready(Err(Unanswered::Sent(error))),
+                    (Poll::Pending, Ok(())) => Poll::Pending,
                 }
-                (Poll::Pending, Err(error)) => Poll::Ready(Err(Unanswered::Sent(error))),
-                (Poll::Pending, Ok(())) => Poll::Pending,
-            }
-        })
-        .await?;
-        Ok((self, response))
+            })
+            .await?;
+            Ok((self, response))
+        }
     }
 
     /// Lets the connection read and write whatever it can.

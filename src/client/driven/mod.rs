@@ -13,7 +13,12 @@ mod pool;
 mod stream;
 mod tls;
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    future::{Future, ready},
+    pin::Pin,
+    sync::Arc,
+};
 
 use http::{Request, Response, Uri, uri::Scheme};
 
@@ -32,6 +37,9 @@ use crate::{
 /// Calls `http://` URLs and, if it was made with TLS, `https://` URLs.
 #[derive(Clone)]
 pub(super) struct DrivenClient(Arc<Shared>);
+
+/// The answer to a call, to come.
+pub(super) type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, Error>> + Send>>;
 
 struct Shared {
     connector: Connector,
@@ -69,18 +77,49 @@ impl DrivenClient {
         }
     }
 
-    pub(super) async fn call(&self, mut request: Request<Body>) -> Result<Response<Body>, Error> {
-        let Shared { connector, pool } = &*self.0;
-        let origin = spell(&mut request)?;
-        while let Some(line) = pool.take(&origin) {
+    pub(super) fn call(&self, mut request: Request<Body>) -> Answering {
+        let origin = match spell(&mut request) {
+            Ok(origin) => origin,
+            Err(error) => return Box::pin(ready(Err(error))),
+        };
+        let shared = self.0.clone();
+        // A request is large. It goes to an idle connection at once, rather than through the future.
+        match shared.pool.take(&origin) {
+            Some(line) => {
+                let sent = line.send(request);
+                Box::pin(async move {
+                    match sent.await {
+                        // The vendor has closed it meanwhile, and seen nothing of the request.
+                        Err(Unanswered::Unsent(request, _)) => {
+                            shared.call_again(*request, origin).await
+                        }
+                        sent => finish(sent, &shared.pool),
+                    }
+                })
+            }
+            None => Box::pin(async move {
+                let line = shared.connector.connect(origin).await?;
+                finish(line.send(request).await, &shared.pool)
+            }),
+        }
+    }
+}
+
+impl Shared {
+    /// By the other idle connections, as long as there are any, then by a new one.
+    async fn call_again(
+        &self,
+        mut request: Request<Body>,
+        origin: Origin,
+    ) -> Result<Response<Body>, Error> {
+        while let Some(line) = self.pool.take(&origin) {
             match line.send(request).await {
-                // The vendor has closed it meanwhile, and seen nothing of the request.
                 Err(Unanswered::Unsent(unsent, _)) => request = *unsent,
-                sent => return finish(sent, pool),
+                sent => return finish(sent, &self.pool),
             }
         }
-        let line = connector.connect(origin).await?;
-        finish(line.send(request).await, pool)
+        let line = self.connector.connect(origin).await?;
+        finish(line.send(request).await, &self.pool)
     }
 }
 
