@@ -2,11 +2,31 @@
 
 mod support;
 
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+
+use http::{Request, Response, Version};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto,
+};
 use support::{
     Running, chat, post,
     process::{Dir, Process},
     proxy::{Dead, Proxy},
     served,
+};
+use tokio::net::TcpListener;
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        ServerConfig,
+        crypto::aws_lc_rs,
+        pki_types::{PrivateKeyDer, pem::PemObject},
+    },
 };
 use trunkline::testing::Vendor;
 
@@ -147,6 +167,78 @@ async fn a_dead_proxy_is_a_failure_like_another_and_its_password_is_told_to_nobo
             assert!(!told.contains(secret), "{scheme}: {secret} in {told}");
         }
     }
+}
+
+/// A vendor with TLS, who would rather speak HTTP/2, and the versions in which it was asked. Its certificate is in the directory.
+async fn secure(dir: &Dir) -> (SocketAddr, Arc<Mutex<Vec<Version>>>) {
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    dir.write("vendor.pem", &made.cert.pem());
+    let key = made.signing_key.serialize_pem();
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let versions = asked.clone();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (acceptor, versions) = (acceptor.clone(), versions.clone());
+            let service = service_fn(move |request: Request<Incoming>| {
+                versions.lock().unwrap().push(request.version());
+                let answer = r#"{"id":"1","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"hello"},"finish_reason":"stop"}]}"#;
+                let response = Response::builder().header("content-type", "application/json");
+                async move { response.body(answer.to_owned()) }
+            });
+            tokio::spawn(async move {
+                // Who does not trust it leaves.
+                let Ok(stream) = acceptor.accept(stream).await else {
+                    return;
+                };
+                let server = auto::Builder::new(TokioExecutor::new());
+                let _ = server.serve_connection(TokioIo::new(stream), service).await;
+            });
+        }
+    });
+    (address, asked)
+}
+
+#[tokio::test]
+async fn tls_trusts_whom_the_system_trusts_and_http_2_is_spoken_if_asked_for() {
+    let dir = Dir::new();
+    let (address, asked) = secure(&dir).await;
+    let text = format!(
+        r#"
+providers:
+  older: {{ kind: openai-compatible, base_url: "https://{address}/v1", accounts: [k] }}
+  newer: {{ kind: openai-compatible, base_url: "https://{address}/v1", http2: true, accounts: [k] }}
+models:
+  older: [older/m]
+  newer: [newer/m]
+"#
+    );
+    dir.write("gateway.yaml", &text);
+    for trusted in [true, false] {
+        let mut command = dir.gateway(&["--listen", "127.0.0.1:0"]);
+        if trusted {
+            command.env("SSL_CERT_FILE", dir.path().join("vendor.pem"));
+        }
+        let gateway = Process::start(command).await;
+        let url = gateway.url("/v1/chat/completions");
+        for model in ["older", "newer"] {
+            let (status, _, body) = post(&url, chat(model, false)).await;
+            let wanted = if trusted { 200 } else { 502 };
+            assert_eq!(status, wanted, "{model}: {body}");
+        }
+    }
+    let versions = [Version::HTTP_11, Version::HTTP_2];
+    assert_eq!(*asked.lock().unwrap(), versions);
 }
 
 /// One account behind the proxy (if there is one), and one that goes direct.

@@ -7,31 +7,36 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::uri::Scheme;
 use tower_service::Service;
 
-use super::{ClientOptions, ReqwestClient, plain::PlainClient};
+use super::{ClientOptions, ReqwestClient, driven::DrivenClient};
 use crate::{Body, error::Error};
 
-/// The gateway's client: HTTP/1.1 over connections that the calls themselves drive for `http://`, reqwest for everything else.
+/// The gateway's client: HTTP/1.1 over connections that the calls themselves drive.
 ///
-/// With a proxy everything goes through reqwest.
+/// With a proxy everything goes through reqwest; with [`ClientOptions::http2`] everything with TLS.
 #[derive(Clone)]
 pub struct Client {
-    reqwest: ReqwestClient,
-    plain: Option<PlainClient>,
+    driven: Option<DrivenClient>,
+    /// For whatever the other one does not serve.
+    reqwest: Option<ReqwestClient>,
 }
 
 impl Client {
     /// A client of its own.
     ///
     /// # Errors
-    /// As [`ReqwestClient::new`].
+    /// If the proxy is not a URL of a known scheme, or the system's certificates cannot be read.
     pub fn new(options: &ClientOptions) -> Result<Self, Error> {
-        Ok(Self {
-            reqwest: ReqwestClient::new(options)?,
-            plain: options.proxy.is_none().then(|| PlainClient::new(options)),
-        })
+        let (driven, reqwest) = match (&options.proxy, options.http2) {
+            (Some(_), _) => (None, Some(ReqwestClient::new(options)?)),
+            (None, true) => {
+                let driven = DrivenClient::plain(options);
+                (Some(driven), Some(ReqwestClient::new(options)?))
+            }
+            (None, false) => (Some(DrivenClient::new(options)?), None),
+        };
+        Ok(Self { driven, reqwest })
     }
 }
 
@@ -40,17 +45,18 @@ impl Service<http::Request<Body>> for Client {
     type Error = Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Error>> + Send>>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.reqwest.poll_ready(cx)
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        match &self.plain {
-            Some(plain) if request.uri().scheme() == Some(&Scheme::HTTP) => {
-                let plain = plain.clone();
-                Box::pin(async move { plain.call(request).await })
+        match (&self.driven, &mut self.reqwest) {
+            (Some(driven), _) if driven.serves(request.uri()) => driven.call(request),
+            (_, Some(reqwest)) => reqwest.call(request),
+            (_, None) => {
+                let error = Error::invalid("", "the vendor's URL is neither http nor https");
+                Box::pin(std::future::ready(Err(error)))
             }
-            _ => self.reqwest.call(request),
         }
     }
 }

@@ -5,68 +5,20 @@ use std::{
     future::Future,
     pin::Pin,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use http_body_util::BodyExt;
 use tower_service::Service;
 
+use super::ClientOptions;
 use crate::{
     Body,
     error::{Error, ErrorKind},
 };
 
-/// The default client: reqwest over rustls, one connection pool.
+/// reqwest over rustls: HTTP/2 where the vendor speaks it, proxies.
 #[derive(Clone)]
 pub struct ReqwestClient(reqwest::Client);
-
-/// How a [`ReqwestClient`] connects.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-#[must_use]
-pub struct ClientOptions {
-    /// The most time to connect, TLS included.
-    pub connect_timeout: Duration,
-    /// How long an idle connection is kept. Short, because vendors close theirs without a word.
-    pub idle_timeout: Duration,
-    /// `http://`, `https://`, `socks5://` or `socks5h://` proxy that every call goes through.
-    pub proxy: Option<String>,
-}
-
-impl ClientOptions {
-    /// Five seconds to connect, 30 seconds idle, no proxy (those of the environment are ignored).
-    pub const fn new() -> Self {
-        Self {
-            connect_timeout: Duration::from_secs(5),
-            idle_timeout: Duration::from_secs(30),
-            proxy: None,
-        }
-    }
-
-    /// The most time to connect.
-    pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
-        self
-    }
-
-    /// How long an idle connection is kept.
-    pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
-        self.idle_timeout = timeout;
-        self
-    }
-
-    /// The proxy that every call goes through.
-    pub fn proxy(mut self, url: impl Into<String>) -> Self {
-        self.proxy = Some(url.into());
-        self
-    }
-}
-
-impl Default for ClientOptions {
-    fn default() -> Self {
-        Self::new()
-    }
-}
 
 impl ReqwestClient {
     /// A client of its own.
@@ -77,6 +29,7 @@ impl ReqwestClient {
         let mut builder = reqwest::Client::builder()
             .connect_timeout(options.connect_timeout)
             .pool_idle_timeout(options.idle_timeout)
+            .pool_max_idle_per_host(options.max_idle)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)

@@ -1,4 +1,4 @@
-//! The clients of a gateway: one for each way out, which is a proxy or none, and for each time that connecting may take.
+//! The clients of a gateway: one for each way out, which is a proxy, HTTP/2 or neither, and for each time that connecting may take.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,12 +13,23 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Exit<'a> {
     proxy: Option<&'a ProxyUrl>,
+    http2: bool,
     connect: Duration,
 }
 
 impl<'a> Exit<'a> {
     pub(super) const fn new(proxy: Option<&'a ProxyUrl>, connect: Duration) -> Self {
-        Self { proxy, connect }
+        Self {
+            proxy,
+            http2: false,
+            connect,
+        }
+    }
+
+    /// Over HTTP/2 where the vendor speaks it. With a proxy that is so anyway.
+    pub(super) const fn http2(mut self, http2: bool) -> Self {
+        self.http2 = http2 && self.proxy.is_none();
+        self
     }
 }
 
@@ -44,8 +55,8 @@ impl<'a> Egresses<'a> {
                 let mut accounts = provider.accounts.iter();
                 let own = accounts.by_ref().map(|account| account.proxy.as_ref());
                 let proxies = own.map(|own| own.or(provider.proxy.as_ref()));
-                for proxy in proxies.chain([None]) {
-                    let exit = Exit::new(proxy, connect);
+                let own = proxies.map(|proxy| Exit::new(proxy, connect).http2(provider.http2));
+                for exit in own.chain([Exit::new(None, connect)]) {
                     if exit != direct && !exits.contains(&exit) {
                         exits.push(exit);
                     }
@@ -80,23 +91,25 @@ impl<'a> Egresses<'a> {
         index.map(name)
     }
 
-    /// All ways out by the same proxy or by none, by how long connecting may take.
-    pub(super) fn all_by(
+    /// All ways out that differ from this one only in how long connecting may take.
+    pub(super) fn all_like(
         &self,
-        proxy: Option<&ProxyUrl>,
+        one: Exit<'_>,
     ) -> impl Iterator<Item = (Duration, Option<Arc<str>>)> {
         let direct = (self.direct.0, None);
         let others = self.others.iter().enumerate();
         let others = others.map(|(index, (exit, _))| (*exit, Some(name(index))));
         std::iter::once(direct)
             .chain(others)
-            .filter(move |(exit, _)| exit.proxy == proxy)
+            .filter(move |(exit, _)| (exit.proxy, exit.http2) == (one.proxy, one.http2))
             .map(|(exit, name)| (exit.connect, name))
     }
 }
 
 fn with_client(exit: Exit<'_>) -> Result<(Exit<'_>, Client), Error> {
-    let mut options = ClientOptions::new().connect_timeout(exit.connect);
+    let mut options = ClientOptions::new()
+        .connect_timeout(exit.connect)
+        .http2(exit.http2);
     if let Some(proxy) = exit.proxy {
         options = options.proxy(proxy.expose());
     }

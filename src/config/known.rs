@@ -85,6 +85,7 @@ impl Known {
             headers: http::HeaderMap::new(),
             health: None,
             proxy: None,
+            http2: false,
             timeouts: None,
             accounts,
         }

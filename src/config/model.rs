@@ -153,6 +153,8 @@ pub struct ProviderConfig {
     pub health: Option<HealthConfig>,
     /// The proxy of all accounts that have none of their own.
     pub proxy: Option<ProxyUrl>,
+    /// Is it called over HTTP/2, if it speaks that? Else each call has a connection of its own; no.
+    pub http2: bool,
     /// Its own timeouts, if they are not the general ones.
     pub timeouts: Option<OwnTimeouts>,
     /// Its accounts; never empty.

@@ -148,6 +148,9 @@ fn write_provider(f: &mut Formatter<'_>, provider: &ProviderConfig) -> fmt::Resu
     if let Some(proxy) = &provider.proxy {
         write!(f, ", through {proxy}")?;
     }
+    if provider.http2 {
+        f.write_str(", over HTTP/2")?;
+    }
     writeln!(f)?;
     for account in &provider.accounts {
         write_account(f, account)?;

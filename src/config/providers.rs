@@ -15,9 +15,9 @@ use super::{
 };
 use crate::dialect::Prefill;
 
-const KEYS: [&str; 10] = [
-    "kind", "base_url", "bridge", "prefill", "headers", "health", "proxy", "timeouts", "limits",
-    "accounts",
+const KEYS: [&str; 11] = [
+    "kind", "base_url", "bridge", "prefill", "headers", "health", "proxy", "http2", "timeouts",
+    "limits", "accounts",
 ];
 
 /// Headers that the HTTP client writes itself.
@@ -88,6 +88,9 @@ fn provider(
         headers: fields.read(reader, "headers", headers).unwrap_or_default(),
         health: fields.read(reader, "health", health).flatten(),
         proxy: fields.read(reader, "proxy", proxy),
+        http2: fields
+            .read(reader, "http2", Reader::boolean)
+            .unwrap_or_default(),
         timeouts: fields.read(reader, "timeouts", |reader, at| {
             timeouts::of_provider(reader, at, general)
         }),

@@ -322,7 +322,7 @@ impl Parts {
         };
         let accounts = config.accounts.iter().map(|account| {
             let proxy = account.proxy.as_ref().or(config.proxy.as_ref());
-            let exit = Exit::new(proxy, connect);
+            let exit = Exit::new(proxy, connect).http2(config.http2);
             let name = account.name.as_str();
             let mut built = match &account.sign_in {
                 Some(sign_in) => {
@@ -342,7 +342,7 @@ impl Parts {
             if let Some(name) = egresses.name(exit) {
                 built = built.with_egress(name);
             }
-            let exits = egresses.all_by(proxy).map(|(connect, name)| {
+            let exits = egresses.all_like(exit).map(|(connect, name)| {
                 let mut account = built.clone();
                 account.egress = name;
                 (connect, Arc::new(account))

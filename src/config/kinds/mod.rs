@@ -368,6 +368,7 @@ fn provider(
         headers: HeaderMap::new(),
         health: None,
         proxy: None,
+        http2: false,
         timeouts: None,
         accounts,
     }

@@ -91,7 +91,7 @@ fn the_example_means_what_it_says() {
 fn the_plan_is_complete_and_holds_no_secret() {
     let text = EXAMPLE.replace(
         "health:",
-        "proxy: socks5://u:sk-canary-proxy@proxy.example:1080\n    health:",
+        "proxy: socks5://u:sk-canary-proxy@proxy.example:1080\n    http2: true\n    health:",
     );
     let config = read(&text.replace("X-Team: ml", "X-Team: sk-canary-header"));
     let plan = config.plan();
@@ -101,7 +101,7 @@ fn the_plan_is_complete_and_holds_no_secret() {
         "retry     up to 4 attempts, pauses 250ms to 8s, budget 20%, with 1s left\n",
         "  openai: https://api.openai.com/v1, openai-compatible\n",
         "    account team-a: weight 2, 500 requests/min, 200000 tokens/min, 64 at a time\n",
-        "health every 30s, through socks5://proxy.example:1080\n",
+        "health every 30s, through socks5://proxy.example:1080, over HTTP/2\n",
         "  sonnet: weighted, cooldown 60s, wait 10s, then gpt-4o\n",
         "    acme/claude-sonnet: weight 1, accounts acme-1\n",
         "    anthropic/(the name asked for): weight 1\n",
