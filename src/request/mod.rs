@@ -9,6 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use http::{Extensions, HeaderMap};
 
+pub(crate) use self::peek::Known;
 pub use self::{payload::Payload, priority::Priority};
 pub use crate::operation::{EmbeddingForm, ImageTask, Operation};
 use crate::{

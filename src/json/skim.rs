@@ -1,0 +1,402 @@
+//! A body looked at once: is it whole, how is it built, and where do its own members stand?
+//!
+//! Bodies are mostly text. Text is searched, not read; only what stands between the texts is looked at byte by byte.
+
+use std::ops::Range;
+
+use memchr::memchr2;
+
+/// How much a body may hold.
+pub(crate) trait Limits {
+    /// Objects and lists within one another.
+    fn depth(&self) -> usize;
+    /// Members of one object.
+    fn members(&self) -> usize;
+    /// Objects and lists in all.
+    fn values(&self) -> usize;
+    /// Items of a list that the member of this name holds; one in a list has no name.
+    fn items(&self, name: &[u8]) -> usize;
+}
+
+/// Deeper is not looked at.
+const DEEPEST: usize = 128;
+
+/// Goes through one whole JSON object and tells `member` of its own members: their names as they are spelled, and where their values
+/// stand.
+///
+/// None says nothing: the body may be broken, or no UTF-8, or over a limit, or `member` gave up. Whoever wants to know why reads it again.
+pub(crate) fn skim<'a>(
+    json: &'a [u8],
+    limits: &impl Limits,
+    mut member: impl FnMut(&'a [u8], Range<usize>) -> Option<()>,
+) -> Option<()> {
+    let (bits, least) = json.iter().fold((0, u8::MAX), |(bits, least), byte| {
+        (bits | byte, least.min(*byte))
+    });
+    if bits >= 0x80 {
+        str::from_utf8(json).ok()?;
+    }
+    let mut skim = Skim {
+        limits,
+        values: limits.values(),
+        controls: least < b' ',
+    };
+    let inner = behind(space(json), b'{')?;
+    let depth = limits.depth().min(DEEPEST);
+    let rest = skim.members(inner, depth, &mut |name, left, right| {
+        member(name, json.len() - left..json.len() - right)
+    })?;
+    space(rest).is_empty().then_some(())
+}
+
+/// What there still may be. Each step takes what is left of the body and gives what is left behind it.
+struct Skim<'l, L> {
+    limits: &'l L,
+    /// How many more objects and lists there may be.
+    values: usize,
+    /// Are there control characters? Between values some may stand, in texts none.
+    controls: bool,
+}
+
+impl<L: Limits> Skim<'_, L> {
+    /// The value of the member of this name. So many may be open in one another from here on.
+    fn value<'a>(&mut self, rest: &'a [u8], name: &[u8], depth: usize) -> Option<&'a [u8]> {
+        let (first, inner) = rest.split_first()?;
+        match first {
+            b'"' => self.text(inner),
+            b'{' => self.members(inner, depth, &mut |_, _, _| Some(())),
+            b'[' => self.items(inner, self.limits.items(name), depth),
+            b't' => rest.strip_prefix(b"true"),
+            b'f' => rest.strip_prefix(b"false"),
+            b'n' => rest.strip_prefix(b"null"),
+            _ => number(rest),
+        }
+    }
+
+    /// An object behind its brace. Tells each member's name, and how much is left of the body before and behind its value.
+    fn members<'a>(
+        &mut self,
+        inner: &'a [u8],
+        depth: usize,
+        told: &mut impl FnMut(&'a [u8], usize, usize) -> Option<()>,
+    ) -> Option<&'a [u8]> {
+        let depth = self.open(depth)?;
+        let mut left = self.limits.members();
+        let mut rest = space(inner);
+        if let [b'}', rest @ ..] = rest {
+            return Some(rest);
+        }
+        loop {
+            let from = behind(rest, b'"')?;
+            let colon = self.text(from)?;
+            let name = from.get(..from.len() - colon.len() - 1)?;
+            left = left.checked_sub(1)?;
+            let value = space(behind(space(colon), b':')?);
+            rest = self.value(value, name, depth)?;
+            told(name, value.len(), rest.len())?;
+            rest = match space(rest) {
+                [b',', rest @ ..] => space(rest),
+                [b'}', rest @ ..] => return Some(rest),
+                _ => return None,
+            };
+        }
+    }
+
+    /// A list behind its bracket.
+    fn items<'a>(&mut self, inner: &'a [u8], most: usize, depth: usize) -> Option<&'a [u8]> {
+        let depth = self.open(depth)?;
+        let mut left = most;
+        let mut rest = space(inner);
+        if let [b']', rest @ ..] = rest {
+            return Some(rest);
+        }
+        loop {
+            rest = self.value(rest, b"", depth)?;
+            rest = match space(rest) {
+                [b',', rest @ ..] => space(rest),
+                [b']', rest @ ..] => return Some(rest),
+                _ => return None,
+            };
+            left = left.checked_sub(1).filter(|left| *left > 0)?;
+        }
+    }
+
+    /// Counts an object or a list; tells how many may be open in it.
+    fn open(&mut self, depth: usize) -> Option<usize> {
+        self.values = self.values.checked_sub(1)?;
+        depth.checked_sub(1)
+    }
+
+    /// A text behind its quote.
+    #[inline]
+    fn text<'a>(&self, rest: &'a [u8]) -> Option<&'a [u8]> {
+        // Most names have less than eight letters.
+        if let Some(word) = rest.first_chunk()
+            && let plain = not_plain(u64::from_le_bytes(*word)).trailing_zeros() / 8
+            && let Some([b'"', rest @ ..]) = rest.get(plain as usize..)
+        {
+            return Some(rest);
+        }
+        self.long_text(rest)
+    }
+
+    fn long_text<'a>(&self, mut rest: &'a [u8]) -> Option<&'a [u8]> {
+        loop {
+            rest = match plain(rest, self.controls)? {
+                [b'"', rest @ ..] => return Some(rest),
+                [
+                    b'\\',
+                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't',
+                    rest @ ..,
+                ] => rest,
+                [b'\\', b'u', a, b, c, d, rest @ ..] => {
+                    let hex = [a, b, c, d].iter().all(|byte| byte.is_ascii_hexdigit());
+                    hex.then_some(rest)?
+                }
+                _ => return None,
+            };
+        }
+    }
+}
+
+#[inline(always)]
+fn behind(rest: &[u8], byte: u8) -> Option<&[u8]> {
+    match rest {
+        [first, rest @ ..] if *first == byte => Some(rest),
+        _ => None,
+    }
+}
+
+/// Behind white space, of which there mostly is none.
+#[inline(always)]
+fn space(rest: &[u8]) -> &[u8] {
+    match rest {
+        [byte, ..] if *byte <= b' ' => spaces(rest),
+        _ => rest,
+    }
+}
+
+fn spaces(mut rest: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t' | b'\n' | b'\r', more @ ..] = rest {
+        rest = more;
+    }
+    rest
+}
+
+/// What a text goes on with behind what stands for itself.
+#[inline(always)]
+fn plain(mut rest: &[u8], controls: bool) -> Option<&[u8]> {
+    /// Most texts end before a search would have begun.
+    const WORDS: usize = 3;
+    for _ in 0..WORDS {
+        let Some((word, more)) = rest.split_first_chunk() else {
+            break;
+        };
+        let ends = not_plain(u64::from_le_bytes(*word));
+        if ends != 0 {
+            return rest.get(ends.trailing_zeros() as usize / 8..);
+        }
+        rest = more;
+    }
+    long(rest, controls)
+}
+
+fn long(rest: &[u8], controls: bool) -> Option<&[u8]> {
+    let length = memchr2(b'"', b'\\', rest)?;
+    let (plain, rest) = rest.split_at_checked(length)?;
+    let control = |plain: &[u8]| plain.iter().fold(false, |any, byte| any | (*byte < b' '));
+    (!controls || !control(plain)).then_some(rest)
+}
+
+fn number(rest: &[u8]) -> Option<&[u8]> {
+    let rest = behind(rest, b'-').unwrap_or(rest);
+    let mut rest = match behind(rest, b'0') {
+        Some(rest) => rest,
+        None => digits(rest)?,
+    };
+    if let Some(fraction) = behind(rest, b'.') {
+        rest = digits(fraction)?;
+    }
+    match rest {
+        [b'e' | b'E', b'+' | b'-', rest @ ..] | [b'e' | b'E', rest @ ..] => digits(rest),
+        _ => Some(rest),
+    }
+}
+
+/// Behind one digit or more.
+fn digits(rest: &[u8]) -> Option<&[u8]> {
+    let [b'0'..=b'9', rest @ ..] = rest else {
+        return None;
+    };
+    let mut rest = rest;
+    while let [b'0'..=b'9', more @ ..] = rest {
+        rest = more;
+    }
+    Some(rest)
+}
+
+/// Eight bytes at once: the highest bit of each that is a quote, a backslash or a control character. Only the first one found is sure.
+const fn not_plain(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH: u64 = ONES << 7;
+    let quote = word ^ (ONES * b'"' as u64);
+    let backslash = word ^ (ONES * b'\\' as u64);
+    let control = word.wrapping_sub(ONES * b' ' as u64) & !word;
+    let quote = quote.wrapping_sub(ONES) & !quote;
+    let backslash = backslash.wrapping_sub(ONES) & !backslash;
+    (quote | backslash | control) & HIGH
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    /// The same for all.
+    #[derive(Clone, Copy)]
+    struct Most(usize);
+
+    impl Limits for Most {
+        fn depth(&self) -> usize {
+            self.0
+        }
+
+        fn members(&self) -> usize {
+            self.0
+        }
+
+        fn values(&self) -> usize {
+            self.0
+        }
+
+        fn items(&self, name: &[u8]) -> usize {
+            if name == b"few" { self.0 } else { usize::MAX }
+        }
+    }
+
+    /// The members, of each name the last one.
+    fn skimmed(json: &[u8]) -> Option<HashMap<String, String>> {
+        let mut members = HashMap::new();
+        skim(json, &Most(usize::MAX), |name, value| {
+            let name = format!("\"{}\"", str::from_utf8(name).unwrap());
+            let value = str::from_utf8(&json[value]).unwrap();
+            members.insert(serde_json::from_str(&name).ok()?, value.to_owned());
+            Some(())
+        })?;
+        Some(members)
+    }
+
+    /// What the library says. Of names nobody compares it accepts more than UTF-8.
+    fn told(json: &[u8]) -> Option<HashMap<String, String>> {
+        str::from_utf8(json).ok()?;
+        let members: HashMap<String, &RawValue> = serde_json::from_slice(json).ok()?;
+        let text = |(name, raw): (String, &RawValue)| (name, raw.get().to_owned());
+        Some(members.into_iter().map(text).collect())
+    }
+
+    #[test]
+    fn whole_objects_are_gone_through() {
+        for text in [
+            "{}",
+            "\t{ } \r\n",
+            " \n{ \"a\" : [ 1 , -0.5e+3 , 0E-1, [] , {} , true , false , null ] , \"b\\u00e9\\\"\" : \"\\\\\" } \r\t",
+            r#"{"a":{"b":{"c":[[[0]]]}},"a":1,"":[{}]}"#,
+            "{\"é\":\"日本 and a text that is longer than a few words, with \\n escapes \\\" in it\"}",
+            "{\n \"a\": \"a text that is longer than a few words, in a body with line breaks\"\n}",
+        ] {
+            assert!(told(text.as_bytes()).is_some(), "{text}");
+            assert_eq!(skimmed(text.as_bytes()), told(text.as_bytes()), "{text}");
+            for end in 0..text.trim_ascii_end().len() {
+                assert_eq!(skimmed(&text.as_bytes()[..end]), None, "{text}");
+            }
+        }
+        for text in [
+            "[]",
+            "{}}",
+            "{}{}",
+            "{,}",
+            r#"{"a"}"#,
+            r#"{"a":}"#,
+            r#"{"a":1,}"#,
+            r#"{"a":[1,]}"#,
+            r#"{"a":[}"#,
+            r#"{"a":01}"#,
+            r#"{"a":1.}"#,
+            r#"{"a":.1}"#,
+            r#"{"a":-}"#,
+            r#"{"a":+1}"#,
+            r#"{"a":1e}"#,
+            r#"{"a":tru}"#,
+            r#"{"a":"\x"}"#,
+            r#"{"a":"\u12"}"#,
+            r#"{"a":"\u12g4"}"#,
+            "{\"a\":\"\n\"}",
+            "{\"a\":\"a text that is longer than a few words\n with a line break\"}",
+            "{\"a\n\":1}",
+            r#"{a:1}"#,
+            r#"{"a":1 "b":2}"#,
+            r#"{"a":1:2}"#,
+            "\u{feff}{}",
+        ] {
+            assert_eq!(told(text.as_bytes()), None, "{text}");
+            assert_eq!(skimmed(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(skimmed(b"{\"a\":\"\xff\"}"), None);
+    }
+
+    #[test]
+    fn limits_are_kept() {
+        let within =
+            |json: &str, most| skim(json.as_bytes(), &Most(most), |_, _| Some(())).is_some();
+        for (json, least) in [
+            (r#"{"a":1}"#, 1),
+            (r#"{"a":1,"b":2,"c":3}"#, 3),
+            (r#"{"a":[[[0]]]}"#, 4),
+            (r#"{"a":[],"b":[],"c":[]}"#, 4),
+            (r#"{"x":[1,2,3,4,5]}"#, 2),
+            (r#"{"few":[1,2,3,4,5]}"#, 5),
+            (r#"{"few":[[1,2,3,4,5]]}"#, 3),
+        ] {
+            assert!(within(json, least) && !within(json, least - 1), "{json}");
+        }
+        let nested = |levels| format!("{}1{}", r#"{"a":"#.repeat(levels), "}".repeat(levels));
+        assert!(within(&nested(DEEPEST), usize::MAX));
+        assert!(!within(&nested(DEEPEST + 1), usize::MAX));
+        assert!(!within(&nested(1_000_000), usize::MAX));
+    }
+
+    const SEED: &str = r#" {"model":"m","messages":[{"role":"user","content":"Say \"hello\"\nto the w\u00f6rld, please: it has waited for so long."},
+        {"role":"assistant","content":null,"tool_calls":[{"id":"c","function":{"name":"f","arguments":"{\"a\":[1,-2.5e+10]}"}}]}],
+        "stream" : false , "x":[ ],"temperature":0.25,"ö":{} } "#;
+
+    proptest! {
+        /// The same members as the library finds, of pieces put together and of a body with a few bytes changed.
+        #[test]
+        fn as_the_library_reads_it(
+            pieces in prop::collection::vec(prop::sample::select(vec![
+                "{", "}", "[", "]", ",", ":", "\"a\"", "\"\\n\\u00e9\"", "\"\\", "\"", "1", "-2.5e3", "0", "0.", "true", "null", " ", "\n", "\u{1}",
+                "\"a text that is long enough to be searched\"", "\"é\"",
+            ]), 0..12),
+            edits in prop::collection::vec((0..SEED.len(), 0..3_u8, prop::sample::select(b"{}[],:\"\\ \n\x000-.eEtfnu/\x7f\x80\xc3".to_vec())), 0..4),
+        ) {
+            let inner = pieces.concat();
+            for text in [inner.clone(), format!("{{{inner}}}"), format!("{{\"k\":{inner}}}"), format!("{{\"k\":[{inner}]}}")] {
+                prop_assert_eq!(skimmed(text.as_bytes()), told(text.as_bytes()), "{}", text);
+            }
+            let mut body = SEED.as_bytes().to_vec();
+            for (at, how, byte) in edits {
+                let at = at.min(body.len() - 1);
+                match how {
+                    0 => body[at] = byte,
+                    1 => body.insert(at, byte),
+                    _ => drop(body.remove(at)),
+                }
+            }
+            prop_assert_eq!(skimmed(&body), told(&body), "{}", String::from_utf8_lossy(&body));
+        }
+    }
+}
