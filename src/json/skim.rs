@@ -49,6 +49,66 @@ pub(crate) fn skim<'a>(
     space(rest).is_empty().then_some(())
 }
 
+/// Where the values of these members stand in one whole JSON object. None, as for [`skim`], says nothing: a member may be there twice,
+/// or spelled with an escape.
+pub(crate) fn places<const N: usize>(
+    json: &[u8],
+    limits: &impl Limits,
+    names: [&str; N],
+) -> Option<[Option<Range<usize>>; N]> {
+    let mut places = [const { None }; N];
+    skim(json, limits, |name, value| {
+        let mut slots = names.iter().zip(&mut places);
+        match slots.find(|(known, _)| known.as_bytes() == name) {
+            Some((_, slot)) => slot.replace(value).is_none().then_some(()),
+            None => (!name.contains(&b'\\')).then_some(()),
+        }
+    })?;
+    Some(places)
+}
+
+/// The values of these members as they are spelled; a member that is `null` is not there. None: as for [`places`].
+pub(crate) fn values<'a, const N: usize>(
+    json: &'a [u8],
+    names: [&str; N],
+) -> Option<[Option<&'a [u8]>; N]> {
+    let value = |place: Option<Range<usize>>| json.get(place?).filter(|value| *value != b"null");
+    Some(places(json, &Unlimited, names)?.map(value))
+}
+
+/// The members that are counts, if each of them is a whole number. None: as for [`places`], and if one is something else.
+pub(crate) fn counts<const N: usize>(json: &[u8], names: [&str; N]) -> Option<[Option<u64>; N]> {
+    let mut counts = [None; N];
+    for (count, value) in counts.iter_mut().zip(values(json, names)?) {
+        if let Some(value) = value {
+            // A plus is no JSON, nor are leading zeros.
+            *count = Some(str::from_utf8(value).ok()?.parse().ok()?);
+        }
+    }
+    Some(counts)
+}
+
+/// For bodies that were looked at already, or that nobody limits.
+pub(crate) struct Unlimited;
+
+impl Limits for Unlimited {
+    fn depth(&self) -> usize {
+        usize::MAX
+    }
+
+    fn members(&self) -> usize {
+        usize::MAX
+    }
+
+    fn values(&self) -> usize {
+        usize::MAX
+    }
+
+    fn items(&self, _: &[u8]) -> usize {
+        usize::MAX
+    }
+}
+
 /// What there still may be. Each step takes what is left of the body and gives what is left behind it.
 struct Skim<'l, L> {
     limits: &'l L,
@@ -367,6 +427,22 @@ mod tests {
         assert!(within(&nested(DEEPEST), usize::MAX));
         assert!(!within(&nested(DEEPEST + 1), usize::MAX));
         assert!(!within(&nested(1_000_000), usize::MAX));
+    }
+
+    #[test]
+    fn values_are_found_if_that_is_easy() {
+        let json = br#" {"a":7,"b":null,"c":"7","d":{"a":1},"d2":18446744073709551616}"#;
+        let found = values(json, ["d", "b", "e", "a"]).unwrap();
+        assert_eq!(found, [Some(&br#"{"a":1}"#[..]), None, None, Some(b"7")]);
+        assert_eq!(counts(json, ["a", "b", "e"]), Some([Some(7), None, None]));
+        for odd in ["c", "d", "d2"] {
+            assert_eq!(counts(json, [odd]), None);
+        }
+        for json in [r#"{"a":1,"a":1}"#, r#"{"\u0061":1}"#, "[1]", "{", "7"] {
+            assert_eq!(values(json.as_bytes(), ["a"]), None, "{json}");
+        }
+        assert_eq!(counts(br#"{"a":-1}"#, ["a"]), None);
+        assert_eq!(counts(br#"{"a":1.0}"#, ["a"]), None);
     }
 
     const SEED: &str = r#" {"model":"m","messages":[{"role":"user","content":"Say \"hello\"\nto the w\u00f6rld, please: it has waited for so long."},

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use crate::{
     dialect::Conversation,
     error::Error,
-    json::{Limits, skim},
+    json::{Limits, Unlimited, places},
 };
 
 /// What the stack must know of a body without reading it.
@@ -20,56 +20,17 @@ pub(super) struct Peek {
     pub(super) include_usage: bool,
 }
 
-/// Where the members stand that the stack reads, in a body that is known to be one whole JSON object.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Known {
-    model: Option<Range<usize>>,
-    stream: Option<Range<usize>>,
-    stream_options: Option<Range<usize>>,
-    messages: Option<Range<usize>>,
-    input: Option<Range<usize>>,
-}
+/// The members the stack reads.
+const NAMES: [&str; 5] = ["model", "stream", "stream_options", "messages", "input"];
+
+/// Where they stand in a body that is known to be one whole JSON object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Known([Option<Range<usize>>; NAMES.len()]);
 
 impl Known {
     /// Looks for them. None says nothing of the body but that it has to be read to be known.
     pub(crate) fn of(json: &[u8], limits: &impl Limits) -> Option<Self> {
-        let mut known = Self::default();
-        skim(json, limits, |name, value| {
-            let slot = match name {
-                b"model" => &mut known.model,
-                b"stream" => &mut known.stream,
-                b"stream_options" => &mut known.stream_options,
-                b"messages" => &mut known.messages,
-                b"input" => &mut known.input,
-                // It may be any of them, spelled with an escape.
-                _ if name.contains(&b'\\') => return None,
-                _ => return Some(()),
-            };
-            // None is there twice.
-            slot.replace(value).is_none().then_some(())
-        })?;
-        Some(known)
-    }
-}
-
-/// For bodies that were looked at already, or that nobody limits.
-struct Unlimited;
-
-impl Limits for Unlimited {
-    fn depth(&self) -> usize {
-        usize::MAX
-    }
-
-    fn members(&self) -> usize {
-        usize::MAX
-    }
-
-    fn values(&self) -> usize {
-        usize::MAX
-    }
-
-    fn items(&self, _: &[u8]) -> usize {
-        usize::MAX
+        places(json, limits, NAMES).map(Self)
     }
 }
 
@@ -192,12 +153,13 @@ pub(super) fn members(bytes: &[u8], known: Option<Known>) -> Result<Members<'_>,
         return read(bytes);
     };
     let at = |span: Option<Range<usize>>| bytes.get(span?).filter(|raw| *raw != b"null");
+    let [model, stream, stream_options, messages, input] = known.0.map(at);
     Ok(Members {
-        model: at(known.model),
-        stream: at(known.stream),
-        stream_options: at(known.stream_options),
-        messages: at(known.messages),
-        input: at(known.input),
+        model,
+        stream,
+        stream_options,
+        messages,
+        input,
     })
 }
 

@@ -46,7 +46,11 @@ struct CompletionDetails {
 
 /// Reads a usage object; nothing if it says nothing.
 pub(super) fn read(raw: &RawValue) -> Option<Usage> {
-    let wire: Wire = serde_json::from_str(raw.get()).ok()?;
+    usage(raw.get().as_bytes())
+}
+
+fn usage(json: &[u8]) -> Option<Usage> {
+    let wire = plain(json).or_else(|| serde_json::from_slice(json).ok())?;
     let prompt = wire.prompt_tokens_details.unwrap_or_default();
     let completion = wire.completion_tokens_details.unwrap_or_default();
     let cache_read = prompt
@@ -91,6 +95,71 @@ pub(super) fn read(raw: &RawValue) -> Option<Usage> {
     (usage != Usage::default()).then_some(usage)
 }
 
+/// The same where all counts are whole numbers, as they mostly are.
+fn plain(json: &[u8]) -> Option<Wire> {
+    let [prompt, completion] =
+        json::values(json, ["prompt_tokens_details", "completion_tokens_details"])?;
+    let [cached, written, created, heard] = counts(
+        prompt.unwrap_or(b"{}"),
+        [
+            "cached_tokens",
+            "cache_write_tokens",
+            "cache_creation_input_tokens",
+            "audio_tokens",
+        ],
+    )?;
+    let [thought, spoken] = counts(
+        completion.unwrap_or(b"{}"),
+        ["reasoning_tokens", "audio_tokens"],
+    )?;
+    let [
+        input,
+        output,
+        total,
+        hit,
+        other_cached,
+        other_thought,
+        read,
+        other_created,
+    ] = counts(
+        json,
+        [
+            "prompt_tokens",
+            "completion_tokens",
+            "total_tokens",
+            "prompt_cache_hit_tokens",
+            "cached_tokens",
+            "reasoning_tokens",
+            "cache_read_input_tokens",
+            "cache_creation_input_tokens",
+        ],
+    )?;
+    Some(Wire {
+        prompt_tokens: input,
+        completion_tokens: output,
+        total_tokens: total,
+        prompt_tokens_details: Some(PromptDetails {
+            cached_tokens: cached,
+            cache_write_tokens: written,
+            cache_creation_input_tokens: created,
+            audio_tokens: heard,
+        }),
+        completion_tokens_details: Some(CompletionDetails {
+            reasoning_tokens: thought,
+            audio_tokens: spoken,
+        }),
+        prompt_cache_hit_tokens: hit,
+        cached_tokens: other_cached,
+        reasoning_tokens: other_thought,
+        cache_read_input_tokens: read,
+        cache_creation_input_tokens: other_created,
+    })
+}
+
+fn counts<const N: usize>(json: &[u8], names: [&str; N]) -> Option<[Count; N]> {
+    Some(json::counts(json, names)?.map(Count))
+}
+
 /// The usage in a whole answer, without reading the rest.
 pub(super) fn of_body(body: &[u8]) -> Option<Usage> {
     #[derive(Deserialize)]
@@ -99,6 +168,9 @@ pub(super) fn of_body(body: &[u8]) -> Option<Usage> {
         usage: Option<&'a RawValue>,
         #[serde(borrow, default)]
         x_groq: Option<Groq<'a>>,
+    }
+    if let Some([Some(json), None]) = json::values(body, ["usage", "x_groq"]) {
+        return usage(json);
     }
     let body: Body<'_> = serde_json::from_slice(body).ok()?;
     let groq = || body.x_groq.as_ref()?.usage;
@@ -193,6 +265,79 @@ mod tests {
         assert_eq!(of(r#"{"prompt_tokens":null}"#), Usage::default());
         let groq = br#"{"x_groq":{"usage":{"prompt_tokens":3}}}"#;
         assert_eq!(of_body(groq).unwrap().input, Some(3));
+    }
+
+    #[test]
+    fn what_is_read_quickly_is_read_the_same() {
+        let names = "prompt_tokens completion_tokens total_tokens prompt_cache_hit_tokens cached_tokens reasoning_tokens \
+                     cache_read_input_tokens cache_creation_input_tokens cache_write_tokens audio_tokens other";
+        let object = |from: usize| {
+            let members = names.split(' ').enumerate();
+            let members: Vec<_> = members
+                .map(|(place, name)| format!("\"{name}\":{}", place + from))
+                .collect();
+            members.join(",")
+        };
+        let whole = format!(
+            r#"{{{},"prompt_tokens_details":{{{}}},"completion_tokens_details":{{{}}}}}"#,
+            object(0),
+            object(100),
+            object(200)
+        );
+        for (json, quick) in [
+            (whole.as_str(), true),
+            (&whole.replace("{\"", "{ \"more\" : [ ] , \""), true),
+            (
+                r#"{"prompt_tokens":1,"prompt_tokens_details":null,"total_tokens":null}"#,
+                true,
+            ),
+            (&whole.replace("\":105", "\":1.5"), true),
+            (&whole.replace("\":102", "\":\"2\""), false),
+            (&whole.replace("\":1,", "\":-1,"), false),
+            (r#"{"prompt_tokens":1,"prompt_tokens":2}"#, false),
+            (r#"{"prompt_tokens":1,"prompt_tokens_details":[2]}"#, false),
+            (r#"{"prompt_t\u006fkens":1}"#, false),
+        ] {
+            let read = serde_json::from_str::<Wire>(json).ok();
+            let both = |wire: &Wire| {
+                let prompt = wire.prompt_tokens_details.as_ref();
+                let completion = wire.completion_tokens_details.as_ref();
+                let details = prompt.map_or_else(<_>::default, |prompt| {
+                    let PromptDetails {
+                        cached_tokens,
+                        cache_write_tokens,
+                        cache_creation_input_tokens,
+                        audio_tokens,
+                    } = *prompt;
+                    [
+                        cached_tokens,
+                        cache_write_tokens,
+                        cache_creation_input_tokens,
+                        audio_tokens,
+                    ]
+                    .map(|count| count.0)
+                });
+                let more = completion.map_or_else(<_>::default, |completion| {
+                    [completion.reasoning_tokens.0, completion.audio_tokens.0]
+                });
+                let all = [
+                    wire.prompt_tokens,
+                    wire.completion_tokens,
+                    wire.total_tokens,
+                    wire.prompt_cache_hit_tokens,
+                    wire.cached_tokens,
+                    wire.reasoning_tokens,
+                    wire.cache_read_input_tokens,
+                    wire.cache_creation_input_tokens,
+                ];
+                (details, more, all.map(|count| count.0))
+            };
+            let plain = plain(json.as_bytes());
+            assert_eq!(plain.is_some(), quick, "{json}");
+            if let Some(plain) = plain {
+                assert_eq!(both(&plain), both(&read.unwrap()), "{json}");
+            }
+        }
     }
 
     #[test]
