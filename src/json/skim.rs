@@ -40,6 +40,8 @@ pub(crate) fn skim<'a>(
         limits,
         values: limits.values(),
         controls: least < b' ',
+        block: 0,
+        marks: 0,
     };
     let inner = behind(space(json), b'{')?;
     let depth = limits.depth().min(DEEPEST);
@@ -116,14 +118,25 @@ struct Skim<'l, L> {
     values: usize,
     /// Are there control characters? Between values some may stand, in texts none.
     controls: bool,
+    /// What is left from the beginning of the latest block on, and the marks in that block.
+    block: usize,
+    marks: u64,
 }
 
 impl<L: Limits> Skim<'_, L> {
     /// The value of the member of this name. So many may be open in one another from here on.
+    #[inline(always)]
     fn value<'a>(&mut self, rest: &'a [u8], name: &[u8], depth: usize) -> Option<&'a [u8]> {
+        match rest {
+            [b'"', text @ ..] => self.text(text),
+            _ => self.other(rest, name, depth),
+        }
+    }
+
+    /// A value that is no text.
+    fn other<'a>(&mut self, rest: &'a [u8], name: &[u8], depth: usize) -> Option<&'a [u8]> {
         let (first, inner) = rest.split_first()?;
         match first {
-            b'"' => self.text(inner),
             b'{' => self.members(inner, depth, &mut |_, _, _| Some(())),
             b'[' => self.items(inner, self.limits.items(name), depth),
             b't' => rest.strip_prefix(b"true"),
@@ -188,21 +201,22 @@ impl<L: Limits> Skim<'_, L> {
     }
 
     /// A text behind its quote.
-    #[inline]
-    fn text<'a>(&self, rest: &'a [u8]) -> Option<&'a [u8]> {
-        // Most names have less than eight letters.
-        if let Some(word) = rest.first_chunk()
-            && let plain = not_plain(u64::from_le_bytes(*word)).trailing_zeros() / 8
-            && let Some([b'"', rest @ ..]) = rest.get(plain as usize..)
-        {
-            return Some(rest);
+    #[inline(always)]
+    fn text<'a>(&mut self, rest: &'a [u8]) -> Option<&'a [u8]> {
+        match self.near(rest) {
+            Some([b'"', rest @ ..]) => Some(rest),
+            near => self.long(near, rest),
         }
-        self.long_text(rest)
     }
 
-    fn long_text<'a>(&self, mut rest: &'a [u8]) -> Option<&'a [u8]> {
+    /// A text that goes on in another block, or has escapes. The next of its marks may be known.
+    fn long<'a>(&mut self, mut near: Option<&'a [u8]>, mut rest: &'a [u8]) -> Option<&'a [u8]> {
         loop {
-            rest = match plain(rest, self.controls)? {
+            let mark = match near {
+                Some(mark) => mark,
+                None => self.far(rest)?,
+            };
+            rest = match mark {
                 [b'"', rest @ ..] => return Some(rest),
                 [
                     b'\\',
@@ -215,7 +229,43 @@ impl<L: Limits> Skim<'_, L> {
                 }
                 _ => return None,
             };
+            near = self.near(rest);
         }
+    }
+
+    /// The next mark, if it is in the block that was looked at last.
+    #[inline(always)]
+    fn near<'a>(&self, rest: &'a [u8]) -> Option<&'a [u8]> {
+        let inside = self.block.wrapping_sub(rest.len());
+        let marks = if inside < BLOCK {
+            self.marks >> inside
+        } else {
+            0
+        };
+        if marks == 0 {
+            return None;
+        }
+        rest.get(marks.trailing_zeros() as usize..)
+    }
+
+    /// The next mark behind that block.
+    fn far<'a>(&mut self, rest: &'a [u8]) -> Option<&'a [u8]> {
+        let inside = self.block.wrapping_sub(rest.len());
+        let rest = rest.get(BLOCK.saturating_sub(inside)..)?;
+        let Some((block, more)) = rest.split_first_chunk() else {
+            let end = rest.iter().position(|byte| is_mark(*byte))?;
+            return rest.get(end..);
+        };
+        self.block = rest.len();
+        self.marks = marks(block);
+        if self.marks != 0 {
+            return rest.get(self.marks.trailing_zeros() as usize..);
+        }
+        // Where there was none for so long, there may be none for long.
+        let length = memchr2(b'"', b'\\', more)?;
+        let (plain, rest) = more.split_at_checked(length)?;
+        let control = |plain: &[u8]| plain.iter().fold(false, |any, byte| any | (*byte < b' '));
+        (!self.controls || !control(plain)).then_some(rest)
     }
 }
 
@@ -241,31 +291,6 @@ fn spaces(mut rest: &[u8]) -> &[u8] {
         rest = more;
     }
     rest
-}
-
-/// What a text goes on with behind what stands for itself.
-#[inline(always)]
-fn plain(mut rest: &[u8], controls: bool) -> Option<&[u8]> {
-    /// Most texts end before a search would have begun.
-    const WORDS: usize = 3;
-    for _ in 0..WORDS {
-        let Some((word, more)) = rest.split_first_chunk() else {
-            break;
-        };
-        let ends = not_plain(u64::from_le_bytes(*word));
-        if ends != 0 {
-            return rest.get(ends.trailing_zeros() as usize / 8..);
-        }
-        rest = more;
-    }
-    long(rest, controls)
-}
-
-fn long(rest: &[u8], controls: bool) -> Option<&[u8]> {
-    let length = memchr2(b'"', b'\\', rest)?;
-    let (plain, rest) = rest.split_at_checked(length)?;
-    let control = |plain: &[u8]| plain.iter().fold(false, |any, byte| any | (*byte < b' '));
-    (!controls || !control(plain)).then_some(rest)
 }
 
 fn number(rest: &[u8]) -> Option<&[u8]> {
@@ -295,16 +320,25 @@ fn digits(rest: &[u8]) -> Option<&[u8]> {
     Some(rest)
 }
 
-/// Eight bytes at once: the highest bit of each that is a quote, a backslash or a control character. Only the first one found is sure.
-const fn not_plain(word: u64) -> u64 {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGH: u64 = ONES << 7;
-    let quote = word ^ (ONES * b'"' as u64);
-    let backslash = word ^ (ONES * b'\\' as u64);
-    let control = word.wrapping_sub(ONES * b' ' as u64) & !word;
-    let quote = quote.wrapping_sub(ONES) & !quote;
-    let backslash = backslash.wrapping_sub(ONES) & !backslash;
-    (quote | backslash | control) & HIGH
+/// How many bytes are looked at together.
+const BLOCK: usize = 64;
+
+/// Does it not stand for itself in a text?
+const fn is_mark(byte: u8) -> bool {
+    // No branches: compilers make this one step for many bytes.
+    (byte == b'"') | (byte == b'\\') | (byte < b' ')
+}
+
+/// A bit for each byte that does not stand for itself.
+#[inline]
+fn marks(block: &[u8; BLOCK]) -> u64 {
+    let marks = block.map(|byte| u8::from(is_mark(byte)));
+    let (words, _) = marks.as_chunks();
+    words.iter().rev().fold(0, |bits, word| {
+        // The multiplication moves the lowest bits of eight bytes into the highest byte.
+        let byte = u64::from_le_bytes(*word).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        bits << 8 | byte
+    })
 }
 
 #[cfg(test)]

@@ -292,7 +292,7 @@ mod tests {
                 true,
             ),
             (&whole.replace("\":105", "\":1.5"), true),
-            (&whole.replace("\":102", "\":\"2\""), false),
+            (&whole.replace("\":104", "\":\"4\""), false),
             (&whole.replace("\":1,", "\":-1,"), false),
             (r#"{"prompt_tokens":1,"prompt_tokens":2}"#, false),
             (r#"{"prompt_tokens":1,"prompt_tokens_details":[2]}"#, false),
