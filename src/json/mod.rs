@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 pub(crate) use self::{
     check::is_object,
     read::{Object, Path, Value},
-    skim::{Limits, Unlimited, counts, places, values},
+    skim::{Limits, Unlimited, places, values},
     write::{ObjectWriter, object},
 };
 use crate::error::Error;

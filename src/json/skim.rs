@@ -78,18 +78,6 @@ pub(crate) fn values<'a, const N: usize>(
     Some(places(json, &Unlimited, names)?.map(value))
 }
 
-/// The members that are counts, if each of them is a whole number. None: as for [`places`], and if one is something else.
-pub(crate) fn counts<const N: usize>(json: &[u8], names: [&str; N]) -> Option<[Option<u64>; N]> {
-    let mut counts = [None; N];
-    for (count, value) in counts.iter_mut().zip(values(json, names)?) {
-        if let Some(value) = value {
-            // A plus is no JSON, nor are leading zeros.
-            *count = Some(str::from_utf8(value).ok()?.parse().ok()?);
-        }
-    }
-    Some(counts)
-}
-
 /// For bodies that were looked at already, or that nobody limits.
 pub(crate) struct Unlimited;
 
@@ -324,13 +312,14 @@ fn digits(rest: &[u8]) -> Option<&[u8]> {
 const BLOCK: usize = 64;
 
 /// Does it not stand for itself in a text?
+#[inline(always)]
 const fn is_mark(byte: u8) -> bool {
     // No branches: compilers make this one step for many bytes.
     (byte == b'"') | (byte == b'\\') | (byte < b' ')
 }
 
 /// A bit for each byte that does not stand for itself.
-#[inline]
+#[inline(always)]
 fn marks(block: &[u8; BLOCK]) -> u64 {
     let marks = block.map(|byte| u8::from(is_mark(byte)));
     let (words, _) = marks.as_chunks();
@@ -468,15 +457,9 @@ mod tests {
         let json = br#" {"a":7,"b":null,"c":"7","d":{"a":1},"d2":18446744073709551616}"#;
         let found = values(json, ["d", "b", "e", "a"]).unwrap();
         assert_eq!(found, [Some(&br#"{"a":1}"#[..]), None, None, Some(b"7")]);
-        assert_eq!(counts(json, ["a", "b", "e"]), Some([Some(7), None, None]));
-        for odd in ["c", "d", "d2"] {
-            assert_eq!(counts(json, [odd]), None);
-        }
         for json in [r#"{"a":1,"a":1}"#, r#"{"\u0061":1}"#, "[1]", "{", "7"] {
             assert_eq!(values(json.as_bytes(), ["a"]), None, "{json}");
         }
-        assert_eq!(counts(br#"{"a":-1}"#, ["a"]), None);
-        assert_eq!(counts(br#"{"a":1.0}"#, ["a"]), None);
     }
 
     const SEED: &str = r#" {"model":"m","messages":[{"role":"user","content":"Say \"hello\"\nto the w\u00f6rld, please: it has waited for so long."},

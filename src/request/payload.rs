@@ -1,6 +1,7 @@
 //! The body of a call.
 
 use std::{
+    borrow::Cow,
     fmt,
     sync::{Arc, OnceLock},
 };
@@ -9,7 +10,7 @@ use bytes::Bytes;
 
 use super::{
     multipart,
-    peek::{Known, Peek, insert_model, members, peek, peek_any},
+    peek::{Known, Peek, insert_model, members, peek, peek_any, text},
 };
 use crate::{
     chat::ChatRequest,
@@ -265,7 +266,7 @@ impl Payload {
             let value = str::from_utf8(self.0.bytes.get(span)?).ok()?;
             return Some(value.to_owned());
         }
-        serde_json::from_slice(self.0.bytes.get(span)?).ok()
+        text(self.0.bytes.get(span)?).map(Cow::into_owned)
     }
 
     /// Does the caller want a stream?

@@ -1,6 +1,6 @@
 //! What can be known of a body without reading it.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -63,10 +63,10 @@ pub(super) fn peek(
             "`model` is required: name a model, see GET /v1/models",
         ));
     };
-    match serde_json::from_slice::<String>(model) {
-        Ok(name) if !name.is_empty() => {}
-        Ok(_) => return Err(Error::invalid("model", "`model` must not be empty")),
-        Err(_) => return Err(Error::invalid("model", "`model` must be a string")),
+    match text(model).as_deref() {
+        Some("") => return Err(Error::invalid("model", "`model` must not be empty")),
+        Some(_) => {}
+        None => return Err(Error::invalid("model", "`model` must be a string")),
     }
     match conversation {
         Conversation::Messages => check_messages(members.messages)?,
@@ -87,6 +87,16 @@ pub(super) fn peek(
             .and_then(|options| options.include_usage)
             .unwrap_or(false),
     })
+}
+
+/// What a string says that is spelled so.
+pub(super) fn text(json: &[u8]) -> Option<Cow<'_, str>> {
+    // It was looked at before: without escapes it says what stands between its quotes.
+    let plain = json.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    match plain.contains(&b'\\') {
+        true => serde_json::from_slice(json).ok().map(Cow::Owned),
+        false => str::from_utf8(plain).ok().map(Cow::Borrowed),
+    }
 }
 
 /// A conversation needs somebody to have said something. The items are read by whoever translates them, or by the vendor.

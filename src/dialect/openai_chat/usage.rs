@@ -97,67 +97,65 @@ fn usage(json: &[u8]) -> Option<Usage> {
 
 /// The same where all counts are whole numbers, as they mostly are.
 fn plain(json: &[u8]) -> Option<Wire> {
-    let [prompt, completion] =
-        json::values(json, ["prompt_tokens_details", "completion_tokens_details"])?;
-    let [cached, written, created, heard] = counts(
-        prompt.unwrap_or(b"{}"),
-        [
-            "cached_tokens",
-            "cache_write_tokens",
-            "cache_creation_input_tokens",
-            "audio_tokens",
-        ],
-    )?;
-    let [thought, spoken] = counts(
-        completion.unwrap_or(b"{}"),
-        ["reasoning_tokens", "audio_tokens"],
-    )?;
-    let [
-        input,
-        output,
-        total,
-        hit,
-        other_cached,
-        other_thought,
-        read,
-        other_created,
-    ] = counts(
-        json,
-        [
-            "prompt_tokens",
-            "completion_tokens",
-            "total_tokens",
-            "prompt_cache_hit_tokens",
-            "cached_tokens",
-            "reasoning_tokens",
-            "cache_read_input_tokens",
-            "cache_creation_input_tokens",
-        ],
-    )?;
+    let names = [
+        "prompt_tokens",
+        "completion_tokens",
+        "total_tokens",
+        "prompt_tokens_details",
+        "completion_tokens_details",
+        "prompt_cache_hit_tokens",
+        "cached_tokens",
+        "reasoning_tokens",
+        "cache_read_input_tokens",
+        "cache_creation_input_tokens",
+    ];
+    let [input, output, total, prompt, completion, more @ ..] = json::values(json, names)?;
+    let names = [
+        "cached_tokens",
+        "cache_write_tokens",
+        "cache_creation_input_tokens",
+        "audio_tokens",
+    ];
+    let [cached, written, created, heard] = details(prompt, names)?;
+    let [thought, spoken] = details(completion, ["reasoning_tokens", "audio_tokens"])?;
+    let [hit, other_cached, other_thought, read, other_created] = more;
     Some(Wire {
-        prompt_tokens: input,
-        completion_tokens: output,
-        total_tokens: total,
+        prompt_tokens: count(input)?,
+        completion_tokens: count(output)?,
+        total_tokens: count(total)?,
         prompt_tokens_details: Some(PromptDetails {
-            cached_tokens: cached,
-            cache_write_tokens: written,
-            cache_creation_input_tokens: created,
-            audio_tokens: heard,
+            cached_tokens: count(cached)?,
+            cache_write_tokens: count(written)?,
+            cache_creation_input_tokens: count(created)?,
+            audio_tokens: count(heard)?,
         }),
         completion_tokens_details: Some(CompletionDetails {
-            reasoning_tokens: thought,
-            audio_tokens: spoken,
+            reasoning_tokens: count(thought)?,
+            audio_tokens: count(spoken)?,
         }),
-        prompt_cache_hit_tokens: hit,
-        cached_tokens: other_cached,
-        reasoning_tokens: other_thought,
-        cache_read_input_tokens: read,
-        cache_creation_input_tokens: other_created,
+        prompt_cache_hit_tokens: count(hit)?,
+        cached_tokens: count(other_cached)?,
+        reasoning_tokens: count(other_thought)?,
+        cache_read_input_tokens: count(read)?,
+        cache_creation_input_tokens: count(other_created)?,
     })
 }
 
-fn counts<const N: usize>(json: &[u8], names: [&str; N]) -> Option<[Count; N]> {
-    Some(json::counts(json, names)?.map(Count))
+fn details<'a, const N: usize>(
+    json: Option<&'a [u8]>,
+    names: [&str; N],
+) -> Option<[Option<&'a [u8]>; N]> {
+    json.map_or(Some([None; N]), |json| json::values(json, names))
+}
+
+/// None if it is there, but no whole number.
+fn count(json: Option<&[u8]>) -> Option<Count> {
+    let Some(json) = json else {
+        return Some(Count(None));
+    };
+    // A plus is no JSON.
+    let count = str::from_utf8(json).ok()?.parse().ok()?;
+    Some(Count(Some(count)))
 }
 
 /// The usage in a whole answer, without reading the rest.
