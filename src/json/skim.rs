@@ -321,7 +321,10 @@ const fn is_mark(byte: u8) -> bool {
 /// A bit for each byte that does not stand for itself.
 #[inline(always)]
 fn marks(block: &[u8; BLOCK]) -> u64 {
-    let marks = block.map(|byte| u8::from(is_mark(byte)));
+    let mut marks = [0; BLOCK];
+    for (mark, byte) in marks.iter_mut().zip(block) {
+        *mark = u8::from(is_mark(*byte));
+    }
     let (words, _) = marks.as_chunks();
     words.iter().rev().fold(0, |bits, word| {
         // The multiplication moves the lowest bits of eight bytes into the highest byte.
