@@ -280,7 +280,7 @@ fn affinity(headers: &HeaderMap) -> Option<Arc<str>> {
         HeaderName::from_static("session-id"),
     ];
     NAMES
-        .into_iter()
+        .iter()
         .filter_map(|name| headers.get(name)?.to_str().ok())
         .map(str::trim)
         .find(|session| !session.is_empty())
