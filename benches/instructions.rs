@@ -8,6 +8,7 @@ mod support;
 
 use std::process::ExitCode;
 
+use bytes::Bytes;
 use support::{Http, Speaks, valgrind};
 
 /// Events in a short and in a long stream.
@@ -25,11 +26,13 @@ const BOUNDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/bounds.txt");
 type Make = fn() -> Case;
 
 /// What can be played, by name.
-const CASES: [(&str, Make); 8] = [
+const CASES: [(&str, Make); 10] = [
     ("call-bare", || Case::whole(500, false)),
     ("call", || Case::whole(500, true)),
     ("call-40k-bare", || Case::whole(40_000, false)),
     ("call-40k", || Case::whole(40_000, true)),
+    ("talk-40k-bare", || Case::talk(40_000, false)),
+    ("talk-40k", || Case::talk(40_000, true)),
     ("stream-short", || Case::stream(Speaks::OpenAi, SHORT)),
     ("stream-long", || Case::stream(Speaks::OpenAi, LONG)),
     ("translated-short", || {
@@ -116,6 +119,16 @@ fn rows() -> Vec<(&'static str, &'static str, u64)> {
         ("call", whole, call("call")),
         ("call-40k-bare", bare_40k, call("call-40k-bare")),
         ("call-40k", whole_40k, call("call-40k")),
+        (
+            "talk-40k-bare",
+            "bare client call, 40 kB of turns, made before",
+            call("talk-40k-bare"),
+        ),
+        (
+            "talk-40k",
+            "the same through the whole stack",
+            call("talk-40k"),
+        ),
         ("event", "a streamed event, same dialect", event("stream")),
         (
             "event-translated",
@@ -130,6 +143,8 @@ struct Case {
     service: Http,
     stream: bool,
     bytes: usize,
+    /// The same body each time, of many turns. None: a new one each time, of one.
+    talk: Option<Bytes>,
 }
 
 impl Case {
@@ -144,6 +159,14 @@ impl Case {
             service,
             stream: false,
             bytes,
+            talk: None,
+        }
+    }
+
+    fn talk(bytes: usize, stacked: bool) -> Self {
+        Self {
+            talk: Some(talk(bytes)),
+            ..Self::whole(bytes, stacked)
         }
     }
 
@@ -157,8 +180,21 @@ impl Case {
             service,
             stream: true,
             bytes: 500,
+            talk: None,
         }
     }
+}
+
+/// About so many bytes of turns, with calls of a tool, as an agent sends them.
+fn talk(bytes: usize) -> Bytes {
+    let turn = r##"{"role":"user","content":"What does the test \"tells the total\" want?\nIt failed twice at the last step, with `left: 17, right: 18`."},
+        {"role":"assistant","content":null,"tool_calls":[{"id":"call_4711","type":"function","function":{"name":"read","arguments":"{\"path\":\"src/total.rs\",\"lines\":[1,80]}"}}]},
+        {"role":"tool","tool_call_id":"call_4711","content":"fn total(items: &[Item]) -> usize {\n    items.iter().map(|item| item.count).sum::<usize>() - 1\n}\n\n#[test]\nfn tells_the_total() {\n    assert_eq!(total(&items()), 18);\n}\n"},"##;
+    let turns = turn.repeat(bytes / turn.len());
+    let body = format!(
+        r#"{{"model":"bench","stream":false,"messages":[{turns}{{"role":"user","content":"So?"}}]}}"#
+    );
+    body.into()
 }
 
 fn play(name: &str, calls: usize) {
@@ -173,7 +209,10 @@ fn play(name: &str, calls: usize) {
     let case = make();
     runtime.block_on(async {
         for _ in 0..calls {
-            let request = support::request(case.stream, case.bytes);
+            let request = match &case.talk {
+                None => support::request(case.stream, case.bytes),
+                Some(talk) => support::request(case.stream, 0).map(|_| talk.clone().into()),
+            };
             support::drain(&case.service, request).await;
         }
     });

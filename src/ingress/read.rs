@@ -14,8 +14,8 @@ use crate::{
     dialect::{Dialect, gemini::Gemini},
     error::{Error, ErrorKind},
     issued::claim,
-    marks,
-    request::{Caller, ModelRequest, Operation, Payload, Priority},
+    marks::{self, Seen},
+    request::{Caller, Known, ModelRequest, Operation, Payload, Priority},
 };
 
 /// How long a body may pause on its way in.
@@ -42,26 +42,31 @@ where
     }
     let bytes = collect(parts, body, settings).await?;
     // Nobody reads what is passed through, nor what is no JSON.
-    if !matches!(route, Route::Proxy { .. }) && bytes.first().is_some_and(|byte| *byte != b'-') {
-        settings.shape.check(&bytes)?;
-    }
+    let known = match (&route, bytes.first()) {
+        (Route::Proxy { .. }, _) | (_, None | Some(b'-')) => None,
+        _ => settings.shape.look(&bytes)?,
+    };
     let mut request = match route {
         Route::Chat { dialect, model } => {
+            let seen = marks::look(&bytes);
             let mut pin = None;
-            let marked = marks::may_hold(&bytes);
-            let bytes = match marked {
-                true => claim(bytes, true, &mut pin)?,
-                false => bytes,
+            let mut request = if seen.marked {
+                chat(dialect, claim(bytes, true, &mut pin)?, None, model)?
+            } else {
+                let known = known.map(|known| (known, seen));
+                chat(dialect, bytes, known, model)?
             };
-            let mut request = chat(dialect, bytes, model)?;
-            request.payload = request.payload.with_marks(marked);
             request.pin = pin;
             request
         }
         Route::Count { dialect, model } => count(dialect, bytes, model)?,
         Route::Other { operation, model } => operations::read(operation, model, parts, bytes)?,
         Route::Generate { model, stream } => {
-            let payload = Payload::json_in_path(&Gemini, bytes, &*model, stream.is_some())?;
+            let stream = stream.is_some();
+            let payload = match known {
+                Some(_) => Payload::known_in_path(&Gemini, bytes, &*model, stream),
+                None => Payload::json_in_path(&Gemini, bytes, &*model, stream)?,
+            };
             ModelRequest::new(model, Operation::Chat, payload)
         }
         Route::Proxy { model, path } => {
@@ -90,11 +95,15 @@ where
 fn chat(
     dialect: &'static dyn Dialect,
     bytes: Bytes,
+    known: Option<(Known, Seen)>,
     model: Option<String>,
 ) -> Result<ModelRequest, Error> {
-    let payload = match &model {
-        Some(model) => Payload::json_for_model(dialect, bytes, model)?,
-        None => Payload::json(dialect, bytes)?,
+    let payload = match (&model, known) {
+        (Some(model), _) => Payload::json_for_model(dialect, bytes, model)?,
+        (None, None) => Payload::json(dialect, bytes)?,
+        (None, Some((known, seen))) => {
+            Payload::json_known(dialect, bytes, Some(known))?.with_seen(seen)
+        }
     };
     let model = model.or_else(|| payload.model()).unwrap_or_default();
     Ok(ModelRequest::new(model, Operation::Chat, payload))

@@ -2,7 +2,7 @@
 
 use memchr::memchr2;
 
-use crate::error::Error;
+use crate::{error::Error, json::Limits, request::Known};
 
 /// The most that a JSON body may hold. More is refused with 400, naming the place, before anybody reads the body.
 ///
@@ -79,8 +79,19 @@ impl BodyShape {
         self
     }
 
+    /// Looks for the members that the stack reads, if that much may be in the body. None: they have to be read.
+    ///
+    /// # Errors
+    /// If there is more in it.
+    pub(super) fn look(&self, json: &[u8]) -> Result<Option<Known>, Error> {
+        match Known::of(json, self) {
+            Some(known) => Ok(Some(known)),
+            None => self.check(json).map(|()| None),
+        }
+    }
+
     /// One look at the bytes, which costs the same however they are nested. What is no JSON passes: others say so better.
-    pub(super) fn check(&self, json: &[u8]) -> Result<(), Error> {
+    fn check(&self, json: &[u8]) -> Result<(), Error> {
         let mut open: Vec<Open<'_>> = Vec::new();
         let (mut at, mut values) = (0, 0_usize);
         while let Some(byte) = json.get(at) {
@@ -109,7 +120,7 @@ impl BodyShape {
                     let parent = open.last().map_or(&b""[..], |parent| parent.name);
                     open.push(match byte {
                         b'{' => Open::object(),
-                        _ => self.list(parent),
+                        _ => Open::list(self.items(parent)),
                     });
                 }
                 b'}' | b']' => {
@@ -133,22 +144,29 @@ impl BodyShape {
         }
         Ok(())
     }
+}
 
-    /// A list that a member of this name holds; one in a list has no name.
-    fn list(&self, name: &[u8]) -> Open<'static> {
-        let most = match name {
+impl Limits for BodyShape {
+    fn depth(&self) -> usize {
+        self.depth
+    }
+
+    fn members(&self) -> usize {
+        self.members
+    }
+
+    fn values(&self) -> usize {
+        self.values
+    }
+
+    fn items(&self, name: &[u8]) -> usize {
+        match name {
             b"messages" | b"contents" | b"input" => self.messages,
             b"tools" | b"functions" | b"functionDeclarations" | b"function_declarations" => {
                 self.tools
             }
             b"content" | b"parts" => self.parts,
             _ => usize::MAX,
-        };
-        Open {
-            most,
-            object: false,
-            awaits_name: false,
-            ..Open::object()
         }
     }
 }
@@ -180,6 +198,15 @@ impl Open<'_> {
             name: b"",
             count: 0,
             most: usize::MAX,
+        }
+    }
+
+    const fn list(most: usize) -> Self {
+        Self {
+            most,
+            object: false,
+            awaits_name: false,
+            ..Self::object()
         }
     }
 }
@@ -277,7 +304,10 @@ mod tests {
             ("]]}}]", "", ""),
             ("", "", ""),
         ] {
-            match shape.check(body.as_bytes()) {
+            let known = Known::of(body.as_bytes(), &shape);
+            let whole = serde_json::from_str::<serde_json::Value>(body).is_ok();
+            assert_eq!(known.is_some(), what.is_empty() && whole, "{body}");
+            match shape.look(body.as_bytes()).map(drop) {
                 Ok(()) => assert_eq!((param, what), ("", ""), "{body}"),
                 Err(error) => {
                     assert_eq!(error.param(), Some(param), "{body}: {error}");
@@ -293,7 +323,7 @@ mod tests {
     #[test]
     fn what_is_nested_deeply_is_told_in_a_line() {
         let body = format!(r#"{{"{}":{}"#, "k\u{e9}\n".repeat(50), "[".repeat(100_000));
-        let error = BodyShape::new().check(body.as_bytes()).unwrap_err();
+        let error = BodyShape::new().look(body.as_bytes()).unwrap_err();
         let path = error.param().unwrap();
         assert!(path.ends_with("[0][0][0][0][0][0][0]…"), "{path}");
         assert!(path.len() < 100 && !path.contains('\n'), "{path}");

@@ -559,7 +559,7 @@ fn estimate(payload: &Payload) -> u64 {
         return 0;
     }
     if !payload.bytes().is_empty() {
-        return tokens::of_body(payload.bytes());
+        return tokens::of_body(payload.bytes(), || payload.seen().medium);
     }
     // A typed conversation has no bytes yet; it is decoded already.
     let bytes = payload.chat().map_or(0, |chat| {

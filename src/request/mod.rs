@@ -9,6 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use http::{Extensions, HeaderMap};
 
+pub(crate) use self::peek::Known;
 pub use self::{payload::Payload, priority::Priority};
 pub use crate::operation::{EmbeddingForm, ImageTask, Operation};
 use crate::{
@@ -132,13 +133,8 @@ impl Caller {
     pub fn from_key(key: &str) -> Self {
         use sha2::{Digest, Sha256};
         let digest = Sha256::digest(key.as_bytes());
-        let nibbles = digest
-            .iter()
-            .take(8)
-            .flat_map(|byte| [byte >> 4, byte & 15]);
-        let id: String = nibbles
-            .filter_map(|nibble| char::from_digit(nibble.into(), 16))
-            .collect();
+        let first = digest.first_chunk().copied().unwrap_or_default();
+        let id = format!("{:016x}", u64::from_be_bytes(first));
         Self {
             id: Some(id.into()),
         }
@@ -155,5 +151,10 @@ mod tests {
         assert_eq!(caller, Caller::from_key("sk-canary"));
         assert_ne!(caller, Caller::from_key("sk-canary2"));
         assert!(!format!("{caller:?}").contains("canary"));
+        // As `printf abc | sha256sum` begins.
+        assert_eq!(
+            Caller::from_key("abc").id.unwrap(),
+            "ba7816bf8f01cfea".into()
+        );
     }
 }

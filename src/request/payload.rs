@@ -1,6 +1,7 @@
 //! The body of a call.
 
 use std::{
+    borrow::Cow,
     fmt,
     sync::{Arc, OnceLock},
 };
@@ -9,12 +10,13 @@ use bytes::Bytes;
 
 use super::{
     multipart,
-    peek::{Peek, insert_model, members, peek, peek_any},
+    peek::{Known, Peek, insert_model, members, peek, peek_any, text},
 };
 use crate::{
     chat::ChatRequest,
     dialect::{Conversation, Dialect, Front},
     error::{Error, ErrorKind},
+    marks::Seen,
     media::Shelf,
 };
 
@@ -31,8 +33,8 @@ struct Inner {
     peek: Peek,
     /// Is it a question for a count?
     counted: bool,
-    /// May it hold any of this crate's marks?
-    marked: OnceLock<bool>,
+    /// What may be in it.
+    seen: OnceLock<Seen>,
     /// What was fetched for it.
     shelf: OnceLock<Box<Shelf>>,
     /// A form or other bytes: whatever is in them stands there without quotes.
@@ -46,10 +48,19 @@ impl Payload {
     /// # Errors
     /// If the body is not a JSON object, `model` is not a non-empty string, or `stream` is not a boolean.
     pub fn json(dialect: &'static dyn Dialect, bytes: Bytes) -> Result<Self, Error> {
+        Self::json_known(dialect, bytes, None)
+    }
+
+    /// The same of a body that was looked at already.
+    pub(crate) fn json_known(
+        dialect: &'static dyn Dialect,
+        bytes: Bytes,
+        known: Option<Known>,
+    ) -> Result<Self, Error> {
         let conversation = dialect
             .front()
             .map_or(Conversation::Unchecked, Front::conversation);
-        let peek = peek(&bytes, conversation)?;
+        let peek = peek(&bytes, known, conversation)?;
         Ok(Self::with_parts(Some(dialect), bytes, peek))
     }
 
@@ -62,7 +73,7 @@ impl Payload {
         bytes: Bytes,
         model: &str,
     ) -> Result<Self, Error> {
-        let bytes = match members(&bytes)?.model {
+        let bytes = match members(&bytes, None)?.model {
             Some(_) => bytes,
             None => insert_model(&bytes, model),
         };
@@ -81,7 +92,17 @@ impl Payload {
         model: impl Into<String>,
         stream: bool,
     ) -> Result<Self, Error> {
-        members(&bytes)?;
+        members(&bytes, None)?;
+        Ok(Self::known_in_path(dialect, bytes, model, stream))
+    }
+
+    /// The same of a body that is known to be a JSON object.
+    pub(crate) fn known_in_path(
+        dialect: &'static dyn Dialect,
+        bytes: Bytes,
+        model: impl Into<String>,
+        stream: bool,
+    ) -> Self {
         let peek = Peek {
             model: None,
             stream,
@@ -91,7 +112,7 @@ impl Payload {
         if let Some(inner) = Arc::get_mut(&mut this.0) {
             inner.model = Some(model.into());
         }
-        Ok(this)
+        this
     }
 
     /// A typed conversation, in no dialect.
@@ -174,7 +195,7 @@ impl Payload {
             model: None,
             peek,
             counted: false,
-            marked: OnceLock::new(),
+            seen: OnceLock::new(),
             shelf: OnceLock::new(),
             form: false,
             chat: OnceLock::new(),
@@ -191,17 +212,22 @@ impl Payload {
         self
     }
 
-    /// May the body hold any of this crate's [marks](crate::marks)? It is searched at the first call.
+    /// May the body hold any of this crate's [marks](crate::marks)?
     pub(crate) fn may_hold_marks(&self) -> bool {
+        self.seen().marked
+    }
+
+    /// What may be in the body. It is searched at the first call.
+    pub(crate) fn seen(&self) -> Seen {
         *self
             .0
-            .marked
-            .get_or_init(|| crate::marks::may_hold(&self.0.bytes))
+            .seen
+            .get_or_init(|| crate::marks::look(&self.0.bytes))
     }
 
     /// The same where it is known: the bytes need not be searched again.
-    pub(crate) fn with_marks(self, marked: bool) -> Self {
-        let _ = self.0.marked.set(marked);
+    pub(crate) fn with_seen(self, seen: Seen) -> Self {
+        let _ = self.0.seen.set(seen);
         self
     }
 
@@ -240,7 +266,7 @@ impl Payload {
             let value = str::from_utf8(self.0.bytes.get(span)?).ok()?;
             return Some(value.to_owned());
         }
-        serde_json::from_slice(self.0.bytes.get(span)?).ok()
+        text(self.0.bytes.get(span)?).map(Cow::into_owned)
     }
 
     /// Does the caller want a stream?

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use crate::chat::Usage;
+use crate::{chat::Usage, json};
 
 /// What the vendor says. Streams repeat it, and a member that is present wins over its earlier value.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -119,6 +119,9 @@ pub(super) fn of_response(body: &[u8]) -> Option<Usage> {
     #[derive(Deserialize)]
     struct Top {
         usage: Option<Counts>,
+    }
+    if let Some([Some(json)]) = json::values(body, ["usage"]) {
+        return Some(serde_json::from_slice::<Counts>(json).ok()?.usage());
     }
     let top: Top = serde_json::from_slice(body).ok()?;
     top.usage.map(|counts| counts.usage())

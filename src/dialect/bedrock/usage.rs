@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::chat::Usage;
+use crate::{chat::Usage, json};
 
 /// `usage`. `inputTokens` leaves out what was read from and written to a cache, and the two are not there for models without one.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -63,6 +63,9 @@ pub(super) fn of_body(body: &[u8]) -> Option<Usage> {
     #[derive(Deserialize)]
     struct Top {
         usage: Option<Counts>,
+    }
+    if let Some([Some(json)]) = json::values(body, ["usage"]) {
+        return Some(serde_json::from_slice::<Counts>(json).ok()?.usage());
     }
     let top: Top = serde_json::from_slice(body).ok()?;
     Some(top.usage?.usage())

@@ -77,6 +77,9 @@ pub(super) fn of_body(body: &[u8]) -> Option<Usage> {
     struct Top {
         usage_metadata: Option<Counts>,
     }
+    if let Some([Some(json)]) = json::values(body, ["usageMetadata"]) {
+        return serde_json::from_slice::<Counts>(json).ok()?.usage();
+    }
     let top: Top = serde_json::from_slice(body).ok()?;
     top.usage_metadata?.usage()
 }

@@ -46,7 +46,11 @@ struct CompletionDetails {
 
 /// Reads a usage object; nothing if it says nothing.
 pub(super) fn read(raw: &RawValue) -> Option<Usage> {
-    let wire: Wire = serde_json::from_str(raw.get()).ok()?;
+    usage(raw.get().as_bytes())
+}
+
+fn usage(json: &[u8]) -> Option<Usage> {
+    let wire = plain(json).or_else(|| serde_json::from_slice(json).ok())?;
     let prompt = wire.prompt_tokens_details.unwrap_or_default();
     let completion = wire.completion_tokens_details.unwrap_or_default();
     let cache_read = prompt
@@ -91,6 +95,69 @@ pub(super) fn read(raw: &RawValue) -> Option<Usage> {
     (usage != Usage::default()).then_some(usage)
 }
 
+/// The same where all counts are whole numbers, as they mostly are.
+fn plain(json: &[u8]) -> Option<Wire> {
+    let names = [
+        "prompt_tokens",
+        "completion_tokens",
+        "total_tokens",
+        "prompt_tokens_details",
+        "completion_tokens_details",
+        "prompt_cache_hit_tokens",
+        "cached_tokens",
+        "reasoning_tokens",
+        "cache_read_input_tokens",
+        "cache_creation_input_tokens",
+    ];
+    let [input, output, total, prompt, completion, more @ ..] = json::values(json, names)?;
+    let names = [
+        "cached_tokens",
+        "cache_write_tokens",
+        "cache_creation_input_tokens",
+        "audio_tokens",
+    ];
+    let [cached, written, created, heard] = details(prompt, names)?;
+    let [thought, spoken] = details(completion, ["reasoning_tokens", "audio_tokens"])?;
+    let [hit, other_cached, other_thought, read, other_created] = more;
+    Some(Wire {
+        prompt_tokens: count(input)?,
+        completion_tokens: count(output)?,
+        total_tokens: count(total)?,
+        prompt_tokens_details: Some(PromptDetails {
+            cached_tokens: count(cached)?,
+            cache_write_tokens: count(written)?,
+            cache_creation_input_tokens: count(created)?,
+            audio_tokens: count(heard)?,
+        }),
+        completion_tokens_details: Some(CompletionDetails {
+            reasoning_tokens: count(thought)?,
+            audio_tokens: count(spoken)?,
+        }),
+        prompt_cache_hit_tokens: count(hit)?,
+        cached_tokens: count(other_cached)?,
+        reasoning_tokens: count(other_thought)?,
+        cache_read_input_tokens: count(read)?,
+        cache_creation_input_tokens: count(other_created)?,
+    })
+}
+
+fn details<'a, const N: usize>(
+    json: Option<&'a [u8]>,
+    names: [&str; N],
+) -> Option<[Option<&'a [u8]>; N]> {
+    json.map_or(Some([None; N]), |json| json::values(json, names))
+}
+
+/// None if it is there, but no whole number.
+fn count(json: Option<&[u8]>) -> Option<Count> {
+    let Some(json) = json else {
+        return Some(Count(None));
+    };
+    // A plus is no JSON.
+    let count = str::from_utf8(json).ok()?.parse().ok()?;
+    Some(Count(Some(count)))
+}
+
 /// The usage in a whole answer, without reading the rest.
 pub(super) fn of_body(body: &[u8]) -> Option<Usage> {
     #[derive(Deserialize)]
@@ -99,6 +166,9 @@ pub(super) fn of_body(body: &[u8]) -> Option<Usage> {
         usage: Option<&'a RawValue>,
         #[serde(borrow, default)]
         x_groq: Option<Groq<'a>>,
+    }
+    if let Some([Some(json), None]) = json::values(body, ["usage", "x_groq"]) {
+        return usage(json);
     }
     let body: Body<'_> = serde_json::from_slice(body).ok()?;
     let groq = || body.x_groq.as_ref()?.usage;
@@ -193,6 +263,79 @@ mod tests {
         assert_eq!(of(r#"{"prompt_tokens":null}"#), Usage::default());
         let groq = br#"{"x_groq":{"usage":{"prompt_tokens":3}}}"#;
         assert_eq!(of_body(groq).unwrap().input, Some(3));
+    }
+
+    #[test]
+    fn what_is_read_quickly_is_read_the_same() {
+        let names = "prompt_tokens completion_tokens total_tokens prompt_cache_hit_tokens cached_tokens reasoning_tokens \
+                     cache_read_input_tokens cache_creation_input_tokens cache_write_tokens audio_tokens other";
+        let object = |from: usize| {
+            let members = names.split(' ').enumerate();
+            let members: Vec<_> = members
+                .map(|(place, name)| format!("\"{name}\":{}", place + from))
+                .collect();
+            members.join(",")
+        };
+        let whole = format!(
+            r#"{{{},"prompt_tokens_details":{{{}}},"completion_tokens_details":{{{}}}}}"#,
+            object(0),
+            object(100),
+            object(200)
+        );
+        for (json, quick) in [
+            (whole.as_str(), true),
+            (&whole.replace("{\"", "{ \"more\" : [ ] , \""), true),
+            (
+                r#"{"prompt_tokens":1,"prompt_tokens_details":null,"total_tokens":null}"#,
+                true,
+            ),
+            (&whole.replace("\":105", "\":1.5"), true),
+            (&whole.replace("\":104", "\":\"4\""), false),
+            (&whole.replace("\":1,", "\":-1,"), false),
+            (r#"{"prompt_tokens":1,"prompt_tokens":2}"#, false),
+            (r#"{"prompt_tokens":1,"prompt_tokens_details":[2]}"#, false),
+            (r#"{"prompt_t\u006fkens":1}"#, false),
+        ] {
+            let read = serde_json::from_str::<Wire>(json).ok();
+            let both = |wire: &Wire| {
+                let prompt = wire.prompt_tokens_details.as_ref();
+                let completion = wire.completion_tokens_details.as_ref();
+                let details = prompt.map_or_else(<_>::default, |prompt| {
+                    let PromptDetails {
+                        cached_tokens,
+                        cache_write_tokens,
+                        cache_creation_input_tokens,
+                        audio_tokens,
+                    } = *prompt;
+                    [
+                        cached_tokens,
+                        cache_write_tokens,
+                        cache_creation_input_tokens,
+                        audio_tokens,
+                    ]
+                    .map(|count| count.0)
+                });
+                let more = completion.map_or_else(<_>::default, |completion| {
+                    [completion.reasoning_tokens.0, completion.audio_tokens.0]
+                });
+                let all = [
+                    wire.prompt_tokens,
+                    wire.completion_tokens,
+                    wire.total_tokens,
+                    wire.prompt_cache_hit_tokens,
+                    wire.cached_tokens,
+                    wire.reasoning_tokens,
+                    wire.cache_read_input_tokens,
+                    wire.cache_creation_input_tokens,
+                ];
+                (details, more, all.map(|count| count.0))
+            };
+            let plain = plain(json.as_bytes());
+            assert_eq!(plain.is_some(), quick, "{json}");
+            if let Some(plain) = plain {
+                assert_eq!(both(&plain), both(&read.unwrap()), "{json}");
+            }
+        }
     }
 
     #[test]

@@ -41,7 +41,11 @@ struct Output {
 
 /// Reads a usage object; nothing if it says nothing.
 pub(super) fn read(raw: &RawValue) -> Option<Usage> {
-    let wire: Wire = serde_json::from_str(raw.get()).ok()?;
+    usage(raw.get().as_bytes())
+}
+
+fn usage(json: &[u8]) -> Option<Usage> {
+    let wire: Wire = serde_json::from_slice(json).ok()?;
     let input = wire.input_tokens_details.unwrap_or_default();
     let reasoning = wire
         .output_tokens_details
@@ -87,6 +91,9 @@ pub(super) fn of_body(body: &[u8]) -> Option<Usage> {
     struct Body<'a> {
         #[serde(borrow, default)]
         usage: Option<&'a RawValue>,
+    }
+    if let Some([Some(json)]) = json::values(body, ["usage"]) {
+        return usage(json);
     }
     let body: Body<'_> = serde_json::from_slice(body).ok()?;
     body.usage.and_then(read)
