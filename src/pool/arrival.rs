@@ -23,9 +23,12 @@ pub(super) async fn first<'a>(
     request: &'a ModelRequest,
 ) -> Result<(Walk<'a>, Picked), Error> {
     let begun = Instant::now();
-    let result = wait(shared, request, begun).await;
+    let mut stayed = false;
+    let result = wait(shared, request, begun, &mut stayed).await;
     // Who tries again, or tries another model, has waited already.
-    request.budget.add_waited(begun.elapsed());
+    if stayed {
+        request.budget.add_waited(begun.elapsed());
+    }
     result
 }
 
@@ -33,34 +36,40 @@ async fn wait<'a>(
     shared: &'a Shared,
     request: &'a ModelRequest,
     begun: Instant,
+    stayed: &mut bool,
 ) -> Result<(Walk<'a>, Picked), Error> {
     let waited = request.budget.waited();
     let mut ticket: Option<Ticket> = None;
     let mut yielded = false;
+    let mut now = begun;
     loop {
         // The pools may have been replaced meanwhile.
         let mut walk = find(shared, &shared.table(), request)?;
         let end = later(begun, walk.wait().saturating_sub(waited));
         let end = request.budget.deadline().map_or(end, |d| d.min(end));
-        let patience = (end > Instant::now()).then_some(end);
-        let key = key(&walk, request);
-        if ticket.as_ref().is_some_and(|ticket| *ticket.key() != key) {
+        let patience = (end > now).then_some(end);
+        if ticket.is_some() && ticket.as_ref().map(Ticket::key) != Some(&key(&walk, request)) {
             ticket = None;
         }
         let is_called = ticket.as_ref().is_some_and(Ticket::is_called);
         let may_try = match &ticket {
             Some(_) => is_called || patience.is_none(),
-            None => patience.is_none() || shared.hall.is_open(&key, request.priority),
+            None if shared.hall.is_empty() => true,
+            None => {
+                let key = || key(&walk, request);
+                patience.is_none() || shared.hall.is_open(&key(), request.priority)
+            }
         };
         if may_try && !is_called && !yielded && !shared.hall.is_empty() {
             // Whoever was called elsewhere goes first.
-            yielded = true;
+            (yielded, *stayed) = (true, true);
             tokio::task::yield_now().await;
+            now = Instant::now();
             continue;
         }
         if may_try {
             let calls = ticket.as_ref().map_or(0, Ticket::calls);
-            let outage = match walk.next(patience) {
+            let outage = match walk.next_at(patience, now) {
                 Ok(picked) => {
                     if let Some(ticket) = ticket {
                         ticket.served();
@@ -70,7 +79,7 @@ async fn wait<'a>(
                 Err(outage) => outage,
             };
             if patience.is_none() || !outage.is_worth(end) {
-                return Err(told(&shared.hall, outage, &key));
+                return Err(told(&shared.hall, outage, &key(&walk, request)));
             }
             let watch = watch(&outage).filter(|watch| *watch <= end);
             if let Some(ticket) = &mut ticket {
@@ -79,8 +88,13 @@ async fn wait<'a>(
         }
         match &mut ticket {
             Some(ticket) => ticket.wait(end).await,
-            None => ticket = Some(join(shared, &walk, request, key, end)?),
+            None => {
+                let key = key(&walk, request);
+                ticket = Some(join(shared, &walk, request, key, end)?);
+                *stayed = true;
+            }
         }
+        now = Instant::now();
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::{
     account::{AccountState, Cost, Start},
     breaker::Probe,
@@ -42,10 +44,10 @@ impl Lease {
     }
 
     /// The account answered. The answer may still be running.
-    pub(super) fn succeeded(&self, windows: &RateWindows) {
+    pub(super) fn succeeded(&self, windows: &RateWindows, now: Instant) {
         if let Some(start) = &self.start {
             self.state
-                .succeeded(&self.model, start, windows, self.forced);
+                .succeeded(&self.model, start, windows, self.forced, now);
             // It may have found out that all is well, or earned a place more.
             self.hall.freed(self.state.tag);
         }
@@ -74,27 +76,34 @@ impl Lease {
 
     /// The answer is over.
     pub(super) fn ended(mut self, outcome: &Outcome) {
-        let usage = outcome.usage();
-        match outcome {
-            Outcome::Completed { .. } => {
-                if let Some(start) = &self.start {
+        let usage = match outcome {
+            Outcome::Completed { usage } => {
+                if let Some(start) = self.start.take() {
+                    let usage = usage.as_ref();
                     self.state
-                        .completed(&self.model, start, self.forced, usage.as_ref());
+                        .completed(&self.model, &start, self.forced, usage);
+                    self.hall.freed(self.state.tag);
                 }
+                return;
             }
-            Outcome::Broken { error, .. } => {
+            Outcome::Broken { error, usage } => {
                 self.state
                     .broke(&self.model, error.kind(), &self.rules, &self.rng);
+                usage
             }
-            Outcome::Cancelled { .. } => {}
-        }
-        let cost = match (self.start, usage, outcome) {
-            (None, _, _) | (_, None, _) => Cost::Unknown,
-            (Some(start), Some(usage), Outcome::Completed { .. }) => start.cost(&usage),
+            Outcome::Cancelled { usage } => usage,
+        };
+        let cost = match (&self.start, usage) {
             // What was told by the break is a lower bound.
-            (Some(start), Some(usage), _) => start.cost_at_least(&usage),
+            (Some(start), Some(usage)) => start.cost_at_least(usage),
+            _ => Cost::Unknown,
         };
         self.give_back(cost);
+    }
+
+    /// When it was taken; none if it was given back.
+    pub(super) fn begun(&self) -> Option<Instant> {
+        self.start.as_ref().map(Start::at)
     }
 
     /// Set if a half-open breaker finds out by this call.

@@ -205,6 +205,7 @@ mod layer;
 mod learned;
 mod lease;
 mod ledger;
+mod models;
 mod pools;
 mod prices;
 mod queue;

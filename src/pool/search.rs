@@ -119,13 +119,13 @@ impl Walk<'_> {
                 roster: Arc::downgrade(roster),
                 line: index,
             };
-            let Some((standing, load, park)) = self.judge(stop, seat, now) else {
+            let Some((standing, in_flight, park)) = self.judge(stop, seat, now) else {
                 lists.hide(index);
                 continue;
             };
             match park {
                 _ if standing == Standing::Free => {
-                    survey.free.push((stop, load));
+                    survey.free.push((stop, in_flight));
                     lists.hide(index);
                 }
                 Some(least) => {
@@ -134,7 +134,7 @@ impl Walk<'_> {
                     self.stops.truncate(before);
                 }
                 None => {
-                    survey.add(stop, standing, load);
+                    survey.add(stop, standing, in_flight);
                     lists.hide(index);
                     misses += 1;
                     if misses >= MISSES {
@@ -198,13 +198,13 @@ impl Walk<'_> {
         let Some(line) = self.found.route.lines.get(line) else {
             return;
         };
-        let (standing, load) = line.state.standing(&self.ask(at), now);
+        let (standing, in_flight) = line.state.standing(&self.ask(at), now);
         if open {
-            survey.add(stop, standing, load);
+            survey.add(stop, standing, in_flight);
         }
         let well = standing.is_busy() || (!open && standing == Standing::Free);
         if self.session.is_some() && well {
-            survey.full.push((stop, load));
+            survey.full.push((stop, in_flight));
         }
     }
 
@@ -213,7 +213,7 @@ impl Walk<'_> {
         stop: usize,
         seat: impl FnOnce() -> Seat,
         now: Instant,
-    ) -> Option<(Standing, super::account::Load, Option<Standing>)> {
+    ) -> Option<(Standing, u32, Option<Standing>)> {
         let stop = self.stops.get(stop)?;
         let line = self.found.route.lines.get(stop.line)?;
         let ask = self.ask(stop);

@@ -7,6 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use tokio::time::Instant;
 use tower::ServiceExt;
 use tower_service::Service;
 
@@ -27,7 +28,7 @@ use crate::{
     error::{Error, ErrorKind},
     hedge::Race,
     request::{ModelRequest, Operation},
-    response::ModelResponse,
+    response::{ModelResponse, Outcome, Reply},
     upstream::{Attempt, call_is_over},
 };
 
@@ -67,25 +68,20 @@ where
         let clone = self.inner.clone();
         let ready = mem::replace(&mut self.inner, clone);
         let pools = self.pools.clone();
-        Box::pin(async move {
-            match request.operation {
-                Operation::CountTokens => count::serve(ready, pools.shared(), request).await,
-                _ => serve(ready, pools.shared(), request).await,
-            }
-        })
+        if request.operation == Operation::CountTokens {
+            return Box::pin(async move { count::serve(ready, pools.shared(), request).await });
+        }
+        Box::pin(serve(ready, pools, request))
     }
 }
 
 /// One call: account after account, until one serves it or the error says to stop.
-async fn serve<S>(
-    mut inner: S,
-    shared: &Shared,
-    request: ModelRequest,
-) -> Result<ModelResponse, Error>
+async fn serve<S>(mut inner: S, pools: Pools, request: ModelRequest) -> Result<ModelResponse, Error>
 where
     S: Service<Attempt, Response = ModelResponse>,
     S::Error: Into<BoxError>,
 {
+    let shared = pools.shared();
     let race = request.race.as_ref();
     let hedges = race.is_some_and(Race::is_second);
     let found = match race.filter(|race| race.is_second()) {
@@ -97,7 +93,7 @@ where
         Ok(found) => found,
         Err(error) => return Err(steps::nobody(&request, error)),
     };
-    let crowded = shared.table().accounts().nth(1).is_some();
+    let crowded = shared.table().is_crowded();
     let mut best: Option<Error> = None;
     loop {
         let Picked { lease, deployment } = picked;
@@ -116,26 +112,40 @@ where
             "account picked"
         );
         let mut asked = request.clone();
-        if let Some(payload) = batch::renamed(&shared.table(), &request, &lease.state) {
+        if let Some(payload) = batch::renamed(shared, &request, &lease.state) {
             asked.payload = payload;
         }
         let asking = Asking::new(&request, &lease);
-        let attempt = Attempt::new(asked, deployment.clone())
-            .with_number(number)
-            .with_mixed(walk.is_mixed())
-            .with_others(others(&request, &walk));
+        let attempt = Attempt {
+            request: asked,
+            deployment: deployment.clone(),
+            number,
+            mixed: walk.is_mixed(),
+            others: others(&request, &walk),
+        };
         let answer = silence::heard(&walk, &request, &lease, inner.call(attempt)).await;
         let error = match answer {
             Ok(mut response) => {
-                lease.succeeded(&response.windows);
-                asking.answered();
+                let now = Instant::now();
+                lease.succeeded(&response.windows, now);
+                asking.answered(now);
                 response.trail = request.trail.clone();
                 response.price = deployment.price;
                 response.issuer = issuer(&request, &response, crowded).then_some(lease.state.tag);
-                let tokens = shared.tokens.clone();
-                let teacher = count::teaches(&tokens, &deployment, &request).then_some(request);
+                let tokens = &shared.tokens;
+                let teaches = count::teaches(tokens, &deployment, &request);
+                if let Reply::Complete(complete) = &response.reply {
+                    let usage = complete.usage();
+                    let outcome = Outcome::Completed { usage };
+                    if teaches {
+                        count::learn(tokens, &deployment, &request, &outcome);
+                    }
+                    lease.ended(&outcome);
+                    return Ok(response);
+                }
+                let teacher = teaches.then(|| (tokens.clone(), deployment, request.clone()));
                 response.reply = response.reply.on_end(move |outcome| {
-                    if let Some(request) = teacher {
+                    if let Some((tokens, deployment, request)) = teacher {
                         count::learn(&tokens, &deployment, &request, &outcome);
                     }
                     lease.ended(&outcome);

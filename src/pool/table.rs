@@ -187,6 +187,11 @@ impl Table {
         self.accounts.values()
     }
 
+    /// Is there more than one account?
+    pub(super) fn is_crowded(&self) -> bool {
+        self.accounts.len() > 1
+    }
+
     pub(super) fn account(&self, provider: &str, account: &str) -> Option<&Arc<AccountState>> {
         self.accounts.get(&(provider.into(), account.into()))
     }

@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 use super::{
     Candidate,
-    account::{Ask, Load, Standing},
-    balance::{Past, Sampling, least},
+    account::{Ask, Standing},
+    balance::{Past, Sampling, Share, least},
     hall::Room,
     lease::Lease,
     pools::Shared,
@@ -80,24 +80,36 @@ pub(super) struct Outage {
 impl<'a> Walk<'a> {
     pub(super) fn new(shared: &'a Shared, found: Found<'a>, request: &ModelRequest) -> Self {
         let tokens = estimate(&request.payload);
-        let lines = found.route.lines.iter();
-        let few: Vec<_> = match &found.route.large {
+        let lines = found.route.lines.iter().enumerate();
+        let mut stops: Vec<Stop> = match &found.route.large {
             Some(_) => Vec::new(),
-            None => lines.map(|line| line.deployment(&found)).collect(),
+            None => lines
+                .map(|(at, line)| Stop::new(at, line.deployment(&found)))
+                .collect(),
         };
         // If all windows are too small, the largest may still do: it is only an estimate.
+        let windows = || stops.iter().map(|stop| stop.deployment.context_window);
         let largest = match &found.route.large {
             Some(large) => large.largest,
-            None if few.iter().any(|few| few.context_window.is_none()) => None,
-            None => few.iter().filter_map(|few| few.context_window).max(),
+            None if windows().any(|window| window.is_none()) => None,
+            None => windows().flatten().max(),
         };
         let least = largest.map_or(tokens, |largest| largest.min(tokens));
         // Only they can make use of the reasoning in it.
         let origin = origin::latest(request);
         let keeps_sessions = found.route.pool.balance.keeps_sessions();
-        let mut walk = Self {
+        stops.retain(|stop| {
+            let window = stop.deployment.context_window;
+            window.is_none_or(|window| window >= least)
+        });
+        if let Some(origin) = origin {
+            for stop in &mut stops {
+                stop.nearness = origin.nearness(&stop.deployment);
+            }
+        }
+        Self {
             shared,
-            stops: Vec::new(),
+            stops,
             least,
             origin,
             tokens,
@@ -107,11 +119,7 @@ impl<'a> Walk<'a> {
             above: None,
             forced: false,
             avoided: Vec::new(),
-        };
-        let few = few.into_iter().enumerate();
-        let stops = few.filter_map(|(line, deployment)| walk.stop_at(line, deployment));
-        walk.stops = stops.collect();
-        walk
+        }
     }
 
     /// The stop at a line, if its window is large enough.
@@ -130,11 +138,10 @@ impl<'a> Walk<'a> {
         if window.is_some_and(|window| window < self.least) {
             return None;
         }
+        let nearness = self.origin.map_or(0, |origin| origin.nearness(&deployment));
         Some(Stop {
-            line: index,
-            nearness: self.origin.map_or(0, |origin| origin.nearness(&deployment)),
-            deployment,
-            tried: false,
+            nearness,
+            ..Stop::new(index, deployment)
         })
     }
 
@@ -213,10 +220,18 @@ impl<'a> Walk<'a> {
     /// Takes a place at the next account. As long as waiting until `patience` may bring a healthy one, those with a soft cooldown
     /// are left alone.
     pub(super) fn next(&mut self, patience: Option<Instant>) -> Result<Picked, Outage> {
+        self.next_at(patience, Instant::now())
+    }
+
+    /// The same, by a clock that was read just now.
+    pub(super) fn next_at(
+        &mut self,
+        patience: Option<Instant>,
+        mut now: Instant,
+    ) -> Result<Picked, Outage> {
         loop {
-            let now = Instant::now();
-            let survey = self.survey(now);
-            let (index, forced) = if let Some(index) = self.choose(&survey) {
+            let mut survey = self.survey(now);
+            let (index, forced) = if let Some(index) = self.choose(&mut survey, now) {
                 (index, false)
             } else if !survey.worth_waiting(patience)
                 && !self.forced
@@ -230,6 +245,7 @@ impl<'a> Walk<'a> {
             if let Some(picked) = self.take(index, forced, now) {
                 return Ok(picked);
             }
+            now = Instant::now();
         }
     }
 
@@ -260,20 +276,23 @@ impl<'a> Walk<'a> {
         if self.found.route.large.is_some() {
             return self.search(now);
         }
-        let mut survey = Survey::default();
+        let mut survey = Survey {
+            free: Vec::with_capacity(self.stops.len()),
+            ..Survey::default()
+        };
         for (index, stop) in self.stops.iter().enumerate() {
             if let Some(line) = self.open(stop) {
-                let (standing, load) = line.state.standing(&self.ask(stop), now);
-                survey.add(index, standing, load);
+                let (standing, in_flight) = line.state.standing(&self.ask(stop), now);
+                survey.add(index, standing, in_flight);
                 if self.session.is_some() && standing.is_busy() {
-                    survey.full.push((index, load));
+                    survey.full.push((index, in_flight));
                 }
             } else if self.session.is_some()
                 && let Some(line) = self.tried(stop)
             {
-                let (standing, load) = line.state.standing(&self.ask(stop), now);
+                let (standing, in_flight) = line.state.standing(&self.ask(stop), now);
                 if standing.is_busy() || standing == Standing::Free {
-                    survey.full.push((index, load));
+                    survey.full.push((index, in_flight));
                 }
             }
         }
@@ -337,7 +356,8 @@ impl<'a> Walk<'a> {
         let larger = self
             .above
             .is_none_or(|above| window.is_some_and(|window| window > above));
-        (!stop.tried && larger && !self.avoided.contains(&line.state.tag)).then_some(line)
+        let avoided = !self.avoided.is_empty() && self.avoided.contains(&line.state.tag);
+        (!stop.tried && larger && !avoided).then_some(line)
     }
 
     /// The line of a stop that this call has tried.
@@ -362,52 +382,58 @@ impl<'a> Walk<'a> {
     }
 
     /// The balance's choice among the free that are nearest to the conversation's origin; spares only if there is nobody else.
-    fn choose(&self, survey: &Survey) -> Option<usize> {
-        let nearness = |index: usize| self.stops.get(index).map_or(0, |stop| stop.nearness);
-        let nearest = survey.free.iter().map(|(index, _)| nearness(*index)).max();
-        let free = survey
-            .free
-            .iter()
-            .filter(|(index, _)| Some(nearness(*index)) == nearest);
+    fn choose(&self, survey: &mut Survey, now: Instant) -> Option<usize> {
+        let stop = |index: usize| self.stops.get(index);
+        let free = &mut survey.free;
+        if self.origin.is_some() {
+            let nearness = |index: usize| stop(index).map_or(0, |stop| stop.nearness);
+            let nearest = free.iter().map(|(index, _)| nearness(*index)).max();
+            free.retain(|(index, _)| Some(nearness(*index)) == nearest);
+        }
         let line = |index: usize| {
-            let stop = self.stops.get(index)?;
+            let stop = stop(index)?;
             Some((stop, self.found.route.lines.get(stop.line)?))
         };
-        let is_spare = |index| line(index).is_none_or(|(_, line)| line.is_spare());
-        let spares_only = free.clone().all(|(index, _)| is_spare(*index));
-        let (indices, candidates): (Vec<_>, Vec<_>) = free
-            .filter(|(index, _)| spares_only || self.session.is_some() || !is_spare(*index))
-            .filter_map(|(index, load)| {
-                let (stop, line) = line(*index)?;
-                Some((*index, candidate(stop, line, load, self.tokens)))
-            })
-            .unzip();
-        let balance = &self.found.route.pool.balance;
-        match indices.as_slice() {
-            [] => None,
-            // Of a large pool the draw was its choice.
-            [only] if self.is_drawn() => Some(*only),
-            // The balance is asked nevertheless: it may count.
-            [first, ..] => {
-                let rng = &self.shared.rng;
-                let picked = match self.session {
-                    None => balance.pick(&candidates, rng),
-                    Some(key) => {
-                        let busy: Vec<_> = survey
-                            .full
-                            .iter()
-                            .filter_map(|(index, load)| {
-                                let (stop, line) = line(*index)?;
-                                Some(candidate(stop, line, load, self.tokens))
-                            })
-                            .collect();
-                        let session = Session { key, busy: &busy };
-                        balance.pick_for(&session, &candidates, rng)
-                    }
-                };
-                Some(*indices.get(picked).unwrap_or(first))
-            }
+        let is_spare = |index: usize| line(index).is_none_or(|(_, line)| line.is_spare());
+        if self.session.is_none() && !free.iter().all(|(index, _)| is_spare(*index)) {
+            free.retain(|(index, _)| !is_spare(*index));
         }
+        let (free, balance) = (&survey.free, &self.found.route.pool.balance);
+        let (first, _) = free.first()?;
+        // Of a large pool the draw was its choice.
+        if free.len() == 1 && self.is_drawn() {
+            return Some(*first);
+        }
+        // The balance is asked nevertheless: it may count.
+        let rng = &self.shared.rng;
+        let shares = balance.shares().filter(|_| self.session.is_none());
+        let picked = if let Some(shares) = shares {
+            let share = |nth: usize| {
+                let (index, _) = free.get(nth)?;
+                line(*index).map(|(_, line)| Share::of(line))
+            };
+            shares.pick_nth(free.len(), share, rng)
+        } else {
+            let reads_minute = balance.reads_minute();
+            let shown = |(index, in_flight): &(usize, u32)| {
+                let (stop, line) = line(*index)?;
+                let minute = match reads_minute {
+                    true => line.state.minute(now),
+                    false => (0, 0),
+                };
+                Some(candidate(stop, line, *in_flight, minute, self.tokens))
+            };
+            let candidates: Vec<_> = free.iter().filter_map(shown).collect();
+            match self.session {
+                None => balance.pick(&candidates, rng),
+                Some(key) => {
+                    let busy: Vec<_> = survey.full.iter().filter_map(shown).collect();
+                    let session = Session { key, busy: &busy };
+                    balance.pick_for(&session, &candidates, rng)
+                }
+            }
+        };
+        Some(free.get(picked).map_or(*first, |(index, _)| *index))
     }
 
     /// Was what is to be picked decided by the draw?
@@ -446,8 +472,8 @@ impl<'a> Walk<'a> {
         for stop in &mut self.stops {
             // The same account may stand in the pool twice: it would say the same.
             let line = self.found.route.lines.get(stop.line);
-            stop.tried |= stop.deployment.model == deployment.model
-                && line.is_some_and(|line| Arc::ptr_eq(&line.state, &lease.state));
+            stop.tried |= line.is_some_and(|line| Arc::ptr_eq(&line.state, &lease.state))
+                && stop.deployment.model == deployment.model;
         }
         Some(Picked { lease, deployment })
     }
@@ -507,18 +533,19 @@ impl Outage {
 /// How the stops of a call stand at one moment.
 #[derive(Default)]
 pub(super) struct Survey {
-    pub(super) free: Vec<(usize, Load)>,
+    /// With their calls in flight.
+    pub(super) free: Vec<(usize, u32)>,
     pub(super) soft: Vec<(usize, Instant)>,
     pub(super) out: Vec<Instant>,
     pub(super) busy: bool,
     /// Those that are well but cannot take this call. Only known if the balance keeps sessions.
-    pub(super) full: Vec<(usize, Load)>,
+    pub(super) full: Vec<(usize, u32)>,
 }
 
 impl Survey {
-    pub(super) fn add(&mut self, index: usize, standing: Standing, load: Load) {
+    pub(super) fn add(&mut self, index: usize, standing: Standing, in_flight: u32) {
         match standing {
-            Standing::Free => self.free.push((index, load)),
+            Standing::Free => self.free.push((index, in_flight)),
             Standing::Soft { until } => self.soft.push((index, until)),
             Standing::Out {
                 until: Some(until), ..
@@ -533,7 +560,24 @@ impl Survey {
     }
 }
 
-fn candidate<'a>(stop: &'a Stop, line: &'a Line, load: &Load, input: u64) -> Candidate<'a> {
+impl Stop {
+    const fn new(line: usize, deployment: Arc<Deployment>) -> Self {
+        Self {
+            line,
+            deployment,
+            tried: false,
+            nearness: 0,
+        }
+    }
+}
+
+fn candidate<'a>(
+    stop: &'a Stop,
+    line: &'a Line,
+    in_flight: u32,
+    (requests, tokens): (u64, u64),
+    input: u64,
+) -> Candidate<'a> {
     Candidate {
         provider: &line.state.provider,
         account: &line.state.account,
@@ -542,10 +586,10 @@ fn candidate<'a>(stop: &'a Stop, line: &'a Line, load: &Load, input: u64) -> Can
         place: line.place,
         vendor_weight: line.vendor_weight,
         weight: line.weight,
-        in_flight: load.in_flight,
+        in_flight,
         context_window: stop.deployment.context_window,
-        requests_last_minute: load.requests,
-        tokens_last_minute: load.tokens,
+        requests_last_minute: requests,
+        tokens_last_minute: tokens,
         price: stop.deployment.price,
         input_tokens: input,
         past: Past(Some((&line.state, &stop.deployment.account.limits))),

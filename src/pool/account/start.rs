@@ -80,6 +80,10 @@ impl Start {
         })
     }
 
+    pub(in crate::pool) const fn at(&self) -> Instant {
+        self.at
+    }
+
     /// How long ago it began.
     pub(in crate::pool) fn age(&self) -> Duration {
         self.at.elapsed()

@@ -2,12 +2,11 @@
 
 use std::{
     cmp::Reverse,
-    collections::HashMap,
-    hash::Hash,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use super::{Balance, Candidate, Rng, Sampling, least};
+use crate::pool::table::Line;
 
 /// Shares by weight: first among the vendors that have somebody free, then among that vendor's accounts. The default.
 ///
@@ -19,8 +18,30 @@ pub struct Weighted(Mutex<Credits>);
 /// What everybody is owed. Each pick pays everybody their weight and charges the picked one for all.
 #[derive(Clone, Debug, Default)]
 struct Credits {
-    vendors: HashMap<usize, i64>,
-    accounts: HashMap<(usize, usize), i64>,
+    /// By the vendor's place in the pool.
+    vendors: Vec<i64>,
+    /// By that, and the account's place there.
+    accounts: Vec<Vec<i64>>,
+}
+
+/// An account's part of a pool.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::pool) struct Share {
+    vendor: usize,
+    place: usize,
+    vendor_weight: u32,
+    weight: u32,
+}
+
+impl Share {
+    pub(in crate::pool) const fn of(line: &Line) -> Self {
+        Self {
+            vendor: line.vendor,
+            place: line.place,
+            vendor_weight: line.vendor_weight,
+            weight: line.weight,
+        }
+    }
 }
 
 impl Weighted {
@@ -33,33 +54,58 @@ impl Weighted {
         let credits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Self(Mutex::new(credits.clone()))
     }
+
+    /// Which one of so many is next, as `share` tells of each.
+    pub(in crate::pool) fn pick_nth(
+        &self,
+        count: usize,
+        share: impl Fn(usize) -> Option<Share>,
+        rng: &Rng,
+    ) -> usize {
+        let all = || (0..count).filter_map(|nth| Some((nth, share(nth)?)));
+        // Each vendor stands for itself where it first comes.
+        let is_first = |nth: usize, vendor: usize| {
+            let mut before = (0..nth).rev().filter_map(&share);
+            before.all(|other| other.vendor != vendor)
+        };
+        let vendors = all().filter(|(nth, share)| is_first(*nth, share.vendor));
+        let vendors = vendors.map(|(_, share)| (share.vendor, share.vendor_weight));
+        let mut credits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(vendor) = smooth(&mut credits.vendors, vendors, rng) else {
+            return 0;
+        };
+        let accounts = all().filter(|(_, share)| share.vendor == vendor);
+        let accounts = accounts.map(|(_, share)| (share.place, share.weight));
+        let Some(credits) = at(&mut credits.accounts, vendor) else {
+            return 0;
+        };
+        let picked = smooth(credits, accounts, rng);
+        let is_picked = |share: &Share| share.vendor == vendor && Some(share.place) == picked;
+        let mut picked = all().filter(|(_, share)| is_picked(share));
+        picked.next().map_or(0, |(nth, _)| nth)
+    }
 }
 
 impl Balance for Weighted {
     fn pick(&self, candidates: &[Candidate<'_>], rng: &Rng) -> usize {
-        let mut vendors: Vec<(usize, u32)> = Vec::new();
-        for candidate in candidates {
-            if !vendors
-                .iter()
-                .any(|(vendor, _)| *vendor == candidate.vendor)
-            {
-                vendors.push((candidate.vendor, candidate.vendor_weight));
-            }
-        }
-        let mut credits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(vendor) = smooth(&mut credits.vendors, &vendors, rng) else {
-            return 0;
+        let share = |nth: usize| {
+            let candidate: &Candidate<'_> = candidates.get(nth)?;
+            Some(Share {
+                vendor: candidate.vendor,
+                place: candidate.place,
+                vendor_weight: candidate.vendor_weight,
+                weight: candidate.weight,
+            })
         };
-        let accounts: Vec<_> = candidates
-            .iter()
-            .filter(|candidate| candidate.vendor == vendor)
-            .map(|candidate| ((vendor, candidate.place), candidate.weight))
-            .collect();
-        let picked = smooth(&mut credits.accounts, &accounts, rng);
-        candidates
-            .iter()
-            .position(|candidate| Some((candidate.vendor, candidate.place)) == picked)
-            .unwrap_or(0)
+        self.pick_nth(candidates.len(), share, rng)
+    }
+
+    fn reads_minute(&self) -> bool {
+        false
+    }
+
+    fn shares(&self) -> Option<&Weighted> {
+        Some(self)
     }
 
     fn sampling(&self) -> Sampling {
@@ -72,23 +118,39 @@ impl Balance for Weighted {
 }
 
 /// One step of smooth weighted round robin.
-fn smooth<K: Copy + Eq + Hash>(
-    credits: &mut HashMap<K, i64>,
-    options: &[(K, u32)],
+fn smooth(
+    credits: &mut Vec<i64>,
+    options: impl Iterator<Item = (usize, u32)> + Clone,
     rng: &Rng,
-) -> Option<K> {
+) -> Option<usize> {
+    let mut rest = options.clone();
+    let (first, _) = rest.next()?;
     // Whoever is alone is paid and charged the same.
-    if let [(only, _)] = options {
-        return Some(*only);
+    if rest.next().is_none() {
+        return Some(first);
     }
     let weight = |weight: u32| i64::from(weight.max(1));
-    let total: i64 = options.iter().map(|(_, share)| weight(*share)).sum();
-    let paid = options.iter().map(|(key, share)| {
-        let credit = credits.entry(*key).or_default();
-        *credit += weight(*share);
-        Reverse(*credit)
+    let mut total = 0;
+    let paid = options.clone().map(|(key, share)| {
+        total += weight(share);
+        let credit = at(credits, key);
+        Reverse(credit.map_or(0, |credit| {
+            *credit += weight(share);
+            *credit
+        }))
     });
-    let (picked, _) = options.get(least(paid, rng))?;
-    *credits.entry(*picked).or_default() -= total;
-    Some(*picked)
+    let nth = least(paid, rng);
+    let (picked, _) = options.clone().nth(nth)?;
+    if let Some(credit) = at(credits, picked) {
+        *credit -= total;
+    }
+    Some(picked)
+}
+
+/// The one of this place; the list grows as far as it must.
+fn at<T: Clone + Default>(list: &mut Vec<T>, place: usize) -> Option<&mut T> {
+    if place >= list.len() {
+        list.resize(place + 1, T::default());
+    }
+    list.get_mut(place)
 }
