@@ -196,6 +196,7 @@ mod calendar;
 mod cooldown;
 mod count;
 mod explain;
+mod few;
 mod guess;
 mod hall;
 mod history;

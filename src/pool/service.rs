@@ -129,7 +129,9 @@ where
                 let now = Instant::now();
                 lease.succeeded(&response.windows, now);
                 asking.answered(now);
-                response.trail = request.trail.clone();
+                if !response.trail.is(&request.trail) {
+                    response.trail = request.trail.clone();
+                }
                 response.price = deployment.price;
                 response.issuer = issuer(&request, &response, crowded).then_some(lease.state.tag);
                 let tokens = &shared.tokens;
@@ -219,7 +221,7 @@ pub(super) fn locate<'a>(table: &Table, request: &'a ModelRequest) -> Result<Fou
 /// May somebody else be asked after the one that was picked?
 fn others(request: &ModelRequest, walk: &Walk<'_>) -> bool {
     let budget = &request.budget;
-    budget.remaining().is_some()
+    budget.deadline().is_some()
         && (budget.has_later() || (budget.has_attempt() && walk.has_another()))
 }
 

@@ -507,13 +507,23 @@ impl Line {
 
     /// The deployment for this call.
     pub(super) fn deployment(&self, found: &Found<'_>) -> Arc<Deployment> {
+        self.made(found).unwrap_or_else(|| self.deployment.clone())
+    }
+
+    /// The same, where a call made it; else it is the line's own.
+    pub(super) fn or_made<'a>(&'a self, made: Option<&'a Arc<Deployment>>) -> &'a Arc<Deployment> {
+        made.unwrap_or(&self.deployment)
+    }
+
+    /// What this call makes of a template.
+    pub(super) fn made(&self, found: &Found<'_>) -> Option<Arc<Deployment>> {
         if self.is_fixed() {
-            return self.deployment.clone();
+            return None;
         }
         let mut deployment = Deployment::clone(&self.deployment);
         deployment.model = self.name(found);
         complete(&mut deployment, self.catalogue.as_deref());
-        Arc::new(deployment)
+        Some(Arc::new(deployment))
     }
 
     /// The model's name at the vendor.

@@ -8,12 +8,13 @@ use super::{
     Candidate,
     account::{Ask, Standing},
     balance::{Past, Sampling, Share, least},
+    few::Few,
     hall::Room,
     lease::Lease,
     pools::Shared,
     session::{Session, session},
     silence::Silence,
-    table::{Found, Line},
+    table::{Found, Line, Route},
 };
 use crate::{
     chat::Content,
@@ -31,7 +32,7 @@ pub(super) struct Walk<'a> {
     pub(super) shared: &'a Shared,
     pub(super) found: Found<'a>,
     /// Everybody; of a large pool only those that were looked at.
-    pub(super) stops: Vec<Stop>,
+    pub(super) stops: Few<Stop, 4>,
     /// The least window that will do, of those that are known.
     pub(super) least: u64,
     pub(super) origin: Option<Origin>,
@@ -49,10 +50,12 @@ pub(super) struct Walk<'a> {
 }
 
 /// A line of the pool that this call may use.
+#[derive(Default)]
 pub(super) struct Stop {
     /// Its place in the route.
     pub(super) line: usize,
-    pub(super) deployment: Arc<Deployment>,
+    /// Where the call makes it of a template.
+    made: Option<Arc<Deployment>>,
     pub(super) tried: bool,
     /// How near it is to where the conversation comes from.
     nearness: u8,
@@ -80,31 +83,36 @@ pub(super) struct Outage {
 impl<'a> Walk<'a> {
     pub(super) fn new(shared: &'a Shared, found: Found<'a>, request: &ModelRequest) -> Self {
         let tokens = estimate(&request.payload);
-        let lines = found.route.lines.iter().enumerate();
-        let mut stops: Vec<Stop> = match &found.route.large {
-            Some(_) => Vec::new(),
-            None => lines
-                .map(|(at, line)| Stop::new(at, line.deployment(&found)))
-                .collect(),
+        let route = &*found.route;
+        let mut stops = Few::default();
+        let largest = match &route.large {
+            Some(large) => large.largest,
+            None => {
+                let lines = route.lines.iter().enumerate();
+                stops.extend(lines.map(|(index, line)| Stop::new(index, line.made(&found))));
+                let windows = || {
+                    stops
+                        .iter()
+                        .map(|stop| Some(stop.on(route)?.1.context_window?))
+                };
+                match windows().any(|window| window.is_none()) {
+                    true => None,
+                    false => windows().flatten().max(),
+                }
+            }
         };
         // If all windows are too small, the largest may still do: it is only an estimate.
-        let windows = || stops.iter().map(|stop| stop.deployment.context_window);
-        let largest = match &found.route.large {
-            Some(large) => large.largest,
-            None if windows().any(|window| window.is_none()) => None,
-            None => windows().flatten().max(),
-        };
         let least = largest.map_or(tokens, |largest| largest.min(tokens));
         // Only they can make use of the reasoning in it.
         let origin = origin::latest(request);
-        let keeps_sessions = found.route.pool.balance.keeps_sessions();
+        let keeps_sessions = route.pool.balance.keeps_sessions();
         stops.retain(|stop| {
-            let window = stop.deployment.context_window;
+            let window = stop.on(route).and_then(|(_, on)| on.context_window);
             window.is_none_or(|window| window >= least)
         });
         if let Some(origin) = origin {
-            for stop in &mut stops {
-                stop.nearness = origin.nearness(&stop.deployment);
+            for stop in stops.iter_mut() {
+                stop.nearness = stop.on(route).map_or(0, |(_, on)| origin.nearness(on));
             }
         }
         Self {
@@ -124,31 +132,27 @@ impl<'a> Walk<'a> {
 
     /// The stop at a line, if its window is large enough.
     pub(super) fn stop(&self, index: usize) -> Option<Stop> {
-        let line = self.found.route.lines.get(index)?;
-        self.stop_at(index, line.deployment(&self.found))
-    }
-
-    fn stop_at(&self, index: usize, deployment: Arc<Deployment>) -> Option<Stop> {
         let route = &self.found.route;
+        let line = route.lines.get(index)?;
+        let mut stop = Stop::new(index, line.made(&self.found));
+        let (_, on) = stop.on(route)?;
         let window = match &route.large {
             // Windows that are known only once a call names the model are not in the lists that are drawn from.
-            Some(_) => route.lines.get(index)?.context_window(),
-            None => deployment.context_window,
+            Some(_) => line.context_window(),
+            None => on.context_window,
         };
         if window.is_some_and(|window| window < self.least) {
             return None;
         }
-        let nearness = self.origin.map_or(0, |origin| origin.nearness(&deployment));
-        Some(Stop {
-            nearness,
-            ..Stop::new(index, deployment)
-        })
+        stop.nearness = self.origin.map_or(0, |origin| origin.nearness(on));
+        Some(stop)
     }
 
     /// Somebody who might be asked, in whatever state.
     pub(super) fn anybody(&self) -> Option<Arc<Deployment>> {
-        let first = self.stops.first().map(|stop| stop.deployment.clone());
-        first.or_else(|| self.far().map(|stop| stop.deployment))
+        let on = |stop: &Stop| Some(stop.on(&self.found.route)?.1.clone());
+        let first = self.stops.first().and_then(on);
+        first.or_else(|| on(&self.far()?))
     }
 
     /// How long this call may wait for somebody.
@@ -213,7 +217,7 @@ impl<'a> Walk<'a> {
         };
         // However they share them out: somebody has at least so many to serve until then.
         let nth = ahead / (open().count() as u64).max(1) + 1;
-        let turns = open().map(|(line, stop)| line.state.turn_at(&self.ask(stop), nth, now));
+        let turns = open().map(|(line, stop)| line.state.turn_at(&self.ask(line, stop), nth, now));
         turns.min().unwrap_or(now)
     }
 
@@ -276,23 +280,20 @@ impl<'a> Walk<'a> {
         if self.found.route.large.is_some() {
             return self.search(now);
         }
-        let mut survey = Survey {
-            free: Vec::with_capacity(self.stops.len()),
-            ..Survey::default()
-        };
+        let mut survey = Survey::default();
         for (index, stop) in self.stops.iter().enumerate() {
             if let Some(line) = self.open(stop) {
-                let (standing, in_flight) = line.state.standing(&self.ask(stop), now);
-                survey.add(index, standing, in_flight);
+                let standing = line.state.standing(&self.ask(line, stop), now);
+                survey.add(index, standing);
                 if self.session.is_some() && standing.is_busy() {
-                    survey.full.push((index, in_flight));
+                    survey.full.push(index);
                 }
             } else if self.session.is_some()
                 && let Some(line) = self.tried(stop)
             {
-                let (standing, in_flight) = line.state.standing(&self.ask(stop), now);
+                let standing = line.state.standing(&self.ask(line, stop), now);
                 if standing.is_busy() || standing == Standing::Free {
-                    survey.full.push((index, in_flight));
+                    survey.full.push(index);
                 }
             }
         }
@@ -329,8 +330,8 @@ impl<'a> Walk<'a> {
     /// comes from; none if its window is too small.
     pub(super) fn asked(&self, line: usize) -> Option<(Arc<Deployment>, u64, u8)> {
         let stop = self.stop(line)?;
-        let tokens = self.ask(&stop).tokens;
-        Some((stop.deployment, tokens, stop.nearness))
+        let (line, on) = stop.on(&self.found.route)?;
+        Some((on.clone(), self.ask(line, &stop).tokens, stop.nearness))
     }
 
     /// Is anybody left who was not tried?
@@ -343,7 +344,7 @@ impl<'a> Walk<'a> {
         let now = Instant::now();
         self.stops.iter().any(|stop| {
             self.open(stop).is_some_and(|line| {
-                let (standing, _) = line.state.standing(&self.ask(stop), now);
+                let standing = line.state.standing(&self.ask(line, stop), now);
                 matches!(standing, Standing::Free | Standing::Soft { .. }) || standing.is_busy()
             })
         }) || self.far().is_some()
@@ -352,7 +353,7 @@ impl<'a> Walk<'a> {
     /// The line of a stop, if this call may still use it.
     pub(super) fn open(&self, stop: &Stop) -> Option<&Line> {
         let line = self.found.route.lines.get(stop.line)?;
-        let window = stop.deployment.context_window;
+        let window = line.or_made(stop.made.as_ref()).context_window;
         let larger = self
             .above
             .is_none_or(|above| window.is_some_and(|window| window > above));
@@ -367,17 +368,18 @@ impl<'a> Walk<'a> {
             .flatten()
     }
 
-    pub(super) fn ask<'s>(&self, stop: &'s Stop) -> Ask<'s> {
+    pub(super) fn ask<'s>(&self, line: &'s Line, stop: &'s Stop) -> Ask<'s> {
+        let on = line.or_made(stop.made.as_ref());
         Ask {
-            model: &stop.deployment.model,
-            limits: &stop.deployment.account.limits,
+            model: &on.model,
+            limits: &on.account.limits,
             // What does not fit is not served.
-            tokens: match stop.deployment.context_window {
+            tokens: match on.context_window {
                 None => self.tokens,
                 Some(window) => window.min(self.tokens),
             },
             priority: self.priority,
-            price: stop.deployment.price,
+            price: on.price,
         }
     }
 
@@ -387,19 +389,16 @@ impl<'a> Walk<'a> {
         let free = &mut survey.free;
         if self.origin.is_some() {
             let nearness = |index: usize| stop(index).map_or(0, |stop| stop.nearness);
-            let nearest = free.iter().map(|(index, _)| nearness(*index)).max();
-            free.retain(|(index, _)| Some(nearness(*index)) == nearest);
+            let nearest = free.iter().map(|index| nearness(*index)).max();
+            free.retain(|index| Some(nearness(*index)) == nearest);
         }
-        let line = |index: usize| {
-            let stop = stop(index)?;
-            Some((stop, self.found.route.lines.get(stop.line)?))
-        };
-        let is_spare = |index: usize| line(index).is_none_or(|(_, line)| line.is_spare());
-        if self.session.is_none() && !free.iter().all(|(index, _)| is_spare(*index)) {
-            free.retain(|(index, _)| !is_spare(*index));
+        let line = |index: usize| self.found.route.lines.get(stop(index)?.line);
+        let is_spare = |index: &usize| line(*index).is_none_or(Line::is_spare);
+        if self.session.is_none() && free.iter().any(is_spare) && !free.iter().all(is_spare) {
+            free.retain(|index| !is_spare(index));
         }
         let (free, balance) = (&survey.free, &self.found.route.pool.balance);
-        let (first, _) = free.first()?;
+        let first = free.first()?;
         // Of a large pool the draw was its choice.
         if free.len() == 1 && self.is_drawn() {
             return Some(*first);
@@ -408,20 +407,17 @@ impl<'a> Walk<'a> {
         let rng = &self.shared.rng;
         let shares = balance.shares().filter(|_| self.session.is_none());
         let picked = if let Some(shares) = shares {
-            let share = |nth: usize| {
-                let (index, _) = free.get(nth)?;
-                line(*index).map(|(_, line)| Share::of(line))
-            };
+            let share = |nth: usize| line(*free.get(nth)?).map(Share::of);
             shares.pick_nth(free.len(), share, rng)
         } else {
             let reads_minute = balance.reads_minute();
-            let shown = |(index, in_flight): &(usize, u32)| {
-                let (stop, line) = line(*index)?;
+            let shown = |index: &usize| {
+                let (stop, line) = (stop(*index)?, line(*index)?);
                 let minute = match reads_minute {
                     true => line.state.minute(now),
                     false => (0, 0),
                 };
-                Some(candidate(stop, line, *in_flight, minute, self.tokens))
+                Some(candidate(stop, line, minute, self.tokens))
             };
             let candidates: Vec<_> = free.iter().filter_map(shown).collect();
             match self.session {
@@ -433,7 +429,7 @@ impl<'a> Walk<'a> {
                 }
             }
         };
-        Some(free.get(picked).map_or(*first, |(index, _)| *index))
+        Some(*free.get(picked).unwrap_or(first))
     }
 
     /// Was what is to be picked decided by the draw?
@@ -456,24 +452,26 @@ impl<'a> Walk<'a> {
 
     fn take(&mut self, index: usize, forced: bool, now: Instant) -> Option<Picked> {
         let stop = self.stops.get(index)?;
-        let line = self.found.route.lines.get(stop.line)?;
-        let start = line.state.start(&self.ask(stop), forced, now)?;
-        let deployment = stop.deployment.clone();
+        let route = &self.found.route;
+        let (line, on) = stop.on(route)?;
+        let start = line.state.start(&self.ask(line, stop), forced, now)?;
+        let deployment = on.clone();
         let lease = Lease {
             state: line.state.clone(),
             model: deployment.model.clone(),
-            rules: self.found.route.pool.rules,
+            rules: route.pool.rules,
             start: Some(start),
             forced,
             rng: self.shared.rng.clone(),
             hall: self.shared.hall.clone(),
         };
         self.forced |= forced;
-        for stop in &mut self.stops {
+        for stop in self.stops.iter_mut() {
             // The same account may stand in the pool twice: it would say the same.
-            let line = self.found.route.lines.get(stop.line);
-            stop.tried |= line.is_some_and(|line| Arc::ptr_eq(&line.state, &lease.state))
-                && stop.deployment.model == deployment.model;
+            let is_it = |(line, on): (&Line, &Arc<Deployment>)| {
+                Arc::ptr_eq(&line.state, &lease.state) && on.model == deployment.model
+            };
+            stop.tried |= stop.on(route).is_some_and(is_it);
         }
         Some(Picked { lease, deployment })
     }
@@ -533,19 +531,18 @@ impl Outage {
 /// How the stops of a call stand at one moment.
 #[derive(Default)]
 pub(super) struct Survey {
-    /// With their calls in flight.
-    pub(super) free: Vec<(usize, u32)>,
+    pub(super) free: Few<usize, 16>,
     pub(super) soft: Vec<(usize, Instant)>,
     pub(super) out: Vec<Instant>,
     pub(super) busy: bool,
     /// Those that are well but cannot take this call. Only known if the balance keeps sessions.
-    pub(super) full: Vec<(usize, u32)>,
+    pub(super) full: Vec<usize>,
 }
 
 impl Survey {
-    pub(super) fn add(&mut self, index: usize, standing: Standing, in_flight: u32) {
+    pub(super) fn add(&mut self, index: usize, standing: Standing) {
         match standing {
-            Standing::Free => self.free.push((index, in_flight)),
+            Standing::Free => self.free.push(index),
             Standing::Soft { until } => self.soft.push((index, until)),
             Standing::Out {
                 until: Some(until), ..
@@ -561,38 +558,44 @@ impl Survey {
 }
 
 impl Stop {
-    const fn new(line: usize, deployment: Arc<Deployment>) -> Self {
+    const fn new(line: usize, made: Option<Arc<Deployment>>) -> Self {
         Self {
             line,
-            deployment,
+            made,
             tried: false,
             nearness: 0,
         }
+    }
+
+    /// Its line, and where that leads.
+    pub(super) fn on<'s>(&'s self, route: &'s Route) -> Option<(&'s Line, &'s Arc<Deployment>)> {
+        let line = route.lines.get(self.line)?;
+        Some((line, line.or_made(self.made.as_ref())))
     }
 }
 
 fn candidate<'a>(
     stop: &'a Stop,
     line: &'a Line,
-    in_flight: u32,
     (requests, tokens): (u64, u64),
     input: u64,
 ) -> Candidate<'a> {
+    let on = line.or_made(stop.made.as_ref());
     Candidate {
         provider: &line.state.provider,
         account: &line.state.account,
-        model: &stop.deployment.model,
+        model: &on.model,
         vendor: line.vendor,
         place: line.place,
         vendor_weight: line.vendor_weight,
         weight: line.weight,
-        in_flight,
-        context_window: stop.deployment.context_window,
+        in_flight: line.state.in_flight(),
+        context_window: on.context_window,
         requests_last_minute: requests,
         tokens_last_minute: tokens,
-        price: stop.deployment.price,
+        price: on.price,
         input_tokens: input,
-        past: Past(Some((&line.state, &stop.deployment.account.limits))),
+        past: Past(Some((&line.state, &on.account.limits))),
     }
 }
 

@@ -197,7 +197,8 @@ where
     let (headers, reply) = reply(attempt, dialect, rewritten, &parts, body, &clock, room)
         .await
         .map_err(|error| error.with_windows(windows.clone()))?;
-    let mut response = ModelResponse::new(served.clone(), reply);
+    let trail = attempt.request.trail.clone();
+    let mut response = ModelResponse::with_trail(served.clone(), reply, trail);
     response.status = parts.status;
     response.headers = headers;
     response.windows = windows;

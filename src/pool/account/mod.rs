@@ -136,31 +136,17 @@ impl AccountState {
         self.lock().holds(ask, now)
     }
 
-    /// How it stands, and how many calls it has in flight.
-    pub(super) fn standing(&self, ask: &Ask<'_>, now: Instant) -> (Standing, u32) {
-        if ask.is_unlimited()
-            && let Some(in_flight) = self.clear()
-        {
-            return (Standing::Free, in_flight);
+    pub(super) fn standing(&self, ask: &Ask<'_>, now: Instant) -> Standing {
+        if ask.is_unlimited() && self.is_clear() {
+            return Standing::Free;
         }
-        let (standing, in_flight, back) = {
+        let (standing, back) = {
             let mut inner = self.lock();
             let back = inner.cooldowns.expire(now);
-            (inner.standing(ask, now), inner.in_flight, back)
+            (inner.standing(ask, now), back)
         };
         self.log(back, now);
-        (standing, in_flight)
-    }
-
-    /// The requests and tokens of the last minute.
-    pub(super) fn minute(&self, now: Instant) -> (u64, u64) {
-        self.lock().minute(now)
-    }
-
-    /// How many calls are in flight, if there is nothing that could keep it from another one but declared limits. Takes no lock.
-    fn clear(&self) -> Option<u32> {
-        let gist = self.gist.load(Ordering::Acquire);
-        (gist & Inner::CLEAR != 0).then_some((gist >> 32) as u32)
+        standing
     }
 
     /// As [`standing`](Self::standing); and the standing towards the `least` that could be asked of it, unless it is free for that: then
@@ -171,13 +157,11 @@ impl AccountState {
         least: &Ask<'_>,
         seat: impl FnOnce() -> Seat,
         now: Instant,
-    ) -> (Standing, u32, Option<Standing>) {
-        if ask.is_unlimited()
-            && let Some(in_flight) = self.clear()
-        {
-            return (Standing::Free, in_flight, None);
+    ) -> (Standing, Option<Standing>) {
+        if ask.is_unlimited() && self.is_clear() {
+            return (Standing::Free, None);
         }
-        let (standing, in_flight, park, back) = {
+        let (standing, park, back) = {
             let mut inner = self.lock();
             let back = inner.cooldowns.expire(now);
             let standing = inner.standing(ask, now);
@@ -187,10 +171,25 @@ impl AccountState {
             if park.is_some() {
                 inner.park(seat());
             }
-            (standing, inner.in_flight, park, back)
+            (standing, park, back)
         };
         self.log(back, now);
-        (standing, in_flight, park)
+        (standing, park)
+    }
+
+    /// How many calls it has in flight.
+    pub(super) fn in_flight(&self) -> u32 {
+        (self.gist.load(Ordering::Acquire) >> 32) as u32
+    }
+
+    /// The requests and tokens of the last minute.
+    pub(super) fn minute(&self, now: Instant) -> (u64, u64) {
+        self.lock().minute(now)
+    }
+
+    /// Is there nothing that could keep it from a call but declared limits? Takes no lock.
+    fn is_clear(&self) -> bool {
+        self.gist.load(Ordering::Acquire) & Inner::CLEAR != 0
     }
 
     /// `seat` is to be told when this account may have become free.

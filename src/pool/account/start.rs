@@ -39,14 +39,15 @@ pub(in crate::pool) enum Cost {
 impl Start {
     /// What it cost by what the vendor told.
     pub(in crate::pool) fn cost(&self, usage: &Usage) -> Cost {
-        if usage.total().is_none() {
+        let (input, output) = (usage.total_input(), usage.total_output());
+        if input.or(output).is_none() {
             return Cost::Unknown;
         }
         Cost::Known(Amounts {
             requests: self.booked.requests,
-            input: usage.total_input().unwrap_or(0),
+            input: input.unwrap_or(0),
             cached: usage.cache_read.unwrap_or(0),
-            output: usage.total_output().unwrap_or(0),
+            output: output.unwrap_or(0),
             money: self.price.map_or(0, |price| price.cost(usage)),
         })
     }

@@ -63,26 +63,30 @@ impl Weighted {
         rng: &Rng,
     ) -> usize {
         let all = || (0..count).filter_map(|nth| Some((nth, share(nth)?)));
-        // Each vendor stands for itself where it first comes.
-        let is_first = |nth: usize, vendor: usize| {
-            let mut before = (0..nth).rev().filter_map(&share);
-            before.all(|other| other.vendor != vendor)
-        };
-        let vendors = all().filter(|(nth, share)| is_first(*nth, share.vendor));
-        let vendors = vendors.map(|(_, share)| (share.vendor, share.vendor_weight));
-        let mut credits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(vendor) = smooth(&mut credits.vendors, vendors, rng) else {
+        let Some((_, first)) = all().next() else {
             return 0;
+        };
+        let mut credits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let vendor = if all().all(|(_, share)| share.vendor == first.vendor) {
+            // Whoever is alone is paid and charged the same.
+            first.vendor
+        } else {
+            // Each vendor stands for itself where it first comes.
+            let is_first = |nth: usize, vendor: usize| {
+                let mut before = (0..nth).rev().filter_map(&share);
+                before.all(|other| other.vendor != vendor)
+            };
+            let vendors = all().filter(|(nth, share)| is_first(*nth, share.vendor));
+            let vendors = vendors.map(|(nth, share)| (nth, share.vendor, share.vendor_weight));
+            let picked = smooth(&mut credits.vendors, vendors, rng).and_then(&share);
+            picked.map_or(first.vendor, |share| share.vendor)
         };
         let accounts = all().filter(|(_, share)| share.vendor == vendor);
-        let accounts = accounts.map(|(_, share)| (share.place, share.weight));
-        let Some(credits) = at(&mut credits.accounts, vendor) else {
-            return 0;
-        };
-        let picked = smooth(credits, accounts, rng);
-        let is_picked = |share: &Share| share.vendor == vendor && Some(share.place) == picked;
-        let mut picked = all().filter(|(_, share)| is_picked(share));
-        picked.next().map_or(0, |(nth, _)| nth)
+        let accounts = accounts.map(|(nth, share)| (nth, share.place, share.weight));
+        let credits = at(&mut credits.accounts, vendor);
+        credits
+            .and_then(|credits| smooth(credits, accounts, rng))
+            .unwrap_or(0)
     }
 }
 
@@ -117,31 +121,31 @@ impl Balance for Weighted {
     }
 }
 
-/// One step of smooth weighted round robin.
+/// One step of smooth weighted round robin. Of each it takes who it is, its place among the credits and its weight; says who is picked.
 fn smooth(
     credits: &mut Vec<i64>,
-    options: impl Iterator<Item = (usize, u32)> + Clone,
+    options: impl Iterator<Item = (usize, usize, u32)> + Clone,
     rng: &Rng,
 ) -> Option<usize> {
     let mut rest = options.clone();
-    let (first, _) = rest.next()?;
+    let (first, ..) = rest.next()?;
     // Whoever is alone is paid and charged the same.
     if rest.next().is_none() {
         return Some(first);
     }
-    let weight = |weight: u32| i64::from(weight.max(1));
     let mut total = 0;
-    let paid = options.clone().map(|(key, share)| {
-        total += weight(share);
-        let credit = at(credits, key);
+    let paid = options.clone().map(|(_, place, weight)| {
+        let weight = i64::from(weight.max(1));
+        total += weight;
+        let credit = at(credits, place);
         Reverse(credit.map_or(0, |credit| {
-            *credit += weight(share);
+            *credit += weight;
             *credit
         }))
     });
     let nth = least(paid, rng);
-    let (picked, _) = options.clone().nth(nth)?;
-    if let Some(credit) = at(credits, picked) {
+    let (picked, place, _) = options.clone().nth(nth)?;
+    if let Some(credit) = at(credits, place) {
         *credit -= total;
     }
     Some(picked)
