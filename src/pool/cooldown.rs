@@ -145,6 +145,7 @@ impl Cooldowns {
     const MAX_MODELS: usize = 1024;
 
     /// Is nothing held against it at all, not even a failure?
+    #[inline]
     pub(super) fn is_clear(&self) -> bool {
         self.models.is_empty() && self.account.is_clean() && !self.account.breaker.is_probed()
     }

@@ -13,6 +13,7 @@ pub(super) struct Few<T, const N: usize> {
 }
 
 impl<T: Default, const N: usize> Few<T, N> {
+    #[inline]
     pub(super) fn push(&mut self, item: T) {
         if self.all.is_empty() {
             if let Some(slot) = self.first.get_mut(self.len) {
@@ -64,6 +65,7 @@ impl<T: Default, const N: usize> Default for Few<T, N> {
 impl<T: Default, const N: usize> Deref for Few<T, N> {
     type Target = [T];
 
+    #[inline]
     fn deref(&self) -> &[T] {
         match self.all.is_empty() {
             true => self.first.get(..self.len).unwrap_or_default(),
@@ -73,6 +75,7 @@ impl<T: Default, const N: usize> Deref for Few<T, N> {
 }
 
 impl<T: Default, const N: usize> DerefMut for Few<T, N> {
+    #[inline]
     fn deref_mut(&mut self) -> &mut [T] {
         match self.all.is_empty() {
             true => self.first.get_mut(..self.len).unwrap_or_default(),

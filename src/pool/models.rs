@@ -17,6 +17,7 @@ impl<V> Models<V> {
         self.few.len() + self.others.len()
     }
 
+    #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.few.is_empty() && self.others.is_empty()
     }

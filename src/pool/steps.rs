@@ -44,7 +44,7 @@ impl<'a> Asking<'a> {
         let step = Step {
             provider: lease.state.provider.clone(),
             account: lease.state.account.clone(),
-            model: lease.model.clone(),
+            model: lease.model().clone(),
             probe: lease.forced || lease.probe().is_some(),
             continues: request.continues,
             hedge: race.is_some_and(Race::is_second),
@@ -62,7 +62,7 @@ impl<'a> Asking<'a> {
             rival: race.map(|race| Rival {
                 race: race.clone(),
                 state: lease.state.clone(),
-                model: lease.model.clone(),
+                model: lease.model().clone(),
                 start: lease.start,
             }),
         }

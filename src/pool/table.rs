@@ -9,6 +9,7 @@ use super::{
     Pool, Vendor, Weighted,
     account::{AccountState, Seat},
     balance::{Sampling, identity},
+    models::Models,
     roster::{Entry, Roster, SMALL},
     vendor::Member,
 };
@@ -24,7 +25,7 @@ use crate::{
 /// All pools as of some moment, and the state of all their accounts.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Table {
-    exact: HashMap<Arc<str>, Arc<Route>>,
+    exact: Models<Arc<Route>>,
     /// The most specific first.
     patterns: Vec<(Pattern, Arc<Route>)>,
     accounts: BTreeMap<(Arc<str>, Arc<str>), Arc<AccountState>>,
@@ -128,7 +129,7 @@ impl Table {
             home: other.home.clone(),
             ..Self::default()
         };
-        for (name, route) in &other.exact {
+        for (name, route) in other.exact.iter() {
             table.add(name.clone(), route.pool.clone());
         }
         for (pattern, route) in &other.patterns {
@@ -143,7 +144,7 @@ impl Table {
     fn add(&mut self, name: Arc<str>, pool: Pool) {
         let route = Arc::new(Route::new(pool, &mut self.accounts));
         let Some(pattern) = Pattern::of(&name) else {
-            self.exact.insert(name, route);
+            *self.exact.entry(&name, || route.clone()) = route.clone();
             return;
         };
         self.patterns.retain(|(known, _)| *known != pattern);
@@ -173,12 +174,14 @@ impl Table {
     /// Every route, in no order.
     pub(super) fn routes(&self) -> impl Iterator<Item = &Arc<Route>> {
         let patterns = self.patterns.iter().map(|(_, route)| route);
-        self.exact.values().chain(patterns)
+        let exact = self.exact.iter().map(|(_, route)| route);
+        exact.chain(patterns)
     }
 
     /// Every name that is no pattern, sorted.
     pub(super) fn models(&self) -> Vec<String> {
-        let mut names: Vec<_> = self.exact.keys().map(|name| name.to_string()).collect();
+        let names = self.exact.iter().map(|(name, _)| name.to_string());
+        let mut names: Vec<_> = names.collect();
         names.sort_unstable();
         names
     }

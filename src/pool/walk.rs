@@ -47,6 +47,8 @@ pub(super) struct Walk<'a> {
     forced: bool,
     /// Accounts that are not asked, because the other attempt of a hedged call asks them.
     avoided: Vec<AccountTag>,
+    /// Are there several accounts, in whatever pools?
+    pub(super) crowded: bool,
 }
 
 /// A line of the pool that this call may use.
@@ -59,13 +61,6 @@ pub(super) struct Stop {
     pub(super) tried: bool,
     /// How near it is to where the conversation comes from.
     nearness: u8,
-}
-
-/// A place at an account.
-#[derive(Debug)]
-pub(super) struct Picked {
-    pub(super) lease: Lease,
-    pub(super) deployment: Arc<Deployment>,
 }
 
 /// Nobody is left.
@@ -85,31 +80,36 @@ impl<'a> Walk<'a> {
         let tokens = estimate(&request.payload);
         let route = &*found.route;
         let mut stops = Few::default();
+        let (mut smallest, mut largest) = (u64::MAX, 0);
+        let mut unbounded = route.lines.is_empty();
+        if route.large.is_none() {
+            for (index, line) in route.lines.iter().enumerate() {
+                let stop = Stop::new(index, line.made(&found));
+                match line.or_made(stop.made.as_ref()).context_window {
+                    Some(window) => {
+                        smallest = smallest.min(window);
+                        largest = largest.max(window);
+                    }
+                    None => unbounded = true,
+                }
+                stops.push(stop);
+            }
+        }
         let largest = match &route.large {
             Some(large) => large.largest,
-            None => {
-                let lines = route.lines.iter().enumerate();
-                stops.extend(lines.map(|(index, line)| Stop::new(index, line.made(&found))));
-                let windows = || {
-                    stops
-                        .iter()
-                        .map(|stop| Some(stop.on(route)?.1.context_window?))
-                };
-                match windows().any(|window| window.is_none()) {
-                    true => None,
-                    false => windows().flatten().max(),
-                }
-            }
+            None => (!unbounded).then_some(largest),
         };
         // If all windows are too small, the largest may still do: it is only an estimate.
         let least = largest.map_or(tokens, |largest| largest.min(tokens));
         // Only they can make use of the reasoning in it.
         let origin = origin::latest(request);
         let keeps_sessions = route.pool.balance.keeps_sessions();
-        stops.retain(|stop| {
-            let window = stop.on(route).and_then(|(_, on)| on.context_window);
-            window.is_none_or(|window| window >= least)
-        });
+        if smallest < least {
+            stops.retain(|stop| {
+                let window = stop.on(route).and_then(|(_, on)| on.context_window);
+                window.is_none_or(|window| window >= least)
+            });
+        }
         if let Some(origin) = origin {
             for stop in stops.iter_mut() {
                 stop.nearness = stop.on(route).map_or(0, |(_, on)| origin.nearness(on));
@@ -127,6 +127,7 @@ impl<'a> Walk<'a> {
             above: None,
             forced: false,
             avoided: Vec::new(),
+            crowded: false,
         }
     }
 
@@ -223,7 +224,7 @@ impl<'a> Walk<'a> {
 
     /// Takes a place at the next account. As long as waiting until `patience` may bring a healthy one, those with a soft cooldown
     /// are left alone.
-    pub(super) fn next(&mut self, patience: Option<Instant>) -> Result<Picked, Outage> {
+    pub(super) fn next(&mut self, patience: Option<Instant>) -> Result<Lease, Outage> {
         self.next_at(patience, Instant::now())
     }
 
@@ -232,7 +233,7 @@ impl<'a> Walk<'a> {
         &mut self,
         patience: Option<Instant>,
         mut now: Instant,
-    ) -> Result<Picked, Outage> {
+    ) -> Result<Lease, Outage> {
         loop {
             let mut survey = self.survey(now);
             let (index, forced) = if let Some(index) = self.choose(&mut survey, now) {
@@ -266,7 +267,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Can nobody make more of the conversation than this account, or those that are avoided?
-    pub(super) fn is_nearest(&self, picked: &Picked) -> bool {
+    pub(super) fn is_nearest(&self, picked: &Lease) -> bool {
         let nearness = |deployment: &Deployment| {
             let origin = self.origin.as_ref();
             origin.map_or(0, |origin| origin.nearness(deployment))
@@ -385,19 +386,20 @@ impl<'a> Walk<'a> {
 
     /// The balance's choice among the free that are nearest to the conversation's origin; spares only if there is nobody else.
     fn choose(&self, survey: &mut Survey, now: Instant) -> Option<usize> {
-        let stop = |index: usize| self.stops.get(index);
+        let (stops, lines) = (&*self.stops, &self.found.route.lines);
+        let stop = |index: usize| stops.get(index);
         let free = &mut survey.free;
         if self.origin.is_some() {
             let nearness = |index: usize| stop(index).map_or(0, |stop| stop.nearness);
             let nearest = free.iter().map(|index| nearness(*index)).max();
             free.retain(|index| Some(nearness(*index)) == nearest);
         }
-        let line = |index: usize| self.found.route.lines.get(stop(index)?.line);
+        let line = |index: usize| lines.get(stop(index)?.line);
         let is_spare = |index: &usize| line(*index).is_none_or(Line::is_spare);
         if self.session.is_none() && free.iter().any(is_spare) && !free.iter().all(is_spare) {
             free.retain(|index| !is_spare(index));
         }
-        let (free, balance) = (&survey.free, &self.found.route.pool.balance);
+        let (free, balance) = (&*survey.free, &self.found.route.pool.balance);
         let first = free.first()?;
         // Of a large pool the draw was its choice.
         if free.len() == 1 && self.is_drawn() {
@@ -450,15 +452,14 @@ impl<'a> Walk<'a> {
         Some(*index)
     }
 
-    fn take(&mut self, index: usize, forced: bool, now: Instant) -> Option<Picked> {
+    fn take(&mut self, index: usize, forced: bool, now: Instant) -> Option<Lease> {
         let stop = self.stops.get(index)?;
         let route = &self.found.route;
         let (line, on) = stop.on(route)?;
         let start = line.state.start(&self.ask(line, stop), forced, now)?;
-        let deployment = on.clone();
         let lease = Lease {
             state: line.state.clone(),
-            model: deployment.model.clone(),
+            deployment: on.clone(),
             rules: route.pool.rules,
             start: Some(start),
             forced,
@@ -469,11 +470,11 @@ impl<'a> Walk<'a> {
         for stop in self.stops.iter_mut() {
             // The same account may stand in the pool twice: it would say the same.
             let is_it = |(line, on): (&Line, &Arc<Deployment>)| {
-                Arc::ptr_eq(&line.state, &lease.state) && on.model == deployment.model
+                Arc::ptr_eq(&line.state, &lease.state) && on.model == *lease.model()
             };
             stop.tried |= stop.on(route).is_some_and(is_it);
         }
-        Some(Picked { lease, deployment })
+        Some(lease)
     }
 
     fn outage(&self, survey: &Survey) -> Outage {
@@ -531,7 +532,7 @@ impl Outage {
 /// How the stops of a call stand at one moment.
 #[derive(Default)]
 pub(super) struct Survey {
-    pub(super) free: Few<usize, 16>,
+    pub(super) free: Few<usize, 8>,
     pub(super) soft: Vec<(usize, Instant)>,
     pub(super) out: Vec<Instant>,
     pub(super) busy: bool,

@@ -95,6 +95,9 @@ pub(super) struct Seat {
 impl Seat {
     /// Tells large pools that an account may have become free. Not under its lock: theirs come first.
     fn wake(parked: Vec<Self>) {
+        if parked.is_empty() {
+            return;
+        }
         for seat in parked {
             if let Some(roster) = seat.roster.upgrade() {
                 roster.lock().unpark(seat.line);
@@ -267,7 +270,6 @@ impl AccountState {
             adaptive: ask.limits.adaptive,
             booked,
             begun,
-            price: ask.price,
         })
     }
 
@@ -380,11 +382,13 @@ impl Inner {
     const CLEAR: u64 = 1;
 
     /// What most picks need to know: is it [clear](Self::is_clear), and above that the number of calls in flight.
+    #[inline]
     fn gist(&self) -> u64 {
         u64::from(self.in_flight) << 32 | u64::from(self.is_clear()) * Self::CLEAR
     }
 
     /// Is nothing held against it, and nothing known of the vendor's windows?
+    #[inline]
     fn is_clear(&self) -> bool {
         self.history.is_unlimited() && self.cooldowns.is_clear()
     }

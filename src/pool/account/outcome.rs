@@ -14,6 +14,7 @@ use crate::{
         ledger::Amounts,
     },
     rng::Rng,
+    upstream::Price,
 };
 
 impl AccountState {
@@ -88,8 +89,9 @@ impl AccountState {
             let spent = inner.told(model, windows, start, None, now);
             (changes, spent, inner.parked())
         };
-        self.log(changes, now);
-        self.log(spent, now);
+        if !(changes.is_empty() && spent.is_empty()) {
+            self.log(changes.into_iter().chain(spent), now);
+        }
         Seat::wake(parked);
     }
 
@@ -169,6 +171,7 @@ impl AccountState {
         start: &Start,
         forced: bool,
         usage: Option<&Usage>,
+        price: Option<Price>,
     ) {
         let now = Instant::now();
         let parked = {
@@ -179,7 +182,7 @@ impl AccountState {
             if let Some(usage) = usage {
                 inner.history.used(model, usage, start.estimate, now);
             }
-            let cost = usage.map_or(Cost::Unknown, |usage| start.cost(usage));
+            let cost = usage.map_or(Cost::Unknown, |usage| start.cost(usage, price));
             inner.finish(model, start, cost, now);
             inner.parked()
         };

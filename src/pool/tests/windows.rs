@@ -181,7 +181,7 @@ async fn answers_are_taken_to_be_as_long_as_those_before() {
         output: Some(400),
         ..Usage::default()
     };
-    state.completed(&model, &start, false, Some(&usage));
+    state.completed(&model, &start, false, Some(&usage), None);
     // 400 + 400; another 400 is too much, until it is known that they were less.
     let second = state.start(&ask, false, now).unwrap();
     assert!(state.start(&ask, false, now).is_none());
@@ -211,7 +211,7 @@ async fn what_a_cache_is_taken_to_hold_is_not_counted_where_vendors_do_not() {
     let left = RateWindow::new(500, Some(1_000), Some(now + secs(60)));
     let told = RateWindows::new().with(Resource::InputTokens, left);
     state.succeeded(&model, &first, &told, false, now);
-    state.completed(&model, &first, false, Some(&usage));
+    state.completed(&model, &first, false, Some(&usage), None);
     // 90 of each: the vendor has room for five, and our own window for ten.
     let starts = (0..20).filter(|_| state.start(&ask, false, now).is_some());
     assert_eq!(starts.count(), 5);
@@ -488,7 +488,7 @@ proptest! {
                 match step {
                     Step::Arrive(tokens) => {
                         let ask = ask(&model, &limits, tokens);
-                        let free = state.standing(&ask, now).0 == Standing::Free;
+                        let free = state.standing(&ask, now) == Standing::Free;
                         let start = state.start(&ask, false, now);
                         assert_eq!(free, start.is_some(), "it does what it says");
                         if let Some(start) = start {
