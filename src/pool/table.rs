@@ -9,6 +9,7 @@ use super::{
     Pool, Vendor, Weighted,
     account::{AccountState, Seat},
     balance::{Sampling, identity},
+    home::Kept,
     models::Models,
     roster::{Entry, Roster, SMALL},
     vendor::Member,
@@ -16,6 +17,7 @@ use super::{
 use crate::{
     catalog::{self, Task},
     chat::FidelityMode,
+    issued::AccountTag,
     operation::Operation,
     origin::Origin,
     pattern::Pattern,
@@ -31,12 +33,13 @@ pub(super) struct Table {
     accounts: BTreeMap<(Arc<str>, Arc<str>), Arc<AccountState>>,
     /// The providers of calls without a model, the preferred one first.
     pub(super) home: Arc<[Arc<str>]>,
+    pub(super) kept: Kept,
 }
 
 /// A pool, with the state of its accounts.
 #[derive(Debug)]
 pub(super) struct Route {
-    pub(super) pool: Pool,
+    pub(super) pool: Arc<Pool>,
     pub(super) lines: Vec<Line>,
     /// Are its accounts of more than one group?
     pub(super) mixed: bool,
@@ -60,6 +63,8 @@ pub(super) struct Large {
     pub(super) price_classes: Arc<[usize]>,
     /// Lines by the fingerprint of their account's group; made when a call first asks for it.
     groups: OnceLock<HashMap<[u8; 4], Vec<usize>>>,
+    /// Lines by their account; made when a call is first for one account only.
+    tags: OnceLock<HashMap<AccountTag, Vec<usize>>>,
 }
 
 /// One account of one vendor that can be picked.
@@ -130,10 +135,10 @@ impl Table {
             ..Self::default()
         };
         for (name, route) in other.exact.iter() {
-            table.add(name.clone(), route.pool.clone());
+            table.add(name.clone(), Pool::clone(&route.pool));
         }
         for (pattern, route) in &other.patterns {
-            table.add(pattern.name().into(), route.pool.clone());
+            table.add(pattern.name().into(), Pool::clone(&route.pool));
         }
         table
             .accounts
@@ -232,11 +237,11 @@ impl Route {
         let exact = fork.is_some();
         let pool = Pool {
             balance: fork.unwrap_or_else(|| Arc::new(Weighted::new())),
-            ..self.pool.clone()
+            ..Pool::clone(&self.pool)
         };
         let mixed = self.mixed;
         let route = Self {
-            pool,
+            pool: Arc::new(pool),
             lines,
             mixed,
             large,
@@ -275,6 +280,11 @@ impl Route {
                 }
             }
         }
+        Self::of(Arc::new(pool), lines, mixed)
+    }
+
+    /// These lines, picked by the rules of this pool.
+    pub(super) fn of(pool: Arc<Pool>, lines: Vec<Line>, mixed: bool) -> Self {
         let keeps_sessions = pool.balance.keeps_sessions();
         let by_price = matches!(pool.balance.sampling(), Sampling::Cheapest { .. });
         Self {
@@ -283,6 +293,25 @@ impl Route {
             lines,
             mixed,
         }
+    }
+
+    /// The lines of one account.
+    pub(super) fn lines_of(&self, account: AccountTag) -> Vec<Line> {
+        let Some(large) = &self.large else {
+            let lines = self.lines.iter();
+            let own = lines.filter(|line| line.state.tag == account);
+            return own.cloned().collect();
+        };
+        let tags = large.tags.get_or_init(|| {
+            let mut tags: HashMap<_, Vec<usize>> = HashMap::new();
+            for (index, line) in self.lines.iter().enumerate() {
+                tags.entry(line.state.tag).or_default().push(index);
+            }
+            tags
+        });
+        let own = tags.get(&account).into_iter().flatten();
+        own.filter_map(|line| self.lines.get(*line).cloned())
+            .collect()
     }
 }
 
@@ -312,6 +341,7 @@ impl Large {
                 false => HashMap::new(),
             }),
             groups: OnceLock::new(),
+            tags: OnceLock::new(),
         }
     }
 
@@ -334,6 +364,7 @@ impl Large {
             identities: self.identities.clone(),
             price_classes: self.price_classes.clone(),
             groups: OnceLock::new(),
+            tags: OnceLock::new(),
         }
     }
 
