@@ -141,7 +141,7 @@ fn picking(c: &mut Criterion) {
     calls(c, "cheapest", |n| pool(n, Cheapest::new()), false);
     calls(c, "sticky", |n| pool(n, Sticky::new()), true);
     // Nobody named a model: any account of a provider will do.
-    let home = |n| pool(n, Weighted::new()).home(["v0"]);
+    let home = |n| pool(n, Weighted::new()).home(["v7", "v0"]);
     calls_for(c, "no_model", "", home, false);
 }
 
