@@ -30,6 +30,10 @@ pub(super) struct Arrival<'a> {
 }
 
 /// What becomes of it next.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly every turn is the large one, and a box would cost more than to move it once"
+)]
 pub(super) enum Turn<'a> {
     Served(Walk<'a>, Lease),
     /// Whoever was called elsewhere goes first.

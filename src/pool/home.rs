@@ -98,8 +98,11 @@ pub(super) struct Kept {
     /// The home of callers of Anthropic's dialect, and that of all others.
     homes: [OnceLock<Option<Arc<Route>>>; 2],
     /// Some line of each account; none if no pool uses it.
-    accounts: OnceLock<HashMap<AccountTag, Option<(Arc<Route>, usize)>>>,
+    accounts: OnceLock<HashMap<AccountTag, Option<Somewhere>>>,
 }
+
+/// A line, by its place in a pool.
+type Somewhere = (Arc<Route>, usize);
 
 impl Clone for Kept {
     fn clone(&self) -> Self {
@@ -128,10 +131,10 @@ impl Kept {
         found.clone()
     }
 
-    fn accounts(&self, table: &Table) -> &HashMap<AccountTag, Option<(Arc<Route>, usize)>> {
+    fn accounts(&self, table: &Table) -> &HashMap<AccountTag, Option<Somewhere>> {
         self.accounts.get_or_init(|| {
             let all = table.accounts().map(|state| (state.tag, None));
-            let mut all: HashMap<_, Option<(Arc<Route>, usize)>> = all.collect();
+            let mut all: HashMap<_, Option<Somewhere>> = all.collect();
             for route in table.routes() {
                 for (index, line) in route.lines.iter().enumerate() {
                     let slot = all.entry(line.state.tag).or_default();

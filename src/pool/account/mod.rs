@@ -384,7 +384,11 @@ impl Inner {
     /// What most picks need to know: is it [clear](Self::is_clear), and above that the number of calls in flight.
     #[inline]
     fn gist(&self) -> u64 {
-        u64::from(self.in_flight) << 32 | u64::from(self.is_clear()) * Self::CLEAR
+        let clear = match self.is_clear() {
+            true => Self::CLEAR,
+            false => 0,
+        };
+        (u64::from(self.in_flight) << 32) | clear
     }
 
     /// Is nothing held against it, and nothing known of the vendor's windows?
