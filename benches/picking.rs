@@ -78,6 +78,16 @@ fn take_out(pools: &Pools, deployments: usize, out: impl Fn(usize) -> bool) {
 }
 
 fn calls(c: &mut Criterion, group: &str, make: impl Fn(usize) -> Pools, sessions: bool) {
+    calls_for(c, group, "m", make, sessions);
+}
+
+fn calls_for(
+    c: &mut Criterion,
+    group: &str,
+    model: &str,
+    make: impl Fn(usize) -> Pools,
+    sessions: bool,
+) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
@@ -102,7 +112,7 @@ fn calls(c: &mut Criterion, group: &str, make: impl Fn(usize) -> Pools, sessions
             let mut session = 0_u64;
             let mut call = || {
                 let payload = Payload::opaque(bytes::Bytes::new(), None);
-                let mut request = ModelRequest::new("m", Operation::Chat, payload);
+                let mut request = ModelRequest::new(model, Operation::Chat, payload);
                 if sessions {
                     session += 1;
                     request.affinity = Some(format!("{}", session % 10_000).into());
@@ -130,6 +140,9 @@ fn picking(c: &mut Criterion) {
     calls(c, "headroom", |n| pool(n, Headroom::new()), false);
     calls(c, "cheapest", |n| pool(n, Cheapest::new()), false);
     calls(c, "sticky", |n| pool(n, Sticky::new()), true);
+    // Nobody named a model: any account of a provider will do.
+    let home = |n| pool(n, Weighted::new()).home(["v7", "v0"]);
+    calls_for(c, "no_model", "", home, false);
 }
 
 criterion_group! {

@@ -53,6 +53,11 @@ pub struct ModelResponse {
 impl ModelResponse {
     /// An answer given by `served`.
     pub fn new(served: Arc<Served>, reply: Reply) -> Self {
+        Self::with_trail(served, reply, Trail::new())
+    }
+
+    /// The same, to a call whose trail this is.
+    pub(crate) fn with_trail(served: Arc<Served>, reply: Reply, trail: Trail) -> Self {
         Self {
             served,
             status: StatusCode::OK,
@@ -60,7 +65,7 @@ impl ModelResponse {
             windows: RateWindows::default(),
             price: None,
             issuer: None,
-            trail: Trail::new(),
+            trail,
             fidelity: Fidelity::new(),
             rewritten: false,
             reply,

@@ -65,6 +65,11 @@ impl Trail {
         Self::default()
     }
 
+    /// Is it of the same call?
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Everybody who was asked, in order.
     pub fn steps(&self) -> Vec<Step> {
         let log = self.lock();

@@ -59,10 +59,11 @@ impl Usage {
 }
 
 fn sum<const N: usize>(parts: [Option<u64>; N]) -> Option<u64> {
-    parts
-        .into_iter()
-        .flatten()
-        .reduce(|a, b| a.saturating_add(b))
+    let mut sum: Option<u64> = None;
+    for part in parts.into_iter().flatten() {
+        sum = Some(sum.map_or(part, |sum| sum.saturating_add(part)));
+    }
+    sum
 }
 
 #[cfg(test)]

@@ -7,80 +7,136 @@ use tokio::time::Instant;
 use super::{
     cooldown::later,
     hall::{Full, Hall, Key, Ticket},
+    lease::Lease,
     pools::Shared,
     queue::Entry,
     service::find,
-    walk::{Outage, Picked, Walk, shown},
+    walk::{Outage, Walk, shown},
 };
 use crate::{
     error::{Error, ErrorKind},
     request::ModelRequest,
 };
 
-/// The first account; waits for it if the pool says so.
-pub(super) async fn first<'a>(
-    shared: &'a Shared,
-    request: &'a ModelRequest,
-) -> Result<(Walk<'a>, Picked), Error> {
-    let begun = Instant::now();
-    let result = wait(shared, request, begun).await;
-    // Who tries again, or tries another model, has waited already.
-    request.budget.add_waited(begun.elapsed());
-    result
-}
-
-async fn wait<'a>(
+/// A call that has no account yet.
+pub(super) struct Arrival<'a> {
     shared: &'a Shared,
     request: &'a ModelRequest,
     begun: Instant,
-) -> Result<(Walk<'a>, Picked), Error> {
-    let waited = request.budget.waited();
-    let mut ticket: Option<Ticket> = None;
-    let mut yielded = false;
-    loop {
+    /// How long the call had waited before.
+    waited: Duration,
+    ticket: Option<Ticket>,
+    yielded: bool,
+}
+
+/// What becomes of it next.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly every turn is the large one, and a box would cost more than to move it once"
+)]
+pub(super) enum Turn<'a> {
+    Served(Walk<'a>, Lease),
+    /// Whoever was called elsewhere goes first.
+    Yields,
+    /// It waits until somebody may be back, but not beyond this.
+    Waits(Instant),
+}
+
+impl<'a> Arrival<'a> {
+    /// It comes now.
+    pub(super) fn new(shared: &'a Shared, request: &'a ModelRequest) -> Self {
+        Self {
+            shared,
+            request,
+            begun: Instant::now(),
+            waited: request.budget.waited(),
+            ticket: None,
+            yielded: false,
+        }
+    }
+
+    /// Looks for an account at once. What is not served by that has to [stay](Self::stay).
+    pub(super) fn come(&mut self) -> Result<Turn<'a>, Error> {
+        self.turn(self.begun)
+    }
+
+    /// The first account, after waiting for it.
+    pub(super) async fn stay(mut self, mut turn: Turn<'a>) -> Result<(Walk<'a>, Lease), Error> {
+        let served = loop {
+            match turn {
+                Turn::Served(walk, lease) => break Ok((walk, lease)),
+                Turn::Yields => tokio::task::yield_now().await,
+                Turn::Waits(end) => {
+                    if let Some(ticket) = &mut self.ticket {
+                        ticket.wait(end).await;
+                    }
+                }
+            }
+            turn = match self.turn(Instant::now()) {
+                Ok(turn) => turn,
+                Err(error) => break Err(error),
+            };
+        };
+        // Who tries again, or tries another model, has waited already.
+        self.request.budget.add_waited(self.begun.elapsed());
+        served
+    }
+
+    fn turn(&mut self, now: Instant) -> Result<Turn<'a>, Error> {
+        let (shared, request) = (self.shared, self.request);
         // The pools may have been replaced meanwhile.
         let mut walk = find(shared, &shared.table(), request)?;
-        let end = later(begun, walk.wait().saturating_sub(waited));
-        let end = request.budget.deadline().map_or(end, |d| d.min(end));
-        let patience = (end > Instant::now()).then_some(end);
-        let key = key(&walk, request);
-        if ticket.as_ref().is_some_and(|ticket| *ticket.key() != key) {
-            ticket = None;
-        }
-        let is_called = ticket.as_ref().is_some_and(Ticket::is_called);
-        let may_try = match &ticket {
-            Some(_) => is_called || patience.is_none(),
-            None => patience.is_none() || shared.hall.is_open(&key, request.priority),
+        let end = match walk.wait().saturating_sub(self.waited) {
+            Duration::ZERO => self.begun,
+            left => later(self.begun, left),
         };
-        if may_try && !is_called && !yielded && !shared.hall.is_empty() {
-            // Whoever was called elsewhere goes first.
-            yielded = true;
-            tokio::task::yield_now().await;
-            continue;
+        let end = request.budget.deadline().map_or(end, |d| d.min(end));
+        let patience = (end > now).then_some(end);
+        if self.ticket.is_some() || !shared.hall.is_empty() {
+            let key = key(&walk, request);
+            self.ticket.take_if(|ticket| *ticket.key() != key);
+            let is_called = self.ticket.as_ref().is_some_and(Ticket::is_called);
+            let may_try = patience.is_none()
+                || match &self.ticket {
+                    Some(_) => is_called,
+                    None => shared.hall.is_open(&key, request.priority),
+                };
+            if !may_try {
+                return self.wait(&walk, key, end);
+            }
+            if !is_called && !self.yielded && !shared.hall.is_empty() {
+                self.yielded = true;
+                return Ok(Turn::Yields);
+            }
         }
-        if may_try {
-            let calls = ticket.as_ref().map_or(0, Ticket::calls);
-            let outage = match walk.next(patience) {
-                Ok(picked) => {
-                    if let Some(ticket) = ticket {
-                        ticket.served();
-                    }
-                    return Ok((walk, picked));
+        let calls = self.ticket.as_ref().map_or(0, Ticket::calls);
+        let outage = match walk.next_at(patience, now) {
+            Ok(lease) => {
+                if let Some(ticket) = self.ticket.take() {
+                    ticket.served();
                 }
-                Err(outage) => outage,
-            };
-            if patience.is_none() || !outage.is_worth(end) {
-                return Err(told(&shared.hall, outage, &key));
+                return Ok(Turn::Served(walk, lease));
             }
-            let watch = watch(&outage).filter(|watch| *watch <= end);
-            if let Some(ticket) = &mut ticket {
-                ticket.tried(calls, watch);
-            }
+            Err(outage) => outage,
+        };
+        let key = key(&walk, request);
+        if patience.is_none() || !outage.is_worth(end) {
+            return Err(told(&shared.hall, outage, &key));
         }
-        match &mut ticket {
-            Some(ticket) => ticket.wait(end).await,
-            None => ticket = Some(join(shared, &walk, request, key, end)?),
+        let watch = watch(&outage).filter(|watch| *watch <= end);
+        if let Some(ticket) = &mut self.ticket {
+            ticket.tried(calls, watch);
         }
+        self.wait(&walk, key, end)
+    }
+
+    /// Waits, in the queue.
+    fn wait(&mut self, walk: &Walk<'_>, key: Key, end: Instant) -> Result<Turn<'a>, Error> {
+        if self.ticket.is_some() {
+            return Ok(Turn::Waits(end));
+        }
+        self.ticket = Some(join(self.shared, walk, self.request, key, end)?);
+        self.turn(Instant::now())
     }
 }
 

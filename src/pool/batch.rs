@@ -11,7 +11,7 @@ use std::{collections::HashMap, sync::Arc};
 use bytes::Bytes;
 use http::Method;
 
-use super::{account::AccountState, table::Table};
+use super::{account::AccountState, pools::Shared, table::Table};
 use crate::{
     issued::{Place, splice, strings},
     request::{ModelRequest, Operation, Payload},
@@ -19,7 +19,7 @@ use crate::{
 
 /// The body with the names that this account knows; none if there is nothing to rename.
 pub(super) fn renamed(
-    table: &Table,
+    shared: &Shared,
     request: &ModelRequest,
     state: &Arc<AccountState>,
 ) -> Option<Payload> {
@@ -31,8 +31,9 @@ pub(super) fn renamed(
     if *method != Method::POST {
         return None;
     }
+    let table = shared.table();
     let names = Names {
-        table,
+        table: &table,
         state,
         known: HashMap::new(),
     };

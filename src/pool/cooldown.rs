@@ -3,12 +3,13 @@
 //! A cooldown is *firm* if the vendor named its end, and *soft* if it is this gateway's guess. Nobody is called before the end
 //! of a firm one; a soft one yields when there is nobody else.
 
-use std::{collections::HashMap, mem, sync::Arc, time::Duration};
+use std::{mem, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
 use super::{
     breaker::{Breaker, BreakerState, Probe},
+    models::Models,
     ramp::Ramp,
 };
 use crate::{
@@ -89,7 +90,7 @@ impl Verdict {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cooldowns {
     account: Record,
-    models: HashMap<Arc<str>, Record>,
+    models: Models<Record>,
     /// So many calls were sent to find out about half-open breakers.
     probes: u64,
 }
@@ -142,6 +143,12 @@ type Which<'a> = Option<&'a Arc<str>>;
 impl Cooldowns {
     /// More models than any account has: beyond it, records of mere strikes are forgotten. Callers may choose names.
     const MAX_MODELS: usize = 1024;
+
+    /// Is nothing held against it at all, not even a failure?
+    #[inline]
+    pub(super) fn is_clear(&self) -> bool {
+        self.models.is_empty() && self.account.is_clean() && !self.account.breaker.is_probed()
+    }
 
     /// What stands between this account and a call for `model` at `now`.
     pub(super) fn held(&self, model: &str, now: Instant) -> Held {
@@ -317,7 +324,7 @@ impl Cooldowns {
     /// Lets go of what is over.
     pub(super) fn expire(&mut self, now: Instant) -> Vec<Change> {
         let is_idle = |record: &Record| !record.is_out() && record.ramp.is_none();
-        if is_idle(&self.account) && self.models.values().all(is_idle) {
+        if is_idle(&self.account) && self.models.iter().all(|(_, record)| is_idle(record)) {
             return Vec::new();
         }
         self.each(|record| {
@@ -332,10 +339,8 @@ impl Cooldowns {
 
     /// Every cooldown: whose, which, and whether it is firm.
     pub(super) fn list(&self) -> impl Iterator<Item = (Which<'_>, Cooldown, bool)> {
-        let models = self
-            .models
-            .iter()
-            .map(|(model, record)| (Some(model), record));
+        let models = self.models.iter();
+        let models = models.map(|(model, record)| (Some(model), record));
         std::iter::once((None, &self.account))
             .chain(models)
             .flat_map(|(model, record)| {
@@ -347,10 +352,8 @@ impl Cooldowns {
 
     /// Every breaker that is not closed without a failure.
     pub(super) fn breakers(&self) -> impl Iterator<Item = (Which<'_>, BreakerState, u32)> {
-        let models = self
-            .models
-            .iter()
-            .map(|(model, record)| (Some(model), record));
+        let models = self.models.iter();
+        let models = models.map(|(model, record)| (Some(model), record));
         std::iter::once((None, &self.account))
             .chain(models)
             .filter(|(_, record)| !record.breaker.is_clean())
@@ -391,10 +394,10 @@ impl Cooldowns {
         let Some(model) = model else {
             return &mut self.account;
         };
-        if self.models.len() >= Self::MAX_MODELS && !self.models.contains_key(model) {
+        if self.models.len() >= Self::MAX_MODELS && self.models.get(model).is_none() {
             self.models.retain(|_, record| record.is_out());
         }
-        self.models.entry(model.clone()).or_default()
+        self.models.entry(model, Record::default)
     }
 
     fn both(&mut self, model: &str) -> impl Iterator<Item = &mut Record> {

@@ -14,7 +14,7 @@ use tower_service::Service;
 use super::{
     pools::Shared,
     service::{find, ours},
-    walk::{Picked, Walk},
+    walk::Walk,
 };
 use crate::{
     BoxError,
@@ -91,7 +91,8 @@ where
 
 /// The next account, without a place there.
 fn next(walk: &mut Walk<'_>) -> Option<Arc<Deployment>> {
-    let Picked { lease, deployment } = walk.next(None).ok()?;
+    let lease = walk.next(None).ok()?;
+    let deployment = lease.deployment.clone();
     lease.unused();
     Some(deployment)
 }

@@ -1,6 +1,6 @@
 //! What earlier calls have told of an account, model by model.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -9,21 +9,24 @@ use super::{
     guess::Guess,
     learned::{Asked, Learned},
     ledger::Amounts,
+    models::Models,
 };
 use crate::{
     chat::Usage,
     dialect::{RateWindow, Resource},
     error::Scope,
     request::Priority,
-    upstream::Limits,
+    upstream::{Limits, Price},
 };
 
 /// What is known of the models of one account.
 #[derive(Clone, Debug, Default)]
 pub(super) struct History {
-    models: HashMap<Arc<str>, Past>,
+    models: Models<Past>,
     /// The vendor's windows for all models together.
     windows: Learned,
+    /// Did a model have windows of its own, told or guessed?
+    apart: bool,
 }
 
 /// What was begun before a call.
@@ -99,34 +102,43 @@ impl History {
         }
     }
 
-    /// What a call of so much input is to be expected to take: as far as is known, what those before it did.
-    pub(super) fn foreseen(&self, model: &str, input: u64) -> Amounts {
-        let past = self.models.get(model);
-        let cached = past.and_then(|past| past.cached).unwrap_or(0.0);
-        let factor = past.and_then(|past| past.factor).unwrap_or(1.0);
-        let output = past.and_then(|past| past.output.as_ref());
-        let input = (input as f64 * factor).ceil() as u64;
-        Amounts {
-            requests: 1,
-            input,
-            cached: ((input as f64 * cached) as u64).min(input),
-            output: output.map_or(0.0, Spread::most).ceil() as u64,
-            money: 0,
-        }
+    /// Is nothing known of any window of the vendor's?
+    pub(super) const fn is_unlimited(&self) -> bool {
+        !self.apart && self.windows.is_empty()
     }
 
-    /// A call begins.
-    pub(super) fn begin(&mut self, model: &Arc<str>, amounts: &Amounts, now: Instant) -> Begun {
-        let all = self.windows.begin(amounts, now);
-        let past = self.past(model, now);
+    /// What a call of so much input is to be expected to take: as far as is known, what those before it did.
+    pub(super) fn foreseen(&self, model: &str, input: u64, price: Option<Price>) -> Amounts {
+        foreseen(self.models.get(model), input, price)
+    }
+
+    /// A call of so much input begins: what it is taken to need, and what was begun before it.
+    pub(super) fn begin(
+        &mut self,
+        model: &Arc<str>,
+        input: u64,
+        price: Option<Price>,
+        now: Instant,
+    ) -> (Amounts, Begun) {
+        let past = self.models.get_mut(model);
+        let amounts = foreseen(past.as_deref(), input, price);
+        let past = match past {
+            Some(past) => {
+                past.at = now;
+                past
+            }
+            None => self.past(model, now),
+        };
         if let Some(guess) = &mut past.guess {
-            guess.begin(amounts, now);
+            guess.begin(&amounts, now);
         }
-        Begun {
+        let own = past.windows.begin(&amounts, now);
+        let begun = Begun {
             at: now,
-            all,
-            model: past.windows.begin(amounts, now),
-        }
+            model: own,
+            all: self.windows.begin(&amounts, now),
+        };
+        (amounts, begun)
     }
 
     /// The call that began at `at` was never sent, or the vendor refused it for a limit.
@@ -163,7 +175,10 @@ impl History {
     ) {
         let (windows, before) = match window.scope {
             Scope::Account => (&mut self.windows, &begun.all),
-            Scope::Model => (&mut self.past(model, now).windows, &begun.model),
+            Scope::Model => {
+                self.apart = true;
+                (&mut self.past(model, now).windows, &begun.model)
+            }
         };
         let asked = Asked {
             before,
@@ -182,6 +197,7 @@ impl History {
         after: Option<Duration>,
         now: Instant,
     ) {
+        self.apart = true;
         let guess = &mut self.past(model, now).guess;
         let guess = guess.get_or_insert_with(|| Box::new(Guess::new(now)));
         guess.refused(amounts, after, now);
@@ -202,8 +218,10 @@ impl History {
         model: &str,
         now: Instant,
     ) -> bool {
-        self.windows(model)
-            .any(|windows| windows.stands_for(resource, limit, model, now))
+        !self.is_unlimited()
+            && self
+                .windows(model)
+                .any(|windows| windows.stands_for(resource, limit, model, now))
     }
 
     /// When the vendor's windows have room for a call, as far as they are known or guessed; none if they have now.
@@ -215,6 +233,9 @@ impl History {
         priority: Priority,
         now: Instant,
     ) -> Option<Instant> {
+        if self.is_unlimited() {
+            return None;
+        }
         let windows = self.windows(model);
         let ends = windows.map(|windows| windows.room_at(limits, model, amounts, priority, now));
         let told = ends.max().flatten();
@@ -256,6 +277,7 @@ impl History {
     /// Whatever vendors told of their windows no longer counts.
     pub(super) fn forget_windows(&mut self) {
         self.windows = Learned::default();
+        self.apart = false;
         for past in self.models.values_mut() {
             past.windows = Learned::default();
             past.guess = None;
@@ -269,14 +291,14 @@ impl History {
     }
 
     fn past(&mut self, model: &Arc<str>, now: Instant) -> &mut Past {
-        if self.models.len() >= Self::MAX_MODELS && !self.models.contains_key(model) {
+        if self.models.len() >= Self::MAX_MODELS && self.models.get(model).is_none() {
             self.models
                 .retain(|_, past| now.saturating_duration_since(past.at) < Self::STALE);
             if self.models.len() >= Self::MAX_MODELS {
                 self.models.clear();
             }
         }
-        let past = self.models.entry(model.clone()).or_insert(Past {
+        let past = self.models.entry(model, || Past {
             first_content: None,
             windows: Learned::default(),
             output: None,
@@ -288,6 +310,37 @@ impl History {
         past.at = now;
         past
     }
+}
+
+/// See [`History::foreseen`].
+fn foreseen(past: Option<&Past>, input: u64, price: Option<Price>) -> Amounts {
+    let cached = past.and_then(|past| past.cached).unwrap_or(0.0);
+    let factor = past.and_then(|past| past.factor).unwrap_or(1.0);
+    let output = past.and_then(|past| past.output.as_ref());
+    let input = rounded_up(input as f64 * factor);
+    let cached = ((input as f64 * cached) as u64).min(input);
+    let output = output.map_or(0, |output| rounded_up(output.most()));
+    let money = price.map_or(0, |price| {
+        price.cost(&Usage {
+            input: Some(input - cached),
+            cache_read: Some(cached),
+            output: Some(output),
+            ..Usage::default()
+        })
+    });
+    Amounts {
+        requests: 1,
+        input,
+        cached,
+        output,
+        money,
+    }
+}
+
+/// What `ceil` says, where that is a call into a library on most machines.
+fn rounded_up(amount: f64) -> u64 {
+    let whole = amount as u64;
+    whole.saturating_add(u64::from((whole as f64) < amount))
 }
 
 /// An average, and how far off it single ones are.

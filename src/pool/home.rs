@@ -1,6 +1,9 @@
 //! Calls that are not for whoever serves a model, but for who keeps something.
 
-use std::sync::Arc;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, OnceLock},
+};
 
 use super::{
     Pool,
@@ -9,7 +12,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind},
-    issued::Pin,
+    issued::{AccountTag, Pin},
     request::{ModelRequest, Operation},
     response::{ModelResponse, Reply},
 };
@@ -37,18 +40,18 @@ fn pinned<'a>(
     model: &'a str,
 ) -> Result<Found<'a>, Error> {
     let id = shown(&pin.id);
-    let is_it = |line: &&Line| line.state.tag == pin.account;
-    if !table.accounts().any(|state| state.tag == pin.account) {
+    let Some(own) = table.kept.accounts(table).get(&pin.account) else {
         let message = format!("`{id}` was issued by an account that is not known here any more");
         return Err(Error::new(ErrorKind::NotFound, message)
             .with_code("unknown_id")
             .with_param("id"));
-    }
+    };
     // The model's own pool knows what the account calls it.
     if let Some(found) = table.find(model) {
-        let lines: Vec<Line> = found.route.lines.iter().filter(is_it).cloned().collect();
+        let lines = found.route.lines_of(pin.account);
         if !lines.is_empty() {
-            let route = narrowed(&found.route.pool, lines, found.route.mixed);
+            let (pool, mixed) = (found.route.pool.clone(), found.route.mixed);
+            let route = Arc::new(Route::of(pool, lines, mixed));
             return Ok(Found { route, ..found });
         }
     }
@@ -57,47 +60,100 @@ fn pinned<'a>(
         let message = format!("the account that issued `{id}` does not serve `{model}`");
         return Err(Error::invalid("model", message).with_code("model_not_at_account"));
     }
-    without_model(table, is_it, model).ok_or_else(|| {
+    let line = own.as_ref().and_then(|(route, line)| {
+        let line = route.lines.get(*line)?.without_model();
+        Some(Arc::new(Route::of(route.pool.clone(), vec![line], true)))
+    });
+    let route = line.ok_or_else(|| {
         let message = format!("the account that issued `{id}` is not in use");
         Error::new(ErrorKind::Exhausted, message)
+    })?;
+    Ok(Found {
+        route,
+        asked: model,
+        matched: model,
     })
 }
 
 fn home<'a>(table: &Table, request: &'a ModelRequest) -> Result<Found<'a>, Error> {
-    let all = || table.home.iter();
     // What two dialects call files are different things. Anthropic's clients say in a header which they mean.
     let asked = request.headers.contains_key("anthropic-version");
-    let mut found = all().find_map(|provider| {
-        let is_it =
-            |line: &&Line| line.state.provider == *provider && line.speaks("anthropic") == asked;
-        without_model(table, is_it, &request.model)
-    });
-    if found.is_none() {
-        found = all().find_map(|provider| {
-            let is_it = |line: &&Line| line.state.provider == *provider;
-            without_model(table, is_it, &request.model)
-        });
-    }
-    found.ok_or_else(|| {
+    let route = table.kept.home(table, asked).ok_or_else(|| {
         Error::invalid(
             "model",
             "nothing says which account this is for: name a model (`?model=` or the header `x-trunkline-model`), or set `server.files` to a provider",
         )
         .with_code("account_unknown")
+    })?;
+    Ok(Found {
+        route,
+        asked: &request.model,
+        matched: &request.model,
     })
 }
 
+/// What such calls go by: found out once for each table, when the first of them comes. A copy of a table finds it out anew.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    /// The home of callers of Anthropic's dialect, and that of all others.
+    homes: [OnceLock<Option<Arc<Route>>>; 2],
+    /// Some line of each account; none if no pool uses it.
+    accounts: OnceLock<HashMap<AccountTag, Option<Somewhere>>>,
+}
+
+/// A line, by its place in a pool.
+type Somewhere = (Arc<Route>, usize);
+
+impl Clone for Kept {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl Kept {
+    fn home(&self, table: &Table, anthropic: bool) -> Option<Arc<Route>> {
+        let [ours, others] = &self.homes;
+        let kept = if anthropic { ours } else { others };
+        let found = kept.get_or_init(|| {
+            let mut all = table.home.iter();
+            let own = all.find_map(|provider| {
+                let is_it = |line: &&Line| {
+                    line.state.provider == *provider && line.speaks("anthropic") == anthropic
+                };
+                without_model(table, is_it)
+            });
+            own.or_else(|| {
+                table.home.iter().find_map(|provider| {
+                    without_model(table, |line| line.state.provider == *provider)
+                })
+            })
+        });
+        found.clone()
+    }
+
+    fn accounts(&self, table: &Table) -> &HashMap<AccountTag, Option<Somewhere>> {
+        self.accounts.get_or_init(|| {
+            let all = table.accounts().map(|state| (state.tag, None));
+            let mut all: HashMap<_, Option<Somewhere>> = all.collect();
+            for route in table.routes() {
+                for (index, line) in route.lines.iter().enumerate() {
+                    let slot = all.entry(line.state.tag).or_default();
+                    slot.get_or_insert_with(|| (route.clone(), index));
+                }
+            }
+            all
+        })
+    }
+}
+
 /// Every account of which `is_it` is true, once.
-fn without_model<'a>(
-    table: &Table,
-    is_it: impl Fn(&&Line) -> bool,
-    model: &'a str,
-) -> Option<Found<'a>> {
+fn without_model(table: &Table, is_it: impl Fn(&&Line) -> bool) -> Option<Arc<Route>> {
     let mut lines: Vec<Line> = Vec::new();
-    let mut pool: Option<&Pool> = None;
+    let mut pool: Option<&Arc<Pool>> = None;
+    let mut known = HashSet::new();
     for route in table.routes() {
         for line in route.lines.iter().filter(&is_it) {
-            if lines.iter().all(|l| !Arc::ptr_eq(&l.state, &line.state)) {
+            if known.insert(Arc::as_ptr(&line.state)) {
                 lines.push(line.without_model());
                 pool.get_or_insert(&route.pool);
             }
@@ -105,22 +161,8 @@ fn without_model<'a>(
     }
     // Routes have no order, but calls are to be spread the same way every time.
     lines.sort_by(|a, b| a.state.account.cmp(&b.state.account));
-    Some(Found {
-        route: narrowed(pool?, lines, true),
-        asked: model,
-        matched: model,
-    })
-}
-
-/// `mixed`: a later call of the same conversation may come to another account group.
-fn narrowed(pool: &Pool, lines: Vec<Line>, mixed: bool) -> Arc<Route> {
-    let pool = pool.clone();
-    Arc::new(Route {
-        pool,
-        lines,
-        mixed,
-        large: None,
-    })
+    // A later call of the same conversation may come to another account group.
+    Some(Arc::new(Route::of(pool?.clone(), lines, true)))
 }
 
 /// Do the ids in this answer have to say whose they are? Those of what is kept always do. Those of a conversation do if it could have

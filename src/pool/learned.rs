@@ -41,6 +41,11 @@ impl Learned {
     /// More than any vendor tells of.
     const MOST: usize = 16;
 
+    /// Is nothing known?
+    pub(super) const fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
     /// A call begins. Returns all that was begun before, for [`told`](Self::told).
     pub(super) fn begin(&mut self, amounts: &Amounts, now: Instant) -> Amounts {
         let amounts = &self.counted(amounts);

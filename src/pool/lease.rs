@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::{
     account::{AccountState, Cost, Start},
     breaker::Probe,
@@ -14,14 +16,14 @@ use crate::{
     error::{Error, ErrorKind},
     response::Outcome,
     rng::Rng,
+    upstream::Deployment,
 };
 
 /// A call's place at an account, given back exactly once: however the call ends, and at the latest when this is dropped.
 #[derive(Debug)]
 pub(super) struct Lease {
     pub(super) state: Arc<AccountState>,
-    /// The model's name at the vendor.
-    pub(super) model: Arc<str>,
+    pub(super) deployment: Arc<Deployment>,
     pub(super) rules: Rules,
     /// None once it was given back.
     pub(super) start: Option<Start>,
@@ -33,19 +35,24 @@ pub(super) struct Lease {
 }
 
 impl Lease {
+    /// The model's name at the vendor.
+    pub(super) fn model(&self) -> &Arc<str> {
+        &self.deployment.model
+    }
+
     /// Nothing was sent.
     pub(super) fn unused(mut self) {
         if let Some(start) = self.start.take() {
-            self.state.undo(&self.model, &start);
+            self.state.undo(self.model(), &start);
             self.hall.freed(self.state.tag);
         }
     }
 
     /// The account answered. The answer may still be running.
-    pub(super) fn succeeded(&self, windows: &RateWindows) {
+    pub(super) fn succeeded(&self, windows: &RateWindows, now: Instant) {
         if let Some(start) = &self.start {
             self.state
-                .succeeded(&self.model, start, windows, self.forced);
+                .succeeded(self.model(), start, windows, self.forced, now);
             // It may have found out that all is well, or earned a place more.
             self.hall.freed(self.state.tag);
         }
@@ -58,13 +65,13 @@ impl Lease {
             // Else it would be given more time each time.
             && error.code() != Some(GIVEN_UP)
         {
-            self.state.timed_out(&self.model, start);
+            self.state.timed_out(self.model(), start);
         }
         let start = self.start.as_ref();
-        let explained = start.is_some_and(|start| self.state.told(&self.model, start, error));
+        let explained = start.is_some_and(|start| self.state.told(self.model(), start, error));
         if !explained && !start.is_some_and(|start| self.state.pushed_back(start, error)) {
             self.state
-                .failed(Some(&self.model), error, &self.rules, &self.rng);
+                .failed(Some(self.model()), error, &self.rules, &self.rng);
         }
         self.give_back(
             self.start
@@ -74,27 +81,35 @@ impl Lease {
 
     /// The answer is over.
     pub(super) fn ended(mut self, outcome: &Outcome) {
-        let usage = outcome.usage();
-        match outcome {
-            Outcome::Completed { .. } => {
-                if let Some(start) = &self.start {
+        let usage = match outcome {
+            Outcome::Completed { usage } => {
+                if let Some(start) = self.start.take() {
+                    let usage = usage.as_ref();
+                    let (forced, price) = (self.forced, self.deployment.price);
                     self.state
-                        .completed(&self.model, start, self.forced, usage.as_ref());
+                        .completed(self.model(), &start, forced, usage, price);
+                    self.hall.freed(self.state.tag);
                 }
+                return;
             }
-            Outcome::Broken { error, .. } => {
+            Outcome::Broken { error, usage } => {
                 self.state
-                    .broke(&self.model, error.kind(), &self.rules, &self.rng);
+                    .broke(self.model(), error.kind(), &self.rules, &self.rng);
+                usage
             }
-            Outcome::Cancelled { .. } => {}
-        }
-        let cost = match (self.start, usage, outcome) {
-            (None, _, _) | (_, None, _) => Cost::Unknown,
-            (Some(start), Some(usage), Outcome::Completed { .. }) => start.cost(&usage),
+            Outcome::Cancelled { usage } => usage,
+        };
+        let cost = match (&self.start, usage) {
             // What was told by the break is a lower bound.
-            (Some(start), Some(usage), _) => start.cost_at_least(&usage),
+            (Some(start), Some(usage)) => start.cost_at_least(usage, self.deployment.price),
+            _ => Cost::Unknown,
         };
         self.give_back(cost);
+    }
+
+    /// When it was taken; none if it was given back.
+    pub(super) fn begun(&self) -> Option<Instant> {
+        self.start.as_ref().map(Start::at)
     }
 
     /// Set if a half-open breaker finds out by this call.
@@ -104,7 +119,7 @@ impl Lease {
 
     fn give_back(&mut self, cost: Cost) {
         if let Some(start) = self.start.take() {
-            self.state.finish(&self.model, &start, cost);
+            self.state.finish(self.model(), &start, cost);
             self.hall.freed(self.state.tag);
         }
     }
@@ -114,11 +129,11 @@ impl Drop for Lease {
     /// The caller left before there was an answer. That says nothing about the account, unless it had hung for long.
     fn drop(&mut self) {
         if let Some(start) = &self.start {
-            let expected = self.state.expected(&self.model);
+            let expected = self.state.expected(self.model());
             if Silence::hangs(expected, start.age()) {
                 let error = Error::new(ErrorKind::Timeout, "the caller left an account that hangs");
                 self.state
-                    .failed(Some(&self.model), &error, &self.rules, &self.rng);
+                    .failed(Some(self.model()), &error, &self.rules, &self.rng);
             }
         }
         self.give_back(Cost::Unknown);

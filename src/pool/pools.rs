@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 
 use super::{AccountStatus, Pool, Rng, cooldown::Rules, hall::Hall, table::Table};
 use crate::{error::Error, operation::Operation, tokens::Learned};
@@ -169,8 +169,8 @@ impl Shared {
         Self::new(self.rng.fork())
     }
 
-    pub(super) fn table(&self) -> Arc<Table> {
-        self.table.load_full()
+    pub(super) fn table(&self) -> Guard<Arc<Table>> {
+        self.table.load()
     }
 }
 

@@ -119,13 +119,13 @@ impl Walk<'_> {
                 roster: Arc::downgrade(roster),
                 line: index,
             };
-            let Some((standing, load, park)) = self.judge(stop, seat, now) else {
+            let Some((standing, park)) = self.judge(stop, seat, now) else {
                 lists.hide(index);
                 continue;
             };
             match park {
                 _ if standing == Standing::Free => {
-                    survey.free.push((stop, load));
+                    survey.free.push(stop);
                     lists.hide(index);
                 }
                 Some(least) => {
@@ -134,7 +134,7 @@ impl Walk<'_> {
                     self.stops.truncate(before);
                 }
                 None => {
-                    survey.add(stop, standing, load);
+                    survey.add(stop, standing);
                     lists.hide(index);
                     misses += 1;
                     if misses >= MISSES {
@@ -168,7 +168,7 @@ impl Walk<'_> {
             let soonest = survey.out.pop().into_iter().chain(one.out).min();
             survey.out.extend(soonest);
             let kept = !one.free.is_empty();
-            survey.free.append(&mut one.free);
+            survey.free.extend(one.free.iter().copied());
             if let Some((_, until)) = one.soft.first()
                 && first.is_none_or(|(sooner, _)| *until < sooner)
             {
@@ -198,13 +198,13 @@ impl Walk<'_> {
         let Some(line) = self.found.route.lines.get(line) else {
             return;
         };
-        let (standing, load) = line.state.standing(&self.ask(at), now);
+        let standing = line.state.standing(&self.ask(line, at), now);
         if open {
-            survey.add(stop, standing, load);
+            survey.add(stop, standing);
         }
         let well = standing.is_busy() || (!open && standing == Standing::Free);
         if self.session.is_some() && well {
-            survey.full.push((stop, load));
+            survey.full.push(stop);
         }
     }
 
@@ -213,10 +213,10 @@ impl Walk<'_> {
         stop: usize,
         seat: impl FnOnce() -> Seat,
         now: Instant,
-    ) -> Option<(Standing, super::account::Load, Option<Standing>)> {
+    ) -> Option<(Standing, Option<Standing>)> {
         let stop = self.stops.get(stop)?;
         let line = self.found.route.lines.get(stop.line)?;
-        let ask = self.ask(stop);
+        let ask = self.ask(line, stop);
         // What is said of one model says nothing of another.
         let any = (!line.is_fixed()).then(|| Arc::from(""));
         let least = Ask {
@@ -242,12 +242,15 @@ impl Walk<'_> {
 
     /// The same account may stand in the pool twice: it would say the same.
     fn was_tried(&self, stop: &Stop) -> bool {
-        let lines = &self.found.route.lines;
-        let state = |stop: &Stop| lines.get(stop.line).map(|line| Arc::as_ptr(&line.state));
-        let tried = self.stops.iter().filter(|other| other.tried);
-        tried.into_iter().any(|other| {
-            state(other) == state(stop) && other.deployment.model == stop.deployment.model
-        })
+        let is_it = |other: &Stop| {
+            let route = &self.found.route;
+            let (Some((line, on)), Some((its, its_on))) = (stop.on(route), other.on(route)) else {
+                return false;
+            };
+            Arc::ptr_eq(&line.state, &its.state) && on.model == its_on.model
+        };
+        let mut tried = self.stops.iter().filter(|other| other.tried);
+        tried.any(is_it)
     }
 
     fn is_open(&self, stop: usize) -> bool {

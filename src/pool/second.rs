@@ -1,11 +1,6 @@
 //! The second attempt of a hedged call.
 
-use super::{
-    arrival::key,
-    pools::Shared,
-    service::find,
-    walk::{Picked, Walk},
-};
+use super::{arrival::key, lease::Lease, pools::Shared, service::find, walk::Walk};
 use crate::{
     error::{Error, ErrorKind},
     hedge::Race,
@@ -17,7 +12,7 @@ pub(super) fn second<'a>(
     shared: &'a Shared,
     request: &'a ModelRequest,
     race: &Race,
-) -> Result<(Walk<'a>, Picked), Error> {
+) -> Result<(Walk<'a>, Lease), Error> {
     let nobody = |why: &str| Error::new(ErrorKind::Exhausted, why);
     let mut walk = find(shared, &shared.table(), request)?;
     // Those who wait have nobody yet.
@@ -29,7 +24,7 @@ pub(super) fn second<'a>(
         .next(None)
         .map_err(|_| nobody("no other account has room for a second attempt"))?;
     if !walk.is_nearest(&picked) {
-        picked.lease.unused();
+        picked.unused();
         return Err(nobody("no other account can read all of the conversation"));
     }
     Ok((walk, picked))

@@ -7,27 +7,27 @@ use std::{
     task::{Context, Poll},
 };
 
+use tokio::time::Instant;
 use tower::ServiceExt;
 use tower_service::Service;
 
 use super::{
     Pools,
-    arrival::first,
+    arrival::{Arrival, Turn},
     batch, count,
     home::{self, issuer},
     pools::Shared,
     second, silence,
     steps::{self, Asking},
     table::{Found, Table},
-    walk::{Picked, Walk, shown},
+    walk::{Walk, shown},
 };
 use crate::{
     BoxError,
     budget::CallBudget,
     error::{Error, ErrorKind},
-    hedge::Race,
     request::{ModelRequest, Operation},
-    response::ModelResponse,
+    response::{ModelResponse, Outcome, Reply},
     upstream::{Attempt, call_is_over},
 };
 
@@ -67,40 +67,43 @@ where
         let clone = self.inner.clone();
         let ready = mem::replace(&mut self.inner, clone);
         let pools = self.pools.clone();
-        Box::pin(async move {
-            match request.operation {
-                Operation::CountTokens => count::serve(ready, pools.shared(), request).await,
-                _ => serve(ready, pools.shared(), request).await,
-            }
-        })
+        if request.operation == Operation::CountTokens {
+            return Box::pin(async move { count::serve(ready, pools.shared(), request).await });
+        }
+        Box::pin(serve(ready, pools, request))
     }
 }
 
 /// One call: account after account, until one serves it or the error says to stop.
-async fn serve<S>(
-    mut inner: S,
-    shared: &Shared,
-    request: ModelRequest,
-) -> Result<ModelResponse, Error>
+async fn serve<S>(mut inner: S, pools: Pools, request: ModelRequest) -> Result<ModelResponse, Error>
 where
     S: Service<Attempt, Response = ModelResponse>,
     S::Error: Into<BoxError>,
 {
-    let race = request.race.as_ref();
-    let hedges = race.is_some_and(Race::is_second);
-    let found = match race.filter(|race| race.is_second()) {
+    let shared = pools.shared();
+    let race = request.race.as_ref().filter(|race| race.is_second());
+    let hedges = race.is_some();
+    let (mut walk, mut lease);
+    if let Some(race) = race {
         // If there is nobody for it, it was none.
-        Some(race) => Ok(second::second(shared, &request, race)?),
-        None => first(shared, &request).await,
-    };
-    let (mut walk, mut picked) = match found {
-        Ok(found) => found,
-        Err(error) => return Err(steps::nobody(&request, error)),
-    };
-    let crowded = shared.table().accounts().nth(1).is_some();
+        (walk, lease) = second::second(shared, &request, race)?;
+    } else {
+        let mut arrival = Arrival::new(shared, &request);
+        match arrival.come() {
+            Ok(Turn::Served(its, taken)) => {
+                walk = its;
+                lease = taken;
+            }
+            // Few wait, and what that takes is large.
+            Ok(turn) => match Box::pin(arrival.stay(turn)).await {
+                Ok(found) => (walk, lease) = found,
+                Err(error) => return Err(steps::nobody(&request, error)),
+            },
+            Err(error) => return Err(steps::nobody(&request, error)),
+        }
+    }
     let mut best: Option<Error> = None;
     loop {
-        let Picked { lease, deployment } = picked;
         if !request.budget.try_attempt() {
             lease.unused();
             let error = best.unwrap_or_else(|| refused(&request.budget));
@@ -110,33 +113,54 @@ where
         tracing::debug!(
             provider = &*lease.state.provider,
             account = &*lease.state.account,
-            model = &*lease.model,
+            model = &**lease.model(),
             number,
             probe = lease.forced || lease.probe().is_some(),
             "account picked"
         );
         let mut asked = request.clone();
-        if let Some(payload) = batch::renamed(&shared.table(), &request, &lease.state) {
+        if let Some(payload) = batch::renamed(shared, &request, &lease.state) {
             asked.payload = payload;
         }
         let asking = Asking::new(&request, &lease);
-        let attempt = Attempt::new(asked, deployment.clone())
-            .with_number(number)
-            .with_mixed(walk.is_mixed())
-            .with_others(others(&request, &walk));
-        let answer = silence::heard(&walk, &request, &lease, inner.call(attempt)).await;
+        let attempt = Attempt {
+            request: asked,
+            deployment: lease.deployment.clone(),
+            number,
+            mixed: walk.is_mixed(),
+            others: others(&request, &walk),
+        };
+        let answer = inner.call(attempt);
+        let answer = match silence::bound(&walk, &request, &lease) {
+            None => answer.await.map_err(ours),
+            Some(bound) => silence::heard(bound, answer).await,
+        };
         let error = match answer {
             Ok(mut response) => {
-                lease.succeeded(&response.windows);
-                asking.answered();
-                response.trail = request.trail.clone();
-                response.price = deployment.price;
-                response.issuer = issuer(&request, &response, crowded).then_some(lease.state.tag);
-                let tokens = shared.tokens.clone();
-                let teacher = count::teaches(&tokens, &deployment, &request).then_some(request);
+                let now = Instant::now();
+                lease.succeeded(&response.windows, now);
+                asking.answered(now);
+                if !response.trail.is(&request.trail) {
+                    response.trail = request.trail.clone();
+                }
+                response.price = lease.deployment.price;
+                response.issuer =
+                    issuer(&request, &response, walk.crowded).then_some(lease.state.tag);
+                let tokens = &shared.tokens;
+                let teaches = count::teaches(tokens, &lease.deployment, &request);
+                if let Reply::Complete(complete) = &response.reply {
+                    let usage = complete.usage();
+                    let outcome = Outcome::Completed { usage };
+                    if teaches {
+                        count::learn(tokens, &lease.deployment, &request, &outcome);
+                    }
+                    lease.ended(&outcome);
+                    return Ok(response);
+                }
+                let teacher = teaches.then(|| (tokens.clone(), request.clone()));
                 response.reply = response.reply.on_end(move |outcome| {
-                    if let Some(request) = teacher {
-                        count::learn(&tokens, &deployment, &request, &outcome);
+                    if let Some((tokens, request)) = teacher {
+                        count::learn(&tokens, &lease.deployment, &request, &outcome);
                     }
                     lease.ended(&outcome);
                 });
@@ -145,6 +169,7 @@ where
             Err(error) => error,
         };
         asking.failed(&error);
+        let deployment = lease.deployment.clone();
         lease.failed(&error);
         if error.kind() == ErrorKind::Unsupported && error.is_unsent() {
             request.budget.give_back();
@@ -174,7 +199,7 @@ where
             return Err(Error::more_informative(error, ours(unready)));
         }
         match walk.next(None) {
-            Ok(next) => picked = next,
+            Ok(next) => lease = next,
             Err(_) => return Err(error),
         }
         best = Some(error);
@@ -186,7 +211,9 @@ pub(super) fn find<'a>(
     table: &Table,
     request: &'a ModelRequest,
 ) -> Result<Walk<'a>, Error> {
-    Ok(Walk::new(shared, locate(table, request)?, request))
+    let mut walk = Walk::new(shared, locate(table, request)?, request);
+    walk.crowded = table.is_crowded();
+    Ok(walk)
 }
 
 /// The pool that a call is for.
@@ -209,7 +236,7 @@ pub(super) fn locate<'a>(table: &Table, request: &'a ModelRequest) -> Result<Fou
 /// May somebody else be asked after the one that was picked?
 fn others(request: &ModelRequest, walk: &Walk<'_>) -> bool {
     let budget = &request.budget;
-    budget.remaining().is_some()
+    budget.deadline().is_some()
         && (budget.has_later() || (budget.has_attempt() && walk.has_another()))
 }
 

@@ -41,17 +41,11 @@ impl Silence {
     }
 }
 
-/// What becomes of an attempt; a timeout if the account is given up for another.
+/// What becomes of an attempt; a timeout if the account is given up for another after so long.
 pub(super) async fn heard<T, E: Into<BoxError>>(
-    walk: &Walk<'_>,
-    request: &ModelRequest,
-    lease: &Lease,
+    bound: Duration,
     attempt: impl Future<Output = Result<T, E>>,
 ) -> Result<T, Error> {
-    let bound = bound(walk, request, lease);
-    let Some(bound) = bound else {
-        return attempt.await.map_err(super::service::ours);
-    };
     match timeout(bound, attempt).await {
         Ok(answer) => answer.map_err(super::service::ours),
         Err(_) => Err(Error::new(
@@ -65,10 +59,10 @@ pub(super) async fn heard<T, E: Into<BoxError>>(
     }
 }
 
-/// None if the attempt may take as long as it wants: nobody else is left, nobody knows how long is usual, or it may not be made twice.
-fn bound(walk: &Walk<'_>, request: &ModelRequest, lease: &Lease) -> Option<Duration> {
+/// How long an attempt may bring nothing; none if as long as it wants: nobody else is left, nobody knows how long is usual, or it may not be made twice.
+pub(super) fn bound(walk: &Walk<'_>, request: &ModelRequest, lease: &Lease) -> Option<Duration> {
     let silence = walk.silence()?;
-    let expected = lease.state.expected(&lease.model)?;
+    let expected = lease.state.expected(lease.model())?;
     let may =
         request.operation == Operation::Chat && request.budget.has_attempt() && walk.goes_on();
     may.then(|| silence.bound(expected))

@@ -17,12 +17,12 @@ use crate::{
 
 /// An attempt under way. One that is dropped without having been told what came of it was given up: by a caller who left, which says
 /// nothing of the account, or because another was first.
-pub(super) struct Asking {
+pub(super) struct Asking<'a> {
     /// None once it was noted.
     step: Option<Step>,
     place: u32,
     began: Instant,
-    trail: Trail,
+    trail: &'a Trail,
     rival: Option<Rival>,
 }
 
@@ -34,9 +34,9 @@ struct Rival {
     start: Option<Start>,
 }
 
-impl Asking {
+impl<'a> Asking<'a> {
     /// An account is about to be asked.
-    pub(super) fn new(request: &ModelRequest, lease: &Lease) -> Self {
+    pub(super) fn new(request: &'a ModelRequest, lease: &Lease) -> Self {
         let race = request.race.as_ref();
         if let Some(race) = race {
             race.asks(lease.state.tag);
@@ -44,7 +44,7 @@ impl Asking {
         let step = Step {
             provider: lease.state.provider.clone(),
             account: lease.state.account.clone(),
-            model: lease.model.clone(),
+            model: lease.model().clone(),
             probe: lease.forced || lease.probe().is_some(),
             continues: request.continues,
             hedge: race.is_some_and(Race::is_second),
@@ -56,19 +56,20 @@ impl Asking {
         Self {
             step: Some(step),
             place: request.trail.begin(),
-            began: Instant::now(),
-            trail: request.trail.clone(),
+            // It was picked just now.
+            began: lease.begun().unwrap_or_else(Instant::now),
+            trail: &request.trail,
             rival: race.map(|race| Rival {
                 race: race.clone(),
                 state: lease.state.clone(),
-                model: lease.model.clone(),
+                model: lease.model().clone(),
                 start: lease.start,
             }),
         }
     }
 
-    pub(super) fn answered(mut self) {
-        let took = self.began.elapsed();
+    pub(super) fn answered(mut self, now: Instant) {
+        let took = now.saturating_duration_since(self.began);
         self.note(|step| Step { took, ..step });
     }
 
@@ -82,12 +83,12 @@ impl Asking {
 
     fn note(&mut self, told: impl FnOnce(Step) -> Step) {
         if let Some(step) = self.step.take() {
-            note(&self.trail, self.place, told(step));
+            note(self.trail, self.place, told(step));
         }
     }
 }
 
-impl Drop for Asking {
+impl Drop for Asking<'_> {
     fn drop(&mut self) {
         if self.step.is_none() {
             return;

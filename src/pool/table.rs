@@ -9,12 +9,15 @@ use super::{
     Pool, Vendor, Weighted,
     account::{AccountState, Seat},
     balance::{Sampling, identity},
+    home::Kept,
+    models::Models,
     roster::{Entry, Roster, SMALL},
     vendor::Member,
 };
 use crate::{
     catalog::{self, Task},
     chat::FidelityMode,
+    issued::AccountTag,
     operation::Operation,
     origin::Origin,
     pattern::{Pattern, Patterns},
@@ -24,17 +27,18 @@ use crate::{
 /// All pools as of some moment, and the state of all their accounts.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Table {
-    exact: HashMap<Arc<str>, Arc<Route>>,
+    exact: Models<Arc<Route>>,
     patterns: Patterns<Arc<Route>>,
     accounts: BTreeMap<(Arc<str>, Arc<str>), Arc<AccountState>>,
     /// The providers of calls without a model, the preferred one first.
     pub(super) home: Arc<[Arc<str>]>,
+    pub(super) kept: Kept,
 }
 
 /// A pool, with the state of its accounts.
 #[derive(Debug)]
 pub(super) struct Route {
-    pub(super) pool: Pool,
+    pub(super) pool: Arc<Pool>,
     pub(super) lines: Vec<Line>,
     /// Are its accounts of more than one group?
     pub(super) mixed: bool,
@@ -58,6 +62,8 @@ pub(super) struct Large {
     pub(super) price_classes: Arc<[usize]>,
     /// Lines by the fingerprint of their account's group; made when a call first asks for it.
     groups: OnceLock<HashMap<[u8; 4], Vec<usize>>>,
+    /// Lines by their account; made when a call is first for one account only.
+    tags: OnceLock<HashMap<AccountTag, Vec<usize>>>,
 }
 
 /// One account of one vendor that can be picked.
@@ -127,11 +133,11 @@ impl Table {
             home: other.home.clone(),
             ..Self::default()
         };
-        for (name, route) in &other.exact {
-            table.add(name.clone(), route.pool.clone());
+        for (name, route) in other.exact.iter() {
+            table.add(name.clone(), Pool::clone(&route.pool));
         }
         for (pattern, route) in other.patterns.iter() {
-            table.add(pattern.name().into(), route.pool.clone());
+            table.add(pattern.name().into(), Pool::clone(&route.pool));
         }
         table
             .accounts
@@ -143,7 +149,7 @@ impl Table {
         let route = Arc::new(Route::new(pool, &mut self.accounts));
         match Pattern::of(&name) {
             Some(pattern) => self.patterns.set(pattern, route),
-            None => drop(self.exact.insert(name, route)),
+            None => *self.exact.entry(&name, || route.clone()) = route.clone(),
         }
     }
 
@@ -167,18 +173,25 @@ impl Table {
     /// Every route, in no order.
     pub(super) fn routes(&self) -> impl Iterator<Item = &Arc<Route>> {
         let patterns = self.patterns.iter().map(|(_, route)| route);
-        self.exact.values().chain(patterns)
+        let exact = self.exact.iter().map(|(_, route)| route);
+        exact.chain(patterns)
     }
 
     /// Every name that is no pattern, sorted.
     pub(super) fn models(&self) -> Vec<String> {
-        let mut names: Vec<_> = self.exact.keys().map(|name| name.to_string()).collect();
+        let names = self.exact.iter().map(|(name, _)| name.to_string());
+        let mut names: Vec<_> = names.collect();
         names.sort_unstable();
         names
     }
 
     pub(super) fn accounts(&self) -> impl Iterator<Item = &Arc<AccountState>> {
         self.accounts.values()
+    }
+
+    /// Is there more than one account?
+    pub(super) fn is_crowded(&self) -> bool {
+        self.accounts.len() > 1
     }
 
     pub(super) fn account(&self, provider: &str, account: &str) -> Option<&Arc<AccountState>> {
@@ -218,11 +231,11 @@ impl Route {
         let exact = fork.is_some();
         let pool = Pool {
             balance: fork.unwrap_or_else(|| Arc::new(Weighted::new())),
-            ..self.pool.clone()
+            ..Pool::clone(&self.pool)
         };
         let mixed = self.mixed;
         let route = Self {
-            pool,
+            pool: Arc::new(pool),
             lines,
             mixed,
             large,
@@ -261,6 +274,11 @@ impl Route {
                 }
             }
         }
+        Self::of(Arc::new(pool), lines, mixed)
+    }
+
+    /// These lines, picked by the rules of this pool.
+    pub(super) fn of(pool: Arc<Pool>, lines: Vec<Line>, mixed: bool) -> Self {
         let keeps_sessions = pool.balance.keeps_sessions();
         let by_price = matches!(pool.balance.sampling(), Sampling::Cheapest { .. });
         Self {
@@ -269,6 +287,25 @@ impl Route {
             lines,
             mixed,
         }
+    }
+
+    /// The lines of one account.
+    pub(super) fn lines_of(&self, account: AccountTag) -> Vec<Line> {
+        let Some(large) = &self.large else {
+            let lines = self.lines.iter();
+            let own = lines.filter(|line| line.state.tag == account);
+            return own.cloned().collect();
+        };
+        let tags = large.tags.get_or_init(|| {
+            let mut tags: HashMap<_, Vec<usize>> = HashMap::new();
+            for (index, line) in self.lines.iter().enumerate() {
+                tags.entry(line.state.tag).or_default().push(index);
+            }
+            tags
+        });
+        let own = tags.get(&account).into_iter().flatten();
+        own.filter_map(|line| self.lines.get(*line).cloned())
+            .collect()
     }
 }
 
@@ -298,6 +335,7 @@ impl Large {
                 false => HashMap::new(),
             }),
             groups: OnceLock::new(),
+            tags: OnceLock::new(),
         }
     }
 
@@ -320,6 +358,7 @@ impl Large {
             identities: self.identities.clone(),
             price_classes: self.price_classes.clone(),
             groups: OnceLock::new(),
+            tags: OnceLock::new(),
         }
     }
 
@@ -496,13 +535,23 @@ impl Line {
 
     /// The deployment for this call.
     pub(super) fn deployment(&self, found: &Found<'_>) -> Arc<Deployment> {
+        self.made(found).unwrap_or_else(|| self.deployment.clone())
+    }
+
+    /// The same, where a call made it; else it is the line's own.
+    pub(super) fn or_made<'a>(&'a self, made: Option<&'a Arc<Deployment>>) -> &'a Arc<Deployment> {
+        made.unwrap_or(&self.deployment)
+    }
+
+    /// What this call makes of a template.
+    pub(super) fn made(&self, found: &Found<'_>) -> Option<Arc<Deployment>> {
         if self.is_fixed() {
-            return self.deployment.clone();
+            return None;
         }
         let mut deployment = Deployment::clone(&self.deployment);
         deployment.model = self.name(found);
         complete(&mut deployment, self.catalogue.as_deref());
-        Arc::new(deployment)
+        Some(Arc::new(deployment))
     }
 
     /// The model's name at the vendor.

@@ -6,14 +6,15 @@ use tokio::time::Instant;
 
 use super::{
     Candidate,
-    account::{Ask, Load, Standing},
-    balance::{Past, Sampling, least},
+    account::{Ask, Standing},
+    balance::{Past, Sampling, Share, least},
+    few::Few,
     hall::Room,
     lease::Lease,
     pools::Shared,
     session::{Session, session},
     silence::Silence,
-    table::{Found, Line},
+    table::{Found, Line, Route},
 };
 use crate::{
     chat::Content,
@@ -31,7 +32,7 @@ pub(super) struct Walk<'a> {
     pub(super) shared: &'a Shared,
     pub(super) found: Found<'a>,
     /// Everybody; of a large pool only those that were looked at.
-    pub(super) stops: Vec<Stop>,
+    pub(super) stops: Few<Stop, 4>,
     /// The least window that will do, of those that are known.
     pub(super) least: u64,
     pub(super) origin: Option<Origin>,
@@ -46,23 +47,20 @@ pub(super) struct Walk<'a> {
     forced: bool,
     /// Accounts that are not asked, because the other attempt of a hedged call asks them.
     avoided: Vec<AccountTag>,
+    /// Are there several accounts, in whatever pools?
+    pub(super) crowded: bool,
 }
 
 /// A line of the pool that this call may use.
+#[derive(Default)]
 pub(super) struct Stop {
     /// Its place in the route.
     pub(super) line: usize,
-    pub(super) deployment: Arc<Deployment>,
+    /// Where the call makes it of a template.
+    made: Option<Arc<Deployment>>,
     pub(super) tried: bool,
     /// How near it is to where the conversation comes from.
     nearness: u8,
-}
-
-/// A place at an account.
-#[derive(Debug)]
-pub(super) struct Picked {
-    pub(super) lease: Lease,
-    pub(super) deployment: Arc<Deployment>,
 }
 
 /// Nobody is left.
@@ -80,24 +78,46 @@ pub(super) struct Outage {
 impl<'a> Walk<'a> {
     pub(super) fn new(shared: &'a Shared, found: Found<'a>, request: &ModelRequest) -> Self {
         let tokens = estimate(&request.payload);
-        let lines = found.route.lines.iter();
-        let few: Vec<_> = match &found.route.large {
-            Some(_) => Vec::new(),
-            None => lines.map(|line| line.deployment(&found)).collect(),
+        let route = &*found.route;
+        let mut stops = Few::default();
+        let (mut smallest, mut largest) = (u64::MAX, 0);
+        let mut unbounded = route.lines.is_empty();
+        if route.large.is_none() {
+            for (index, line) in route.lines.iter().enumerate() {
+                let stop = Stop::new(index, line.made(&found));
+                match line.or_made(stop.made.as_ref()).context_window {
+                    Some(window) => {
+                        smallest = smallest.min(window);
+                        largest = largest.max(window);
+                    }
+                    None => unbounded = true,
+                }
+                stops.push(stop);
+            }
+        }
+        let largest = match &route.large {
+            Some(large) => large.largest,
+            None => (!unbounded).then_some(largest),
         };
         // If all windows are too small, the largest may still do: it is only an estimate.
-        let largest = match &found.route.large {
-            Some(large) => large.largest,
-            None if few.iter().any(|few| few.context_window.is_none()) => None,
-            None => few.iter().filter_map(|few| few.context_window).max(),
-        };
         let least = largest.map_or(tokens, |largest| largest.min(tokens));
         // Only they can make use of the reasoning in it.
         let origin = origin::latest(request);
-        let keeps_sessions = found.route.pool.balance.keeps_sessions();
-        let mut walk = Self {
+        let keeps_sessions = route.pool.balance.keeps_sessions();
+        if smallest < least {
+            stops.retain(|stop| {
+                let window = stop.on(route).and_then(|(_, on)| on.context_window);
+                window.is_none_or(|window| window >= least)
+            });
+        }
+        if let Some(origin) = origin {
+            for stop in stops.iter_mut() {
+                stop.nearness = stop.on(route).map_or(0, |(_, on)| origin.nearness(on));
+            }
+        }
+        Self {
             shared,
-            stops: Vec::new(),
+            stops,
             least,
             origin,
             tokens,
@@ -107,41 +127,33 @@ impl<'a> Walk<'a> {
             above: None,
             forced: false,
             avoided: Vec::new(),
-        };
-        let few = few.into_iter().enumerate();
-        let stops = few.filter_map(|(line, deployment)| walk.stop_at(line, deployment));
-        walk.stops = stops.collect();
-        walk
+            crowded: false,
+        }
     }
 
     /// The stop at a line, if its window is large enough.
     pub(super) fn stop(&self, index: usize) -> Option<Stop> {
-        let line = self.found.route.lines.get(index)?;
-        self.stop_at(index, line.deployment(&self.found))
-    }
-
-    fn stop_at(&self, index: usize, deployment: Arc<Deployment>) -> Option<Stop> {
         let route = &self.found.route;
+        let line = route.lines.get(index)?;
+        let mut stop = Stop::new(index, line.made(&self.found));
+        let (_, on) = stop.on(route)?;
         let window = match &route.large {
             // Windows that are known only once a call names the model are not in the lists that are drawn from.
-            Some(_) => route.lines.get(index)?.context_window(),
-            None => deployment.context_window,
+            Some(_) => line.context_window(),
+            None => on.context_window,
         };
         if window.is_some_and(|window| window < self.least) {
             return None;
         }
-        Some(Stop {
-            line: index,
-            nearness: self.origin.map_or(0, |origin| origin.nearness(&deployment)),
-            deployment,
-            tried: false,
-        })
+        stop.nearness = self.origin.map_or(0, |origin| origin.nearness(on));
+        Some(stop)
     }
 
     /// Somebody who might be asked, in whatever state.
     pub(super) fn anybody(&self) -> Option<Arc<Deployment>> {
-        let first = self.stops.first().map(|stop| stop.deployment.clone());
-        first.or_else(|| self.far().map(|stop| stop.deployment))
+        let on = |stop: &Stop| Some(stop.on(&self.found.route)?.1.clone());
+        let first = self.stops.first().and_then(on);
+        first.or_else(|| on(&self.far()?))
     }
 
     /// How long this call may wait for somebody.
@@ -206,17 +218,25 @@ impl<'a> Walk<'a> {
         };
         // However they share them out: somebody has at least so many to serve until then.
         let nth = ahead / (open().count() as u64).max(1) + 1;
-        let turns = open().map(|(line, stop)| line.state.turn_at(&self.ask(stop), nth, now));
+        let turns = open().map(|(line, stop)| line.state.turn_at(&self.ask(line, stop), nth, now));
         turns.min().unwrap_or(now)
     }
 
     /// Takes a place at the next account. As long as waiting until `patience` may bring a healthy one, those with a soft cooldown
     /// are left alone.
-    pub(super) fn next(&mut self, patience: Option<Instant>) -> Result<Picked, Outage> {
+    pub(super) fn next(&mut self, patience: Option<Instant>) -> Result<Lease, Outage> {
+        self.next_at(patience, Instant::now())
+    }
+
+    /// The same, by a clock that was read just now.
+    pub(super) fn next_at(
+        &mut self,
+        patience: Option<Instant>,
+        mut now: Instant,
+    ) -> Result<Lease, Outage> {
         loop {
-            let now = Instant::now();
-            let survey = self.survey(now);
-            let (index, forced) = if let Some(index) = self.choose(&survey) {
+            let mut survey = self.survey(now);
+            let (index, forced) = if let Some(index) = self.choose(&mut survey, now) {
                 (index, false)
             } else if !survey.worth_waiting(patience)
                 && !self.forced
@@ -230,6 +250,7 @@ impl<'a> Walk<'a> {
             if let Some(picked) = self.take(index, forced, now) {
                 return Ok(picked);
             }
+            now = Instant::now();
         }
     }
 
@@ -246,7 +267,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Can nobody make more of the conversation than this account, or those that are avoided?
-    pub(super) fn is_nearest(&self, picked: &Picked) -> bool {
+    pub(super) fn is_nearest(&self, picked: &Lease) -> bool {
         let nearness = |deployment: &Deployment| {
             let origin = self.origin.as_ref();
             origin.map_or(0, |origin| origin.nearness(deployment))
@@ -263,17 +284,17 @@ impl<'a> Walk<'a> {
         let mut survey = Survey::default();
         for (index, stop) in self.stops.iter().enumerate() {
             if let Some(line) = self.open(stop) {
-                let (standing, load) = line.state.standing(&self.ask(stop), now);
-                survey.add(index, standing, load);
+                let standing = line.state.standing(&self.ask(line, stop), now);
+                survey.add(index, standing);
                 if self.session.is_some() && standing.is_busy() {
-                    survey.full.push((index, load));
+                    survey.full.push(index);
                 }
             } else if self.session.is_some()
                 && let Some(line) = self.tried(stop)
             {
-                let (standing, load) = line.state.standing(&self.ask(stop), now);
+                let standing = line.state.standing(&self.ask(line, stop), now);
                 if standing.is_busy() || standing == Standing::Free {
-                    survey.full.push((index, load));
+                    survey.full.push(index);
                 }
             }
         }
@@ -310,8 +331,8 @@ impl<'a> Walk<'a> {
     /// comes from; none if its window is too small.
     pub(super) fn asked(&self, line: usize) -> Option<(Arc<Deployment>, u64, u8)> {
         let stop = self.stop(line)?;
-        let tokens = self.ask(&stop).tokens;
-        Some((stop.deployment, tokens, stop.nearness))
+        let (line, on) = stop.on(&self.found.route)?;
+        Some((on.clone(), self.ask(line, &stop).tokens, stop.nearness))
     }
 
     /// Is anybody left who was not tried?
@@ -324,7 +345,7 @@ impl<'a> Walk<'a> {
         let now = Instant::now();
         self.stops.iter().any(|stop| {
             self.open(stop).is_some_and(|line| {
-                let (standing, _) = line.state.standing(&self.ask(stop), now);
+                let standing = line.state.standing(&self.ask(line, stop), now);
                 matches!(standing, Standing::Free | Standing::Soft { .. }) || standing.is_busy()
             })
         }) || self.far().is_some()
@@ -333,11 +354,12 @@ impl<'a> Walk<'a> {
     /// The line of a stop, if this call may still use it.
     pub(super) fn open(&self, stop: &Stop) -> Option<&Line> {
         let line = self.found.route.lines.get(stop.line)?;
-        let window = stop.deployment.context_window;
+        let window = line.or_made(stop.made.as_ref()).context_window;
         let larger = self
             .above
             .is_none_or(|above| window.is_some_and(|window| window > above));
-        (!stop.tried && larger && !self.avoided.contains(&line.state.tag)).then_some(line)
+        let avoided = !self.avoided.is_empty() && self.avoided.contains(&line.state.tag);
+        (!stop.tried && larger && !avoided).then_some(line)
     }
 
     /// The line of a stop that this call has tried.
@@ -347,67 +369,69 @@ impl<'a> Walk<'a> {
             .flatten()
     }
 
-    pub(super) fn ask<'s>(&self, stop: &'s Stop) -> Ask<'s> {
+    pub(super) fn ask<'s>(&self, line: &'s Line, stop: &'s Stop) -> Ask<'s> {
+        let on = line.or_made(stop.made.as_ref());
         Ask {
-            model: &stop.deployment.model,
-            limits: &stop.deployment.account.limits,
+            model: &on.model,
+            limits: &on.account.limits,
             // What does not fit is not served.
-            tokens: match stop.deployment.context_window {
+            tokens: match on.context_window {
                 None => self.tokens,
                 Some(window) => window.min(self.tokens),
             },
             priority: self.priority,
-            price: stop.deployment.price,
+            price: on.price,
         }
     }
 
     /// The balance's choice among the free that are nearest to the conversation's origin; spares only if there is nobody else.
-    fn choose(&self, survey: &Survey) -> Option<usize> {
-        let nearness = |index: usize| self.stops.get(index).map_or(0, |stop| stop.nearness);
-        let nearest = survey.free.iter().map(|(index, _)| nearness(*index)).max();
-        let free = survey
-            .free
-            .iter()
-            .filter(|(index, _)| Some(nearness(*index)) == nearest);
-        let line = |index: usize| {
-            let stop = self.stops.get(index)?;
-            Some((stop, self.found.route.lines.get(stop.line)?))
-        };
-        let is_spare = |index| line(index).is_none_or(|(_, line)| line.is_spare());
-        let spares_only = free.clone().all(|(index, _)| is_spare(*index));
-        let (indices, candidates): (Vec<_>, Vec<_>) = free
-            .filter(|(index, _)| spares_only || self.session.is_some() || !is_spare(*index))
-            .filter_map(|(index, load)| {
-                let (stop, line) = line(*index)?;
-                Some((*index, candidate(stop, line, load, self.tokens)))
-            })
-            .unzip();
-        let balance = &self.found.route.pool.balance;
-        match indices.as_slice() {
-            [] => None,
-            // Of a large pool the draw was its choice.
-            [only] if self.is_drawn() => Some(*only),
-            // The balance is asked nevertheless: it may count.
-            [first, ..] => {
-                let rng = &self.shared.rng;
-                let picked = match self.session {
-                    None => balance.pick(&candidates, rng),
-                    Some(key) => {
-                        let busy: Vec<_> = survey
-                            .full
-                            .iter()
-                            .filter_map(|(index, load)| {
-                                let (stop, line) = line(*index)?;
-                                Some(candidate(stop, line, load, self.tokens))
-                            })
-                            .collect();
-                        let session = Session { key, busy: &busy };
-                        balance.pick_for(&session, &candidates, rng)
-                    }
-                };
-                Some(*indices.get(picked).unwrap_or(first))
-            }
+    fn choose(&self, survey: &mut Survey, now: Instant) -> Option<usize> {
+        let (stops, lines) = (&*self.stops, &self.found.route.lines);
+        let stop = |index: usize| stops.get(index);
+        let free = &mut survey.free;
+        if self.origin.is_some() {
+            let nearness = |index: usize| stop(index).map_or(0, |stop| stop.nearness);
+            let nearest = free.iter().map(|index| nearness(*index)).max();
+            free.retain(|index| Some(nearness(*index)) == nearest);
         }
+        let line = |index: usize| lines.get(stop(index)?.line);
+        let is_spare = |index: &usize| line(*index).is_none_or(Line::is_spare);
+        if self.session.is_none() && free.iter().any(is_spare) && !free.iter().all(is_spare) {
+            free.retain(|index| !is_spare(index));
+        }
+        let (free, balance) = (&*survey.free, &self.found.route.pool.balance);
+        let first = free.first()?;
+        // Of a large pool the draw was its choice.
+        if free.len() == 1 && self.is_drawn() {
+            return Some(*first);
+        }
+        // The balance is asked nevertheless: it may count.
+        let rng = &self.shared.rng;
+        let shares = balance.shares().filter(|_| self.session.is_none());
+        let picked = if let Some(shares) = shares {
+            let share = |nth: usize| line(*free.get(nth)?).map(Share::of);
+            shares.pick_nth(free.len(), share, rng)
+        } else {
+            let reads_minute = balance.reads_minute();
+            let shown = |index: &usize| {
+                let (stop, line) = (stop(*index)?, line(*index)?);
+                let minute = match reads_minute {
+                    true => line.state.minute(now),
+                    false => (0, 0),
+                };
+                Some(candidate(stop, line, minute, self.tokens))
+            };
+            let candidates: Vec<_> = free.iter().filter_map(shown).collect();
+            match self.session {
+                None => balance.pick(&candidates, rng),
+                Some(key) => {
+                    let busy: Vec<_> = survey.full.iter().filter_map(shown).collect();
+                    let session = Session { key, busy: &busy };
+                    balance.pick_for(&session, &candidates, rng)
+                }
+            }
+        };
+        Some(*free.get(picked).unwrap_or(first))
     }
 
     /// Was what is to be picked decided by the draw?
@@ -428,28 +452,29 @@ impl<'a> Walk<'a> {
         Some(*index)
     }
 
-    fn take(&mut self, index: usize, forced: bool, now: Instant) -> Option<Picked> {
+    fn take(&mut self, index: usize, forced: bool, now: Instant) -> Option<Lease> {
         let stop = self.stops.get(index)?;
-        let line = self.found.route.lines.get(stop.line)?;
-        let start = line.state.start(&self.ask(stop), forced, now)?;
-        let deployment = stop.deployment.clone();
+        let route = &self.found.route;
+        let (line, on) = stop.on(route)?;
+        let start = line.state.start(&self.ask(line, stop), forced, now)?;
         let lease = Lease {
             state: line.state.clone(),
-            model: deployment.model.clone(),
-            rules: self.found.route.pool.rules,
+            deployment: on.clone(),
+            rules: route.pool.rules,
             start: Some(start),
             forced,
             rng: self.shared.rng.clone(),
             hall: self.shared.hall.clone(),
         };
         self.forced |= forced;
-        for stop in &mut self.stops {
+        for stop in self.stops.iter_mut() {
             // The same account may stand in the pool twice: it would say the same.
-            let line = self.found.route.lines.get(stop.line);
-            stop.tried |= stop.deployment.model == deployment.model
-                && line.is_some_and(|line| Arc::ptr_eq(&line.state, &lease.state));
+            let is_it = |(line, on): (&Line, &Arc<Deployment>)| {
+                Arc::ptr_eq(&line.state, &lease.state) && on.model == *lease.model()
+            };
+            stop.tried |= stop.on(route).is_some_and(is_it);
         }
-        Some(Picked { lease, deployment })
+        Some(lease)
     }
 
     fn outage(&self, survey: &Survey) -> Outage {
@@ -507,18 +532,18 @@ impl Outage {
 /// How the stops of a call stand at one moment.
 #[derive(Default)]
 pub(super) struct Survey {
-    pub(super) free: Vec<(usize, Load)>,
+    pub(super) free: Few<usize, 8>,
     pub(super) soft: Vec<(usize, Instant)>,
     pub(super) out: Vec<Instant>,
     pub(super) busy: bool,
     /// Those that are well but cannot take this call. Only known if the balance keeps sessions.
-    pub(super) full: Vec<(usize, Load)>,
+    pub(super) full: Vec<usize>,
 }
 
 impl Survey {
-    pub(super) fn add(&mut self, index: usize, standing: Standing, load: Load) {
+    pub(super) fn add(&mut self, index: usize, standing: Standing) {
         match standing {
-            Standing::Free => self.free.push((index, load)),
+            Standing::Free => self.free.push(index),
             Standing::Soft { until } => self.soft.push((index, until)),
             Standing::Out {
                 until: Some(until), ..
@@ -533,22 +558,45 @@ impl Survey {
     }
 }
 
-fn candidate<'a>(stop: &'a Stop, line: &'a Line, load: &Load, input: u64) -> Candidate<'a> {
+impl Stop {
+    const fn new(line: usize, made: Option<Arc<Deployment>>) -> Self {
+        Self {
+            line,
+            made,
+            tried: false,
+            nearness: 0,
+        }
+    }
+
+    /// Its line, and where that leads.
+    pub(super) fn on<'s>(&'s self, route: &'s Route) -> Option<(&'s Line, &'s Arc<Deployment>)> {
+        let line = route.lines.get(self.line)?;
+        Some((line, line.or_made(self.made.as_ref())))
+    }
+}
+
+fn candidate<'a>(
+    stop: &'a Stop,
+    line: &'a Line,
+    (requests, tokens): (u64, u64),
+    input: u64,
+) -> Candidate<'a> {
+    let on = line.or_made(stop.made.as_ref());
     Candidate {
         provider: &line.state.provider,
         account: &line.state.account,
-        model: &stop.deployment.model,
+        model: &on.model,
         vendor: line.vendor,
         place: line.place,
         vendor_weight: line.vendor_weight,
         weight: line.weight,
-        in_flight: load.in_flight,
-        context_window: stop.deployment.context_window,
-        requests_last_minute: load.requests,
-        tokens_last_minute: load.tokens,
-        price: stop.deployment.price,
+        in_flight: line.state.in_flight(),
+        context_window: on.context_window,
+        requests_last_minute: requests,
+        tokens_last_minute: tokens,
+        price: on.price,
         input_tokens: input,
-        past: Past(Some((&line.state, &stop.deployment.account.limits))),
+        past: Past(Some((&line.state, &on.account.limits))),
     }
 }
 

@@ -13,6 +13,10 @@ pub(super) struct Window {
     length: Duration,
     buckets: VecDeque<Bucket>,
     total: u64,
+    /// Nothing leaves before this; none if there is nothing.
+    due: Option<Instant>,
+    /// Until then it is the newest bucket that is filled.
+    fills: Option<Instant>,
 }
 
 #[derive(Clone, Debug)]
@@ -32,11 +36,16 @@ impl Window {
             length,
             buckets: VecDeque::new(),
             total: 0,
+            due: None,
+            fills: None,
         }
     }
 
     /// The sum.
     pub(super) fn total(&mut self, now: Instant) -> u64 {
+        if self.due.is_none_or(|due| now < due) {
+            return self.total;
+        }
         while let Some(oldest) = self.buckets.front() {
             // A bucket leaves with its youngest entry: never too early.
             if now.saturating_duration_since(oldest.last) < self.length {
@@ -45,6 +54,7 @@ impl Window {
             self.total = self.total.saturating_sub(oldest.amount);
             self.buckets.pop_front();
         }
+        self.due = self.next();
         self.total
     }
 
@@ -52,17 +62,19 @@ impl Window {
     pub(super) fn add(&mut self, amount: u64, now: Instant) {
         self.total = self.total.saturating_add(amount);
         match self.buckets.back_mut() {
-            Some(bucket)
-                if now.saturating_duration_since(bucket.first) < self.length / Self::BUCKETS =>
-            {
+            Some(bucket) if self.fills.is_some_and(|fills| now < fills) => {
                 bucket.amount = bucket.amount.saturating_add(amount);
                 bucket.last = bucket.last.max(now);
             }
-            _ => self.buckets.push_back(Bucket {
-                first: now,
-                last: now,
-                amount,
-            }),
+            _ => {
+                self.fills = Some(later(now, self.length / Self::BUCKETS));
+                self.due.get_or_insert_with(|| later(now, self.length));
+                self.buckets.push_back(Bucket {
+                    first: now,
+                    last: now,
+                    amount,
+                });
+            }
         }
     }
 

@@ -171,7 +171,8 @@ impl Exchange<'_> {
             Ok(answer) => answer,
             Err(error) => return Err(error.with_windows(windows)),
         };
-        let mut response = ModelResponse::new(self.served.clone(), reply);
+        let trail = self.attempt.request.trail.clone();
+        let mut response = ModelResponse::with_trail(self.served.clone(), reply, trail);
         response.status = parts.status;
         response.headers = headers;
         response.windows = windows;

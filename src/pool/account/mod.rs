@@ -6,7 +6,11 @@ mod start;
 mod status;
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    ops::{Deref, DerefMut},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -14,7 +18,7 @@ use tokio::time::Instant;
 
 pub use self::status::{AccountStatus, BreakerStatus, CooldownStatus, WindowStatus};
 pub(super) use self::{
-    standing::{Ask, Holds, Load, Standing},
+    standing::{Ask, Holds, Standing},
     start::{Cost, Start},
 };
 use super::{
@@ -25,7 +29,7 @@ use super::{
     roster::Roster,
     window::Window,
 };
-use crate::{chat::Usage, dialect::Resource, issued::AccountTag, upstream::Limits};
+use crate::{dialect::Resource, issued::AccountTag, upstream::Limits};
 
 /// The state of one account.
 #[derive(Debug)]
@@ -34,6 +38,8 @@ pub(super) struct AccountState {
     pub(super) account: Arc<str>,
     pub(super) tag: AccountTag,
     inner: Mutex<Inner>,
+    /// The [gist](Inner::gist) of `inner`, to be read without the lock.
+    gist: AtomicU64,
     /// A copy for dry runs tells nobody what happens to it.
     quiet: bool,
 }
@@ -53,11 +59,51 @@ struct Inner {
     parked: Vec<Seat>,
 }
 
+/// What is known, under the lock. What others read without it is brought up to date at the end.
+struct Locked<'a> {
+    inner: MutexGuard<'a, Inner>,
+    gist: &'a AtomicU64,
+}
+
+impl Deref for Locked<'_> {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.inner
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut Inner {
+        &mut self.inner
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        self.gist.store(self.inner.gist(), Ordering::Release);
+    }
+}
+
 /// An account's place in a large pool.
 #[derive(Clone, Debug)]
 pub(super) struct Seat {
     pub(super) roster: Weak<Roster>,
     pub(super) line: usize,
+}
+
+impl Seat {
+    /// Tells large pools that an account may have become free. Not under its lock: theirs come first.
+    fn wake(parked: Vec<Self>) {
+        if parked.is_empty() {
+            return;
+        }
+        for seat in parked {
+            if let Some(roster) = seat.roster.upgrade() {
+                roster.lock().unpark(seat.line);
+            }
+        }
+    }
 }
 
 impl AccountState {
@@ -67,20 +113,23 @@ impl AccountState {
             provider,
             account,
             inner: Mutex::new(Inner::new(Instant::now())),
+            gist: AtomicU64::new(Inner::CLEAR),
             quiet: false,
         }
     }
 
     /// The same account for a dry run: what happens to it happens to nobody.
     pub(super) fn copied(&self) -> Self {
+        let inner = Inner {
+            parked: Vec::new(),
+            ..self.lock().clone()
+        };
         Self {
             provider: self.provider.clone(),
             account: self.account.clone(),
             tag: self.tag,
-            inner: Mutex::new(Inner {
-                parked: Vec::new(),
-                ..self.lock().clone()
-            }),
+            gist: AtomicU64::new(inner.gist()),
+            inner: Mutex::new(inner),
             quiet: true,
         }
     }
@@ -90,14 +139,17 @@ impl AccountState {
         self.lock().holds(ask, now)
     }
 
-    pub(super) fn standing(&self, ask: &Ask<'_>, now: Instant) -> (Standing, Load) {
-        let (standing, load, back) = {
+    pub(super) fn standing(&self, ask: &Ask<'_>, now: Instant) -> Standing {
+        if ask.is_unlimited() && self.is_clear() {
+            return Standing::Free;
+        }
+        let (standing, back) = {
             let mut inner = self.lock();
             let back = inner.cooldowns.expire(now);
-            (inner.standing(ask, now), inner.load(now), back)
+            (inner.standing(ask, now), back)
         };
         self.log(back, now);
-        (standing, load)
+        standing
     }
 
     /// As [`standing`](Self::standing); and the standing towards the `least` that could be asked of it, unless it is free for that: then
@@ -108,8 +160,11 @@ impl AccountState {
         least: &Ask<'_>,
         seat: impl FnOnce() -> Seat,
         now: Instant,
-    ) -> (Standing, Load, Option<Standing>) {
-        let (standing, load, park, back) = {
+    ) -> (Standing, Option<Standing>) {
+        if ask.is_unlimited() && self.is_clear() {
+            return (Standing::Free, None);
+        }
+        let (standing, park, back) = {
             let mut inner = self.lock();
             let back = inner.cooldowns.expire(now);
             let standing = inner.standing(ask, now);
@@ -119,10 +174,25 @@ impl AccountState {
             if park.is_some() {
                 inner.park(seat());
             }
-            (standing, inner.load(now), park, back)
+            (standing, park, back)
         };
         self.log(back, now);
-        (standing, load, park)
+        (standing, park)
+    }
+
+    /// How many calls it has in flight.
+    pub(super) fn in_flight(&self) -> u32 {
+        (self.gist.load(Ordering::Acquire) >> 32) as u32
+    }
+
+    /// The requests and tokens of the last minute.
+    pub(super) fn minute(&self, now: Instant) -> (u64, u64) {
+        self.lock().minute(now)
+    }
+
+    /// Is there nothing that could keep it from a call but declared limits? Takes no lock.
+    fn is_clear(&self) -> bool {
+        self.gist.load(Ordering::Acquire) & Inner::CLEAR != 0
     }
 
     /// `seat` is to be told when this account may have become free.
@@ -130,14 +200,9 @@ impl AccountState {
         self.lock().park(seat);
     }
 
-    /// Tells large pools that this account may have become free. Not under the lock: theirs come first.
+    /// This account may have become free.
     fn wake(&self) {
-        let parked = std::mem::take(&mut self.lock().parked);
-        for seat in parked {
-            if let Some(roster) = seat.roster.upgrade() {
-                roster.lock().unpark(seat.line);
-            }
-        }
+        Seat::wake(self.lock().parked());
     }
 
     /// Not before this can the `nth` call from now begin, as far as is known; no promise that it can then.
@@ -179,18 +244,22 @@ impl AccountState {
     /// is `forced` minds no soft cooldown.
     pub(super) fn start(&self, ask: &Ask<'_>, forced: bool, now: Instant) -> Option<Start> {
         let mut inner = self.lock();
-        match inner.standing(ask, now) {
-            Standing::Free => {}
-            Standing::Soft { .. } if forced => {}
-            Standing::Soft { .. } | Standing::Out { .. } => return None,
+        let clear = inner.is_clear();
+        if !(clear && ask.is_unlimited()) {
+            match inner.standing(ask, now) {
+                Standing::Free => {}
+                Standing::Soft { .. } if forced => {}
+                Standing::Soft { .. } | Standing::Out { .. } => return None,
+            }
         }
-        let probe = (!forced)
-            .then(|| inner.cooldowns.begin(ask.model))
-            .flatten();
+        let probe = match forced || clear {
+            true => None,
+            false => inner.cooldowns.begin(ask.model),
+        };
         inner.in_flight = inner.in_flight.saturating_add(1);
         inner.began(ask.limits, now);
         inner.requests.add(1, now);
-        let booked = inner.booking(ask);
+        let (booked, begun) = inner.history.begin(ask.model, ask.tokens, ask.price, now);
         inner.tokens.add(booked.tokens(), now);
         inner.ledger.add(ask.model, &booked, now);
         Some(Start {
@@ -200,8 +269,7 @@ impl AccountState {
             probe,
             adaptive: ask.limits.adaptive,
             booked,
-            begun: inner.history.begin(ask.model, &booked, now),
-            price: ask.price,
+            begun,
         })
     }
 
@@ -209,15 +277,15 @@ impl AccountState {
     pub(super) fn share_left(&self, model: &str, limits: &Limits) -> f64 {
         let now = Instant::now();
         let mut inner = self.lock();
-        let load = inner.load(now);
+        let (requests, tokens) = inner.minute(now);
         let left = |used: u64, limit: Option<u64>| {
             let limit = limit?;
             share(limit.saturating_sub(used), limit)
         };
         let known = [
-            left(load.requests, limits.rpm),
-            left(load.tokens, limits.tpm),
-            left(load.in_flight.into(), inner.places(limits).map(u64::from)),
+            left(requests, limits.rpm),
+            left(tokens, limits.tpm),
+            left(inner.in_flight.into(), inner.places(limits).map(u64::from)),
         ];
         let Inner {
             history, ledger, ..
@@ -262,8 +330,11 @@ impl AccountState {
         self.lock().history.expected(model, Instant::now())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Locked<'_> {
+        Locked {
+            inner: self.inner.lock().unwrap_or_else(PoisonError::into_inner),
+            gist: &self.gist,
+        }
     }
 
     /// Never under the lock: a subscriber may ask for a snapshot.
@@ -307,19 +378,33 @@ impl Inner {
         }
     }
 
+    /// In a gist: nothing but declared limits could keep it from a call.
+    const CLEAR: u64 = 1;
+
+    /// What most picks need to know: is it [clear](Self::is_clear), and above that the number of calls in flight.
+    #[inline]
+    fn gist(&self) -> u64 {
+        let clear = match self.is_clear() {
+            true => Self::CLEAR,
+            false => 0,
+        };
+        (u64::from(self.in_flight) << 32) | clear
+    }
+
+    /// Is nothing held against it, and nothing known of the vendor's windows?
+    #[inline]
+    fn is_clear(&self) -> bool {
+        self.history.is_unlimited() && self.cooldowns.is_clear()
+    }
+
     /// What a call is taken to need.
     fn booking(&self, ask: &Ask<'_>) -> Amounts {
-        let foreseen = self.history.foreseen(ask.model, ask.tokens);
-        let usage = Usage {
-            input: Some(foreseen.input - foreseen.cached),
-            cache_read: Some(foreseen.cached),
-            output: Some(foreseen.output),
-            ..Usage::default()
-        };
-        Amounts {
-            money: ask.price.map_or(0, |price| price.cost(&usage)),
-            ..foreseen
-        }
+        self.history.foreseen(ask.model, ask.tokens, ask.price)
+    }
+
+    /// Those who are to be told that it may have become free, now that something happened.
+    fn parked(&mut self) -> Vec<Seat> {
+        std::mem::take(&mut self.parked)
     }
 
     fn standing(&mut self, ask: &Ask<'_>, now: Instant) -> Standing {
@@ -329,8 +414,13 @@ impl Inner {
     fn holds(&mut self, ask: &Ask<'_>, now: Instant) -> Holds {
         let limits = ask.limits;
         let open = |limit| limits.open(limit, ask.priority);
-        let booking = self.booking(ask);
         let (rpm, tpm) = self.counted_here(ask, now);
+        // Of requests every call needs one.
+        let counts = tpm.is_some() || !limits.windows.is_empty() || !self.history.is_unlimited();
+        let booking = match counts {
+            true => self.booking(ask),
+            false => Amounts::default(),
+        };
         let held = self.cooldowns.held(ask.model, now);
         Holds {
             interval: self
@@ -400,11 +490,8 @@ impl Inner {
         adaptive.began(self.in_flight, *ceiling, now);
     }
 
-    fn load(&mut self, now: Instant) -> Load {
-        Load {
-            in_flight: self.in_flight,
-            requests: self.requests.total(now),
-            tokens: self.tokens.total(now),
-        }
+    /// The requests and tokens of the last minute.
+    fn minute(&mut self, now: Instant) -> (u64, u64) {
+        (self.requests.total(now), self.tokens.total(now))
     }
 }

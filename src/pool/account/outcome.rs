@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{AccountState, Cost, Inner, Start};
+use super::{AccountState, Cost, Inner, Seat, Start};
 use crate::{
     chat::Usage,
     dialect::RateWindows,
@@ -14,6 +14,7 @@ use crate::{
         ledger::Amounts,
     },
     rng::Rng,
+    upstream::Price,
 };
 
 impl AccountState {
@@ -24,15 +25,21 @@ impl AccountState {
             inner.last_start = start.before;
         }
         inner.history.undo(model, &start.booked, start.at);
-        inner.finish(model, start, Cost::Known(Amounts::default()));
+        let nothing = Cost::Known(Amounts::default());
+        inner.finish(model, start, nothing, Instant::now());
+        let parked = inner.parked();
         drop(inner);
-        self.wake();
+        Seat::wake(parked);
     }
 
     /// The call is over.
     pub(in crate::pool) fn finish(&self, model: &str, start: &Start, cost: Cost) {
-        self.lock().finish(model, start, cost);
-        self.wake();
+        let parked = {
+            let mut inner = self.lock();
+            inner.finish(model, start, cost, Instant::now());
+            inner.parked()
+        };
+        Seat::wake(parked);
     }
 
     /// A call, or a check of the whole account where no model is named, failed.
@@ -67,19 +74,25 @@ impl AccountState {
         start: &Start,
         windows: &RateWindows,
         forced: bool,
+        now: Instant,
     ) {
-        let now = Instant::now();
-        let (changes, spent) = {
+        let (changes, spent, parked) = {
             let mut inner = self.lock();
             inner.took(model, start, now);
             if let Some((adaptive, ceiling)) = inner.adaptive.as_mut().filter(|_| start.adaptive) {
                 adaptive.succeeded(*ceiling, start.at, now);
             }
-            let changes = inner.cooldowns.succeeded(model, start.probe, forced);
-            (changes, inner.told(model, windows, start, None, now))
+            let changes = match inner.cooldowns.is_clear() {
+                true => Vec::new(),
+                false => inner.cooldowns.succeeded(model, start.probe, forced),
+            };
+            let spent = inner.told(model, windows, start, None, now);
+            (changes, spent, inner.parked())
         };
-        self.log(changes.into_iter().chain(spent), now);
-        self.wake();
+        if !(changes.is_empty() && spent.is_empty()) {
+            self.log(changes.into_iter().chain(spent), now);
+        }
+        Seat::wake(parked);
     }
 
     /// The vendor pushed back and named no window for it. True if fewer calls at once are all that it takes.
@@ -151,23 +164,29 @@ impl AccountState {
         }
     }
 
-    /// An answer came whole.
+    /// An answer came whole, and the call is over.
     pub(in crate::pool) fn completed(
         &self,
         model: &Arc<str>,
         start: &Start,
         forced: bool,
         usage: Option<&Usage>,
+        price: Option<Price>,
     ) {
-        {
+        let now = Instant::now();
+        let parked = {
             let mut inner = self.lock();
-            inner.cooldowns.completed(model, start.probe, forced);
-            if let Some(usage) = usage {
-                let estimate = start.estimate;
-                inner.history.used(model, usage, estimate, Instant::now());
+            if !inner.cooldowns.is_clear() {
+                inner.cooldowns.completed(model, start.probe, forced);
             }
-        }
-        self.wake();
+            if let Some(usage) = usage {
+                inner.history.used(model, usage, start.estimate, now);
+            }
+            let cost = usage.map_or(Cost::Unknown, |usage| start.cost(usage, price));
+            inner.finish(model, start, cost, now);
+            inner.parked()
+        };
+        Seat::wake(parked);
     }
 
     pub(in crate::pool) fn healthy(&self) {
@@ -203,6 +222,9 @@ impl Inner {
         now: Instant,
     ) -> Vec<Change> {
         let mut changes = Vec::new();
+        if windows.is_empty() {
+            return changes;
+        }
         let mut ends = [(Scope::Account, None), (Scope::Model, None)];
         // What is counted down began when the vendor looked, and that was before its answer came.
         let read = windows.read().unwrap_or(now);
@@ -238,22 +260,23 @@ impl Inner {
         changes
     }
 
-    fn finish(&mut self, model: &str, start: &Start, cost: Cost) {
-        if let Some(probe) = start.probe {
-            self.cooldowns.release(model, probe);
+    fn finish(&mut self, model: &str, start: &Start, cost: Cost, now: Instant) {
+        if !self.cooldowns.is_clear() {
+            if let Some(probe) = start.probe {
+                self.cooldowns.release(model, probe);
+            }
+            self.cooldowns.over(model);
         }
-        self.cooldowns.over(model);
         self.in_flight = self.in_flight.saturating_sub(1);
         let Cost::Known(real) = cost else {
             return;
         };
-        let now = Instant::now();
         self.ledger
             .settle(model, &start.booked, &real, start.at, now);
         if real.requests < start.booked.requests {
             let fewer = start.booked.requests - real.requests;
             self.requests.take_back(fewer, start.at);
-        } else {
+        } else if !self.history.is_unlimited() {
             self.history.settle(model, &start.booked, &real, start.at);
         }
         let real = real.tokens();

@@ -89,10 +89,15 @@ pub(in crate::pool) struct Ask<'a> {
     pub(in crate::pool) price: Option<Price>,
 }
 
-/// How much it has on its hands.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::pool) struct Load {
-    pub(in crate::pool) in_flight: u32,
-    pub(in crate::pool) requests: u64,
-    pub(in crate::pool) tokens: u64,
+impl Ask<'_> {
+    /// Does the account declare no limits? What it keeps in reserve is a part of limits.
+    pub(super) const fn is_unlimited(&self) -> bool {
+        let limits = self.limits;
+        limits.rpm.is_none()
+            && limits.tpm.is_none()
+            && limits.concurrency.is_none()
+            && !limits.adaptive
+            && limits.min_interval.is_zero()
+            && limits.windows.is_empty()
+    }
 }

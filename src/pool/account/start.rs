@@ -24,7 +24,6 @@ pub(in crate::pool) struct Start {
     /// What it was taken to need.
     pub(super) booked: Amounts,
     pub(super) begun: Begun,
-    pub(super) price: Option<Price>,
 }
 
 /// What a call turned out to cost.
@@ -38,22 +37,23 @@ pub(in crate::pool) enum Cost {
 
 impl Start {
     /// What it cost by what the vendor told.
-    pub(in crate::pool) fn cost(&self, usage: &Usage) -> Cost {
-        if usage.total().is_none() {
+    pub(in crate::pool) fn cost(&self, usage: &Usage, price: Option<Price>) -> Cost {
+        let (input, output) = (usage.total_input(), usage.total_output());
+        if input.or(output).is_none() {
             return Cost::Unknown;
         }
         Cost::Known(Amounts {
             requests: self.booked.requests,
-            input: usage.total_input().unwrap_or(0),
+            input: input.unwrap_or(0),
             cached: usage.cache_read.unwrap_or(0),
-            output: usage.total_output().unwrap_or(0),
-            money: self.price.map_or(0, |price| price.cost(usage)),
+            output: output.unwrap_or(0),
+            money: price.map_or(0, |price| price.cost(usage)),
         })
     }
 
     /// The same, where what was told is a lower bound.
-    pub(in crate::pool) fn cost_at_least(&self, usage: &Usage) -> Cost {
-        let Cost::Known(told) = self.cost(usage) else {
+    pub(in crate::pool) fn cost_at_least(&self, usage: &Usage, price: Option<Price>) -> Cost {
+        let Cost::Known(told) = self.cost(usage, price) else {
             return Cost::Unknown;
         };
         let booked = &self.booked;
@@ -78,6 +78,10 @@ impl Start {
             requests: self.booked.requests,
             ..Amounts::default()
         })
+    }
+
+    pub(in crate::pool) const fn at(&self) -> Instant {
+        self.at
     }
 
     /// How long ago it began.

@@ -82,7 +82,7 @@ impl AccountState {
         let (status, back) = {
             let mut inner = self.lock();
             let back = inner.cooldowns.expire(now);
-            let load = inner.load(now);
+            let (requests, tokens) = inner.minute(now);
             let mut cooldowns: Vec<_> = inner
                 .cooldowns
                 .list()
@@ -109,15 +109,15 @@ impl AccountState {
             let status = AccountStatus {
                 provider: self.provider.clone(),
                 account: self.account.clone(),
-                in_flight: load.in_flight,
+                in_flight: inner.in_flight,
                 concurrency: inner
                     .adaptive
                     .as_ref()
                     .map(|(a, ceiling)| a.limit(*ceiling)),
                 cooldowns,
                 breakers,
-                requests_last_minute: load.requests,
-                tokens_last_minute: load.tokens,
+                requests_last_minute: requests,
+                tokens_last_minute: tokens,
                 windows,
             };
             (status, back)

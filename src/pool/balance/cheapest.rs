@@ -49,6 +49,10 @@ impl Balance for Cheapest {
         least(candidates.iter().map(cost), rng)
     }
 
+    fn reads_minute(&self) -> bool {
+        false
+    }
+
     fn sampling(&self) -> Sampling {
         Sampling::Cheapest {
             answer: self.answer,

@@ -46,6 +46,10 @@ impl Balance for Fastest {
         least(candidates.iter().map(cost), rng)
     }
 
+    fn reads_minute(&self) -> bool {
+        false
+    }
+
     fn fork(&self) -> Option<Arc<dyn Balance>> {
         Some(Arc::new(*self))
     }

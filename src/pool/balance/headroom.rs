@@ -28,6 +28,10 @@ impl Balance for Headroom {
         least(candidates.iter().map(room), rng)
     }
 
+    fn reads_minute(&self) -> bool {
+        false
+    }
+
     fn fork(&self) -> Option<Arc<dyn Balance>> {
         Some(Arc::new(*self))
     }

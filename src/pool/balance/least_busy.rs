@@ -20,6 +20,10 @@ impl Balance for LeastBusy {
         least(candidates.iter().map(Load::of), rng)
     }
 
+    fn reads_minute(&self) -> bool {
+        false
+    }
+
     fn fork(&self) -> Option<Arc<dyn Balance>> {
         Some(Arc::new(*self))
     }

@@ -15,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+pub(super) use self::weighted::Share;
 pub use self::{
     cheapest::Cheapest, fastest::Fastest, headroom::Headroom, least_busy::LeastBusy,
     round_robin::RoundRobin, sticky::Sticky, use_before_reset::UseBeforeReset, weighted::Weighted,
@@ -60,6 +61,18 @@ pub trait Balance: Debug + Send + Sync + 'static {
     fn pick_for(&self, session: &Session<'_>, candidates: &[Candidate<'_>], rng: &Rng) -> usize {
         let _ = session;
         self.pick(candidates, rng)
+    }
+
+    /// Does it look at [`requests_last_minute`](Candidate::requests_last_minute) and
+    /// [`tokens_last_minute`](Candidate::tokens_last_minute)? If not, both are shown as 0: to sum them up takes a lock at each account.
+    fn reads_minute(&self) -> bool {
+        true
+    }
+
+    /// Set if it picks by these shares and nothing else: then nobody needs to be shown.
+    #[doc(hidden)]
+    fn shares(&self) -> Option<&Weighted> {
+        None
     }
 
     /// What it is shown of a pool of more than 32 accounts, where not all of them can be looked at for each call.

@@ -39,6 +39,10 @@ impl Balance for RoundRobin {
         index
     }
 
+    fn reads_minute(&self) -> bool {
+        false
+    }
+
     fn sampling(&self) -> Sampling {
         Sampling::InTurn
     }

@@ -56,6 +56,14 @@ impl Balance for Sticky {
         index
     }
 
+    fn shares(&self) -> Option<&Weighted> {
+        Some(&self.others)
+    }
+
+    fn reads_minute(&self) -> bool {
+        false
+    }
+
     fn sampling(&self) -> Sampling {
         Sampling::Weighted
     }

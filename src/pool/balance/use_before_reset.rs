@@ -36,6 +36,10 @@ impl<B: Balance> Balance for UseBeforeReset<B> {
         self.0.keeps_sessions()
     }
 
+    fn reads_minute(&self) -> bool {
+        self.0.reads_minute()
+    }
+
     fn pick_for(&self, session: &Session<'_>, candidates: &[Candidate<'_>], rng: &Rng) -> usize {
         self.0.pick_for(session, candidates, rng)
     }
@@ -60,6 +64,10 @@ impl Balance for Forked {
 
     fn keeps_sessions(&self) -> bool {
         self.0.keeps_sessions()
+    }
+
+    fn reads_minute(&self) -> bool {
+        self.0.reads_minute()
     }
 
     fn pick_for(&self, session: &Session<'_>, candidates: &[Candidate<'_>], rng: &Rng) -> usize {

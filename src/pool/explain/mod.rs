@@ -20,14 +20,8 @@ use self::{
     queued::{Arriving, Comes},
 };
 use super::{
-    Pools,
-    account::AccountState,
-    balance::Sampling,
-    cooldown::later,
-    hall::Hall,
-    service::locate,
-    table::Found,
-    walk::{Picked, Walk},
+    Pools, account::AccountState, balance::Sampling, cooldown::later, hall::Hall, service::locate,
+    table::Found, walk::Walk,
 };
 use crate::{
     error::{Error, ErrorKind},
@@ -214,7 +208,7 @@ fn turns(
     }
     explanation.queue = arriving.report(QueuePlace::AtOnce);
     while turns.len() < MOST_TURNS {
-        let Picked { lease, deployment } = match walk.next(patience.take()) {
+        let lease = match walk.next(patience.take()) {
             Ok(picked) => picked,
             Err(outage) if turns.is_empty() => {
                 let worth = end > now && outage.is_worth(end);
@@ -232,9 +226,10 @@ fn turns(
             }
             Err(_) => break,
         };
-        turns.push((lease.state.clone(), lease.model.clone(), lease.forced));
+        turns.push((lease.state.clone(), lease.model().clone(), lease.forced));
         // A failure that sends the call on and says little of the account.
         let failure = Error::new(ErrorKind::Server, "");
+        let deployment = lease.deployment.clone();
         lease.failed(&failure);
         if !walk.failed(&failure, &deployment) {
             break;

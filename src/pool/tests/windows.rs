@@ -181,8 +181,7 @@ async fn answers_are_taken_to_be_as_long_as_those_before() {
         output: Some(400),
         ..Usage::default()
     };
-    state.completed(&model, &start, false, Some(&usage));
-    state.finish(&model, &start, output(400));
+    state.completed(&model, &start, false, Some(&usage), None);
     // 400 + 400; another 400 is too much, until it is known that they were less.
     let second = state.start(&ask, false, now).unwrap();
     assert!(state.start(&ask, false, now).is_none());
@@ -211,9 +210,8 @@ async fn what_a_cache_is_taken_to_hold_is_not_counted_where_vendors_do_not() {
     };
     let left = RateWindow::new(500, Some(1_000), Some(now + secs(60)));
     let told = RateWindows::new().with(Resource::InputTokens, left);
-    state.succeeded(&model, &first, &told, false);
-    state.completed(&model, &first, false, Some(&usage));
-    state.finish(&model, &first, first.cost(&usage));
+    state.succeeded(&model, &first, &told, false, now);
+    state.completed(&model, &first, false, Some(&usage), None);
     // 90 of each: the vendor has room for five, and our own window for ten.
     let starts = (0..20).filter(|_| state.start(&ask, false, now).is_some());
     assert_eq!(starts.count(), 5);
@@ -308,8 +306,8 @@ async fn an_older_answer_does_not_bring_back_what_is_gone() {
         .map(|_| state.start(&ask, false, now).unwrap())
         .collect();
     // The third call's answer comes first; the fourth is not counted there yet.
-    state.succeeded(&model, &starts[2], &told(2), false);
-    state.succeeded(&model, &starts[0], &told(4), false);
+    state.succeeded(&model, &starts[2], &told(2), false, now);
+    state.succeeded(&model, &starts[0], &told(4), false, now);
     assert!(state.start(&ask, false, now).is_some());
     assert!(state.start(&ask, false, now).is_none());
     // One that was never sent gives its place back.
@@ -490,7 +488,7 @@ proptest! {
                 match step {
                     Step::Arrive(tokens) => {
                         let ask = ask(&model, &limits, tokens);
-                        let free = state.standing(&ask, now).0 == Standing::Free;
+                        let free = state.standing(&ask, now) == Standing::Free;
                         let start = state.start(&ask, false, now);
                         assert_eq!(free, start.is_some(), "it does what it says");
                         if let Some(start) = start {
