@@ -229,6 +229,9 @@ pub struct Observed {
     pub ended: bool,
     /// The latest usage.
     pub usage: Option<Usage>,
+    /// The latest frame brought words and nothing else to know, and so do all that are JSON as well and differ from it in their words
+    /// only: these need not be observed.
+    pub plain: bool,
 }
 
 /// Why a frame could not be read.

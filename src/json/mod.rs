@@ -5,6 +5,7 @@
 
 mod check;
 mod read;
+mod twin;
 mod write;
 
 use std::{collections::HashMap, fmt, sync::Arc};
@@ -15,6 +16,7 @@ use serde_json::value::RawValue;
 pub(crate) use self::{
     check::is_object,
     read::{Object, Path, Value},
+    twin::Twin,
     write::{ObjectWriter, object},
 };
 use crate::error::Error;

@@ -48,6 +48,7 @@ mod prepare;
 mod price;
 mod service;
 mod translated;
+mod twins;
 mod vendor_stream;
 mod watched;
 

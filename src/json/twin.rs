@@ -1,0 +1,251 @@
+//! JSON that differs from a known text in nothing but words.
+//!
+//! The events of one stream are alike: a piece of text, or a number in a row, is all that is new in each. Once one was read, the
+//! others are known by comparing them with it, which costs a small part of reading them.
+
+use std::ops::Range;
+
+use memchr::memchr;
+
+use super::check::words_len;
+
+/// The members whose texts are words and nothing else, in any dialect: no policy depends on them, and they hold no opaque values.
+const WORDS: [&[u8]; 11] = [
+    b"arguments",
+    b"content",
+    b"delta",
+    b"input",
+    b"obfuscation",
+    b"partial_json",
+    b"reasoning",
+    b"reasoning_content",
+    b"refusal",
+    b"text",
+    b"thinking",
+];
+
+/// The members whose numbers differ from event to event and mean nothing else.
+const NUMBERS: [&[u8]; 2] = [b"created", b"sequence_number"];
+
+/// Longer texts are not kept.
+const LONGEST: usize = 4 << 10;
+
+/// A text to know others by.
+#[derive(Debug, Default)]
+pub(crate) struct Twin {
+    text: Vec<u8>,
+    places: Vec<Place>,
+}
+
+/// Where others may say something else.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    start: usize,
+    end: usize,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    /// What is between two quotes.
+    Words,
+    Digits,
+}
+
+impl Twin {
+    /// Takes this text in place of the one before. What stands at `json` is whole JSON, which was checked.
+    pub(crate) fn learn(&mut self, text: &[u8], json: Range<usize>) {
+        self.text.clear();
+        self.places.clear();
+        if text.len() > LONGEST || text.get(json.clone()).is_none() {
+            return;
+        }
+        self.text.extend_from_slice(text);
+        let mut at = json.start;
+        while let Some((next, place)) = member(text, at) {
+            if next > json.end {
+                break;
+            }
+            self.places.extend(place);
+            at = next;
+        }
+    }
+
+    /// How many bytes the text takes that `bytes` begin with, if it differs from the known one in words only: then it is whole, and
+    /// JSON where that is.
+    #[inline]
+    pub(crate) fn len_of_like(&self, bytes: &[u8]) -> Option<usize> {
+        if self.places.is_empty() {
+            return None;
+        }
+        let (mut rest, mut from) = (bytes, 0);
+        for place in &self.places {
+            rest = rest.strip_prefix(self.text.get(from..place.start)?)?;
+            let said = match place.kind {
+                Kind::Words => words_len(rest)?,
+                Kind::Digits => digits_len(rest)?,
+            };
+            rest = rest.get(said..)?;
+            from = place.end;
+        }
+        rest = rest.strip_prefix(self.text.get(from..)?)?;
+        Some(bytes.len() - rest.len())
+    }
+}
+
+/// Reads on to the next text at `from` or behind it. If that is the name of a member with words or a number, to the end of those.
+fn member(text: &[u8], from: usize) -> Option<(usize, Option<Place>)> {
+    let name = from + memchr(b'"', text.get(from..)?)? + 1;
+    let name_end = name + words_len(text.get(name..)?)?;
+    let colon = past_space(text, name_end + 1);
+    if text.get(colon) != Some(&b':') {
+        return Some((name_end + 1, None));
+    }
+    let value = past_space(text, colon + 1);
+    let known = text.get(name..name_end)?;
+    match text.get(value..)? {
+        [b'"', words @ ..] if WORDS.contains(&known) => {
+            let (start, kind) = (value + 1, Kind::Words);
+            let end = start + words_len(words)?;
+            Some((end + 1, Some(Place { start, end, kind })))
+        }
+        digits @ [b'0'..=b'9', ..] if NUMBERS.contains(&known) => {
+            let (start, kind) = (value, Kind::Digits);
+            let end = start + digits_len(digits)?;
+            Some((end, Some(Place { start, end, kind })))
+        }
+        _ => Some((value, None)),
+    }
+}
+
+fn past_space(text: &[u8], from: usize) -> usize {
+    let rest = text.get(from..).unwrap_or_default();
+    let space = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+    from + rest.iter().take_while(space).count()
+}
+
+/// The digits of a number that does not begin with a zero, or is one.
+fn digits_len(text: &[u8]) -> Option<usize> {
+    let count = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    match (text.first()?, count) {
+        (_, 0) | (b'0', 2..) => None,
+        _ => Some(count),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::json::is_object;
+
+    const HEAD: &str = "event: x\ndata: ";
+
+    /// Events as vendors send them, and one that has words in odd places.
+    const EVENTS: [&str; 5] = [
+        r#"{"id":"chatcmpl-1","created":1741569952,"choices":[{"index":0,"delta":{"content":" trunk"},"finish_reason":null}],"obfuscation":"aB3"}"#,
+        r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"é\n\u00e9\\"}}"#,
+        r#"{"type":"response.output_text.delta","sequence_number":0,"item_id":"msg_1","delta":"a","logprobs":[]}"#,
+        r#"{ "delta" : { "tool_calls" : [ { "function" : { "arguments" : "{\"a\":" } } ] } , "created" : 7.5e1 }"#,
+        r#"{"content":["text","delta"],"text":{"text":"text"},"delta":null,"created":-1}"#,
+    ];
+
+    fn event(json: &str) -> Vec<u8> {
+        format!("{HEAD}{json}\n\n").into_bytes()
+    }
+
+    fn twin(json: &str) -> Twin {
+        let mut twin = Twin::default();
+        let text = event(json);
+        twin.learn(&text, HEAD.len()..text.len() - 2);
+        twin
+    }
+
+    fn is_like(twin: &Twin, text: &[u8]) -> bool {
+        twin.len_of_like(text) == Some(text.len())
+    }
+
+    #[test]
+    fn words_and_numbers_may_differ_and_nothing_else() {
+        for (at, json) in EVENTS.iter().enumerate() {
+            let twin = twin(json);
+            for (other, json) in EVENTS.iter().enumerate() {
+                assert_eq!(is_like(&twin, &event(json)), at == other, "{json}");
+            }
+        }
+        let [chat, _, response, ..] = EVENTS;
+        let twins = [twin(chat), twin(response)];
+        for (from, to, want) in [
+            (" trunk", "", true),
+            (
+                " trunk",
+                r#"\"\u00E9 quite another text, with \\ in it"#,
+                true,
+            ),
+            ("aB3", "", true),
+            ("1741569952", "0", true),
+            ("chatcmpl-1", "chatcmpl-2", false),
+            ("null", "\"stop\"", false),
+            ("1741569952", "01", false),
+            ("1741569952", "", false),
+            ("1741569952", "-1", false),
+            (" trunk", "\n", false),
+            (" trunk", r#"\x"#, false),
+            (" trunk", r#"\u12"#, false),
+            (" trunk", r#"","role":"assistant"#, false),
+            (r#""a""#, "null", false),
+            ("output_text", "completed", false),
+        ] {
+            let like = |(json, twin): (&str, &Twin)| {
+                json.contains(from)
+                    .then(|| is_like(twin, &event(&json.replace(from, to))))
+            };
+            let told = [chat, response].into_iter().zip(&twins).find_map(like);
+            assert_eq!(told, Some(want), "{from} {to}");
+        }
+    }
+
+    #[test]
+    fn several_in_a_row_are_told_apart() {
+        let twin = twin(EVENTS[0]);
+        let one = event(EVENTS[0]);
+        let two = event(&EVENTS[0].replace(" trunk", " lines and more"));
+        let all = [&one[..], &two, &one[..20]].concat();
+        assert_eq!(twin.len_of_like(&all), Some(one.len()));
+        assert_eq!(twin.len_of_like(&all[one.len()..]), Some(two.len()));
+        assert_eq!(twin.len_of_like(&all[one.len() + two.len()..]), None);
+        assert_eq!(Twin::default().len_of_like(&all), None);
+    }
+
+    proptest! {
+        /// Whatever is done to an event, one that is known is whole, is JSON, and says the same but for words.
+        #[test]
+        fn what_is_known_would_have_been_found_whole(
+            (event_at, edits) in (0..EVENTS.len(), prop::collection::vec(
+                (any::<prop::sample::Index>(), 0..3_u8, prop_oneof![
+                    any::<u8>(),
+                    prop::sample::select(b"\"\\{}[],:u0129\n\r e.-".to_vec()),
+                ]),
+                0..4,
+            )),
+        ) {
+            let twin = twin(EVENTS[event_at]);
+            let mut text = event(EVENTS[event_at]);
+            for (at, how, byte) in edits {
+                let at = at.index(text.len());
+                match how {
+                    0 => text[at] = byte,
+                    1 => text.insert(at, byte),
+                    _ => { text.remove(at); }
+                }
+            }
+            if let Some(len) = twin.len_of_like(&text) {
+                let json = text[..len].strip_prefix(HEAD.as_bytes());
+                let json = json.and_then(|json| json.strip_suffix(b"\n\n"));
+                prop_assert!(json.is_some_and(is_object), "{:?}", String::from_utf8_lossy(&text));
+                prop_assert!(json.is_some_and(|json| !json.contains(&b'\n')));
+            }
+        }
+    }
+}
