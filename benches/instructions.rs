@@ -7,6 +7,7 @@ mod support;
 
 use std::process::Command;
 
+use bytes::Bytes;
 use support::{Http, Speaks};
 
 /// Events in a short and in a long stream.
@@ -21,7 +22,7 @@ const MANY: usize = 700;
 type Make = fn() -> Case;
 
 /// What can be played, by name.
-const CASES: [(&str, Make); 8] = [
+const CASES: [(&str, Make); 12] = [
     ("call-bare", || Case::whole(500, false)),
     ("call", || Case::whole(500, true)),
     ("call-40k-bare", || Case::whole(40_000, false)),
@@ -32,6 +33,14 @@ const CASES: [(&str, Make); 8] = [
         Case::stream(Speaks::Anthropic, SHORT)
     }),
     ("translated-long", || Case::stream(Speaks::Anthropic, LONG)),
+    ("paced-short", || Case::paced(Speaks::OpenAi, SHORT)),
+    ("paced-long", || Case::paced(Speaks::OpenAi, LONG)),
+    ("paced-translated-short", || {
+        Case::paced(Speaks::Anthropic, SHORT)
+    }),
+    ("paced-translated-long", || {
+        Case::paced(Speaks::Anthropic, LONG)
+    }),
 ];
 
 fn main() {
@@ -55,7 +64,12 @@ fn main() {
         let what = format!("the same through the whole stack, {what}");
         println!("{what:<44}{ours:>14}");
     }
-    for (what, name) in [("same dialect", "stream"), ("translated", "translated")] {
+    for (what, name) in [
+        ("same dialect", "stream"),
+        ("translated", "translated"),
+        ("on its own, same dialect", "paced"),
+        ("on its own, translated", "paced-translated"),
+    ] {
         let more = call(&format!("{name}-long")).saturating_sub(call(&format!("{name}-short")));
         let each = more / (LONG - SHORT) as u64;
         println!("{:<44}{each:>14}", format!("a streamed event, {what}"));
@@ -85,13 +99,23 @@ impl Case {
     }
 
     fn stream(speaks: Speaks, events: usize) -> Self {
+        Self::of_stream(speaks, events, |answer| {
+            support::client("text/event-stream", answer)
+        })
+    }
+
+    /// Events that do not come together.
+    fn paced(speaks: Speaks, events: usize) -> Self {
+        Self::of_stream(speaks, events, support::paced_client)
+    }
+
+    fn of_stream(speaks: Speaks, events: usize, client: fn(Bytes) -> Http) -> Self {
         let answer = match speaks {
             Speaks::OpenAi => support::openai_stream(events),
             Speaks::Anthropic => support::anthropic_stream(events),
         };
-        let service = support::stack(speaks, support::client("text/event-stream", answer));
         Self {
-            service,
+            service: support::stack(speaks, client(answer)),
             stream: true,
             bytes: 500,
         }

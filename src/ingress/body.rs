@@ -205,6 +205,7 @@ impl HttpBody for StreamBody {
                         break this.piece.take();
                     }
                 },
+                State::Streaming(_) if this.piece.is_enough() => break this.piece.take(),
                 State::Streaming(stream) => match poll_run(stream, this.form, cx) {
                     Poll::Pending if this.is_cut(cx) => {
                         this.fail(Closing::error());
@@ -216,9 +217,6 @@ impl HttpBody for StreamBody {
                         if let Some(before) = this.piece.push_run(bytes) {
                             break Some(before);
                         }
-                        if this.piece.is_enough() {
-                            break this.piece.take();
-                        }
                     }
                     Poll::Ready(Some(Ok(Run::One(frame)))) => {
                         if frame.has_data() {
@@ -228,9 +226,6 @@ impl HttpBody for StreamBody {
                             }
                         }
                         this.piece.push(this.form, frame);
-                        if this.piece.is_enough() {
-                            break this.piece.take();
-                        }
                     }
                     Poll::Ready(Some(Err(error))) => {
                         this.fail(error);

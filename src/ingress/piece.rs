@@ -74,7 +74,7 @@ impl Piece {
 
     /// Is it large enough to go out even if there is more?
     pub(super) fn is_enough(&self) -> bool {
-        self.first.len() + self.all.len() >= ENOUGH
+        self.first.len() >= LARGE || self.all.len() >= ENOUGH
     }
 
     /// What was gathered, if anything was.

@@ -95,7 +95,7 @@ pub(super) fn words_len(text: &[u8]) -> Option<usize> {
 
 /// How many bytes at the beginning stand for themselves in a text: no quotes, no backslashes, no control characters.
 #[inline]
-fn plain_len(text: &[u8]) -> usize {
+pub(super) fn plain_len(text: &[u8]) -> usize {
     let mut rest = text;
     // Eight at a time, for most texts of events are shorter than what any search needs to begin.
     while let Some((eight, more)) = rest.split_first_chunk() {

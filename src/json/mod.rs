@@ -17,7 +17,7 @@ pub(crate) use self::{
     check::is_object,
     read::{Object, Path, Value},
     twin::Twin,
-    write::{ObjectWriter, object},
+    write::{ObjectWriter, object, put_text},
 };
 use crate::error::Error;
 

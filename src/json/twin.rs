@@ -3,7 +3,7 @@
 //! The events of one stream are alike: a piece of text, or a number in a row, is all that is new in each. Once one was read, the
 //! others are known by comparing them with it, which costs a small part of reading them.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use memchr::memchr;
 
@@ -24,8 +24,11 @@ const WORDS: [&[u8]; 11] = [
     b"thinking",
 ];
 
-/// The members whose numbers differ from event to event and mean nothing else.
-const NUMBERS: [&[u8]; 2] = [b"created", b"sequence_number"];
+/// The member whose number differs from event to event and means nothing else.
+const NUMBER: &[u8] = b"sequence_number";
+
+/// The member that only hides how long the words are.
+const PADDING: &[u8] = b"obfuscation";
 
 /// Longer texts are not kept.
 const LONGEST: usize = 4 << 10;
@@ -35,6 +38,8 @@ const LONGEST: usize = 4 << 10;
 pub(crate) struct Twin {
     text: Vec<u8>,
     places: Vec<Place>,
+    /// The one of them whose words are asked for.
+    said: Option<usize>,
 }
 
 /// Where others may say something else.
@@ -54,9 +59,13 @@ enum Kind {
 
 impl Twin {
     /// Takes this text in place of the one before. What stands at `json` is whole JSON, which was checked.
-    pub(crate) fn learn(&mut self, text: &[u8], json: Range<usize>) {
+    ///
+    /// With `said`, the name of a member, others may differ in the words of this one only, which can be asked for.
+    pub(crate) fn learn(&mut self, text: &[u8], json: Range<usize>, said: Option<&str>) {
         self.text.clear();
         self.places.clear();
+        self.said = None;
+        let mut saying = 0;
         if text.len() > LONGEST || text.get(json.clone()).is_none() {
             return;
         }
@@ -66,7 +75,17 @@ impl Twin {
             if next > json.end {
                 break;
             }
-            self.places.extend(place);
+            if let Some((name, place)) = place {
+                let name = text.get(name).unwrap_or_default();
+                let says = said.is_some_and(|said| said.as_bytes() == name);
+                if says {
+                    saying += 1;
+                    self.said = (saying == 1).then_some(self.places.len());
+                }
+                if says || said.is_none() || name == PADDING || name == NUMBER {
+                    self.places.push(place);
+                }
+            }
             at = next;
         }
     }
@@ -75,16 +94,45 @@ impl Twin {
     /// JSON where that is.
     #[inline]
     pub(crate) fn len_of_like(&self, bytes: &[u8]) -> Option<usize> {
+        self.compare(bytes, |_, _| {})
+    }
+
+    /// The words in a text that differs from the known one in its words only. None if it does not, or if they cannot be read.
+    #[inline]
+    pub(crate) fn words_of_like<'b>(&self, bytes: &'b [u8]) -> Option<Cow<'b, str>> {
+        let said = self.said?;
+        let mut found = 0..0;
+        let len = self.compare(bytes, |at, words| {
+            if at == said {
+                found = words;
+            }
+        })?;
+        let words = bytes.get(found.clone())?;
+        if len != bytes.len() {
+            return None;
+        }
+        if memchr(b'\\', words).is_none() {
+            return str::from_utf8(words).ok().map(Cow::Borrowed);
+        }
+        let quoted = bytes.get(found.start.checked_sub(1)?..found.end.checked_add(1)?)?;
+        serde_json::from_slice(quoted).ok().map(Cow::Owned)
+    }
+
+    /// The length of the text that `bytes` begin with, if it is like the known one. `each` is told what it has in which place.
+    #[inline]
+    fn compare(&self, bytes: &[u8], mut each: impl FnMut(usize, Range<usize>)) -> Option<usize> {
         if self.places.is_empty() {
             return None;
         }
         let (mut rest, mut from) = (bytes, 0);
-        for place in &self.places {
+        for (at, place) in self.places.iter().enumerate() {
             rest = rest.strip_prefix(self.text.get(from..place.start)?)?;
             let said = match place.kind {
                 Kind::Words => words_len(rest)?,
                 Kind::Digits => digits_len(rest)?,
             };
+            let start = bytes.len() - rest.len();
+            each(at, start..start + said);
             rest = rest.get(said..)?;
             from = place.end;
         }
@@ -93,8 +141,11 @@ impl Twin {
     }
 }
 
+/// A member's name, and what it says.
+type Member = (Range<usize>, Place);
+
 /// Reads on to the next text at `from` or behind it. If that is the name of a member with words or a number, to the end of those.
-fn member(text: &[u8], from: usize) -> Option<(usize, Option<Place>)> {
+fn member(text: &[u8], from: usize) -> Option<(usize, Option<Member>)> {
     let name = from + memchr(b'"', text.get(from..)?)? + 1;
     let name_end = name + words_len(text.get(name..)?)?;
     let colon = past_space(text, name_end + 1);
@@ -102,17 +153,18 @@ fn member(text: &[u8], from: usize) -> Option<(usize, Option<Place>)> {
         return Some((name_end + 1, None));
     }
     let value = past_space(text, colon + 1);
-    let known = text.get(name..name_end)?;
+    let name = name..name_end;
+    let known = text.get(name.clone())?;
     match text.get(value..)? {
         [b'"', words @ ..] if WORDS.contains(&known) => {
             let (start, kind) = (value + 1, Kind::Words);
             let end = start + words_len(words)?;
-            Some((end + 1, Some(Place { start, end, kind })))
+            Some((end + 1, Some((name, Place { start, end, kind }))))
         }
-        digits @ [b'0'..=b'9', ..] if NUMBERS.contains(&known) => {
+        digits @ [b'0'..=b'9', ..] if known == NUMBER => {
             let (start, kind) = (value, Kind::Digits);
             let end = start + digits_len(digits)?;
-            Some((end, Some(Place { start, end, kind })))
+            Some((end, Some((name, Place { start, end, kind }))))
         }
         _ => Some((value, None)),
     }
@@ -147,8 +199,8 @@ mod tests {
         r#"{"id":"chatcmpl-1","created":1741569952,"choices":[{"index":0,"delta":{"content":" trunk"},"finish_reason":null}],"obfuscation":"aB3"}"#,
         r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"é\n\u00e9\\"}}"#,
         r#"{"type":"response.output_text.delta","sequence_number":0,"item_id":"msg_1","delta":"a","logprobs":[]}"#,
-        r#"{ "delta" : { "tool_calls" : [ { "function" : { "arguments" : "{\"a\":" } } ] } , "created" : 7.5e1 }"#,
-        r#"{"content":["text","delta"],"text":{"text":"text"},"delta":null,"created":-1}"#,
+        r#"{ "delta" : { "tool_calls" : [ { "function" : { "arguments" : "{\"a\":" } } ] } , "sequence_number" : 7.5e1 }"#,
+        r#"{"content":["text","delta"],"text":{"text":"text"},"delta":null,"sequence_number":-1}"#,
     ];
 
     fn event(json: &str) -> Vec<u8> {
@@ -156,9 +208,13 @@ mod tests {
     }
 
     fn twin(json: &str) -> Twin {
+        saying(json, None)
+    }
+
+    fn saying(json: &str, said: Option<&str>) -> Twin {
         let mut twin = Twin::default();
         let text = event(json);
-        twin.learn(&text, HEAD.len()..text.len() - 2);
+        twin.learn(&text, HEAD.len()..text.len() - 2, said);
         twin
     }
 
@@ -184,12 +240,13 @@ mod tests {
                 true,
             ),
             ("aB3", "", true),
-            ("1741569952", "0", true),
+            ("1741569952", "1741569953", false),
+            (":0,", ":11,", true),
+            (":0,", ":01,", false),
+            (":0,", ":,", false),
+            (":0,", ":-1,", false),
             ("chatcmpl-1", "chatcmpl-2", false),
             ("null", "\"stop\"", false),
-            ("1741569952", "01", false),
-            ("1741569952", "", false),
-            ("1741569952", "-1", false),
             (" trunk", "\n", false),
             (" trunk", r#"\x"#, false),
             (" trunk", r#"\u12"#, false),
@@ -216,6 +273,42 @@ mod tests {
         assert_eq!(twin.len_of_like(&all[one.len()..]), Some(two.len()));
         assert_eq!(twin.len_of_like(&all[one.len() + two.len()..]), None);
         assert_eq!(Twin::default().len_of_like(&all), None);
+    }
+
+    #[test]
+    fn words_are_read_as_they_would_be() {
+        let chat = saying(EVENTS[0], Some("content"));
+        for said in [
+            "",
+            "lines",
+            r#"\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00 é"#,
+            r#"\ud800"#,
+            r#"\u12"#,
+        ] {
+            let json = EVENTS[0].replace(" trunk", said);
+            let told = serde_json::from_str::<serde_json::Value>(&json).ok();
+            let told = told.map(|told| told["choices"][0]["delta"]["content"].clone());
+            let words = chat.words_of_like(&event(&json)).map(Cow::into_owned);
+            assert_eq!(words, told.and_then(|told| Some(told.as_str()?.to_owned())));
+        }
+        let mut broken = event(EVENTS[0]);
+        let at = memchr(b't', &broken[HEAD.len() + 70..]).unwrap() + HEAD.len() + 70;
+        broken[at] = 0xFF;
+        assert!(is_like(&chat, &broken) && chat.words_of_like(&broken).is_none());
+        // Only the words that are asked for may differ. There are none, or more than one could be meant.
+        let json = EVENTS[0].replace("aB3", "");
+        assert!(chat.words_of_like(&event(&json)).is_some());
+        assert!(
+            saying(EVENTS[0], Some("text"))
+                .words_of_like(&event(&json))
+                .is_none()
+        );
+        for json in [EVENTS[2], r#"{"content":"a","b":{"content":"c"}}"#] {
+            assert_eq!(
+                saying(json, Some("content")).words_of_like(&event(json)),
+                None
+            );
+        }
     }
 
     proptest! {

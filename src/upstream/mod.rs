@@ -48,7 +48,6 @@ mod prepare;
 mod price;
 mod service;
 mod translated;
-mod twins;
 mod vendor_stream;
 mod watched;
 

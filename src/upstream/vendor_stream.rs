@@ -15,13 +15,12 @@ use super::{
     alive::is_ping,
     clock::{Limit, Rest},
     exchange::Room,
-    twins::Twins,
 };
 use crate::{
     Body,
     buffers::Hold,
     chat::Usage,
-    dialect::{Dialect, FrameError, Observed, Observer},
+    dialect::{Dialect, FrameError, Observed, Observer, Twins},
     error::{Error, ErrorKind},
     origin::Marker,
     stream::{FrameSource, Run},
@@ -270,7 +269,7 @@ impl VendorStream {
             },
             None => frame,
         };
-        self.alike = self.seen.plain && !is_ping && self.twins.learn(&frame);
+        self.alike = self.seen.plain && !is_ping && self.twins.learn(&frame, None);
         Ok(frame)
     }
 
@@ -361,89 +360,4 @@ impl FrameSource for VendorStream {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        Buffers,
-        dialect::{
-            anthropic::Anthropic, gemini::Gemini, openai_chat::OpenAiChat,
-            openai_responses::OpenAiResponses,
-        },
-    };
-
-    fn stream(dialect: &'static dyn Dialect, body: String) -> VendorStream {
-        let room = Room {
-            max_body: 1_000,
-            buffers: Buffers::new(1 << 20),
-        };
-        VendorStream::new(
-            dialect,
-            Framing::Sse,
-            Body::from(body),
-            Rest::default(),
-            &room,
-        )
-    }
-
-    #[tokio::test]
-    async fn pings_without_end_are_not_gathered_without_end() {
-        let comments = ": still here\n\n".repeat(200);
-        let pings = "event: ping\ndata: {\"type\":\"ping\"}\n\n".repeat(200);
-        let dialects: [&'static dyn Dialect; 2] = [&OpenAiChat, &Anthropic];
-        for (dialect, text) in dialects.into_iter().zip([comments, pings]) {
-            let mut stream = stream(dialect, text);
-            let error = stream.commit().await.unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Server);
-            assert!(error.message().contains("within 1000 bytes"), "{error}");
-            assert!(stream.body.is_none(), "the vendor is let go");
-        }
-    }
-
-    #[tokio::test]
-    async fn content_after_some_pings_is_committed_to() {
-        let text = r#"data: {"id":"1","choices":[{"index":0,"delta":{"content":"hi"}}]}"#;
-        let mut stream = stream(&OpenAiChat, format!(": ping\n\n: ping\n\n{text}\n\n"));
-        stream.commit().await.unwrap();
-        assert_eq!(stream.ahead.len(), 3);
-    }
-
-    #[tokio::test]
-    async fn an_event_that_is_no_json_is_not_passed_on_unread() {
-        let dialects: [(&'static dyn Dialect, &str, &str); 4] = [
-            (
-                &OpenAiChat,
-                "data: ",
-                r#"{"id":"1","choices":[{"index":0,"delta":{"content":"hi"}}]}"#,
-            ),
-            (
-                &OpenAiResponses,
-                "event: response.output_text.delta\ndata: ",
-                r#"{"type":"response.output_text.delta","output_index":0,"content_index":0,"delta":"hi"}"#,
-            ),
-            (
-                &Anthropic,
-                "event: content_block_delta\ndata: ",
-                r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"hi"}}"#,
-            ),
-            (
-                &Gemini,
-                "data: ",
-                r#"{"candidates":[{"content":{"parts":[{"text":"hi"}]}}]}"#,
-            ),
-        ];
-        for (dialect, head, good) in dialects {
-            let cut = &good[..good.len() - 3];
-            for bad in [format!("{{{good}"), format!("{good}{good}"), cut.to_owned()] {
-                let text = format!("{head}{good}\n\n{head}{good}\n\n{head}{bad}\n\n");
-                let mut stream = stream(dialect, text);
-                stream.commit().await.unwrap();
-                for _ in 0..2 {
-                    poll_fn(|cx| stream.poll_frame(cx)).await.unwrap().unwrap();
-                }
-                let error = poll_fn(|cx| stream.poll_frame(cx)).await.unwrap();
-                let error = error.map(|frame| panic!("{}: {frame:?}", dialect.name()));
-                assert_eq!(error.unwrap_err().kind(), ErrorKind::StreamBroken);
-            }
-        }
-    }
-}
+mod tests;

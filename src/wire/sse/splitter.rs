@@ -101,7 +101,8 @@ impl SseSplitter {
             return None;
         }
         let (mut end, mut frames) = (0, 0);
-        while let Some(len) = self.chunk.get(end..).and_then(&mut known)
+        while end < self.chunk.len()
+            && let Some(len) = self.chunk.get(end..).and_then(&mut known)
             && (1..=self.max_event).contains(&len)
         {
             end += len;
@@ -118,6 +119,9 @@ impl SseSplitter {
     pub fn next_frame(&mut self) -> Result<Option<Frame>, FrameTooLarge> {
         if self.failed {
             return Err(self.too_large());
+        }
+        if self.chunk.is_empty() && self.queued.is_empty() {
+            return Ok(None);
         }
         loop {
             if self.bom.is_some() {
