@@ -86,12 +86,15 @@ mod tests {
 
     use crate::{
         chat::{ChatEvent, EventSink},
-        dialect::{Dialect, anthropic::Anthropic, openai_chat::OpenAiChat},
+        dialect::{
+            Dialect, anthropic::Anthropic, openai_chat::OpenAiChat,
+            openai_responses::OpenAiResponses,
+        },
         wire::Frame,
     };
 
     /// Events of words, and others between them.
-    const EVENTS: [(&dyn Dialect, &[&str]); 2] = [
+    const EVENTS: [(&dyn Dialect, &[&str]); 3] = [
         (
             &OpenAiChat,
             &[
@@ -110,6 +113,26 @@ mod tests {
                 r#"{"choices":[{"delta":{"refusal":"@"}}]}"#,
                 r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#,
                 "[DONE]",
+            ],
+        ),
+        (
+            &OpenAiResponses,
+            &[
+                r#"{"type":"response.created","response":{"id":"r"}}"#,
+                r#"{"type":"response.output_item.added","output_index":0,"item":{"type":"message","id":"m"}}"#,
+                r#"{"type":"response.output_item.added","output_index":1,"item":{"type":"function_call","call_id":"c","name":"f"}}"#,
+                r#"{"type":"response.output_item.added","output_index":2,"item":{"type":"reasoning"}}"#,
+                r#"{"type":"response.output_text.delta","sequence_number":1,"output_index":0,"delta":"@","logprobs":[]}"#,
+                r#"{"type":"response.output_text.delta","sequence_number":10,"output_index":0,"delta":"@","logprobs":[]}"#,
+                r#"{"type":"response.output_text.delta","output_index":0,"content_index":1,"delta":"@","logprobs":[{"token":"a"}]}"#,
+                r#"{"type":"response.output_text.delta","delta":"@"}"#,
+                r#"{"type":"response.refusal.delta","output_index":0,"delta":"@"}"#,
+                r#"{"type":"response.function_call_arguments.delta","output_index":1,"delta":"@"}"#,
+                r#"{"type":"response.reasoning_summary_text.delta","output_index":2,"summary_index":0,"delta":"@"}"#,
+                r#"{"type":"response.reasoning_summary_text.delta","output_index":2,"summary_index":1,"delta":"@"}"#,
+                r#"{"type":"response.reasoning_text.delta","output_index":2,"delta":"@"}"#,
+                r#"{"type":"response.output_item.done","output_index":0,"item":{"type":"message","content":[]}}"#,
+                r#"{"type":"response.completed","response":{"id":"r","output":[]}}"#,
             ],
         ),
         (

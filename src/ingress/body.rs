@@ -212,10 +212,17 @@ impl HttpBody for StreamBody {
                         break this.piece.take();
                     }
                     Poll::Pending => break this.piece.take(),
-                    Poll::Ready(Some(Ok(Run::Alike { bytes, frames }))) => {
+                    Poll::Ready(Some(Ok(Run::Alike {
+                        bytes,
+                        frames,
+                        last,
+                    }))) => {
                         this.sent += frames;
                         if let Some(before) = this.piece.push_run(bytes) {
                             break Some(before);
+                        }
+                        if last {
+                            break this.piece.take();
                         }
                     }
                     Poll::Ready(Some(Ok(Run::One(frame)))) => {

@@ -241,10 +241,10 @@ mod tests {
             ),
             ("aB3", "", true),
             ("1741569952", "1741569953", false),
-            (":0,", ":11,", true),
-            (":0,", ":01,", false),
-            (":0,", ":,", false),
-            (":0,", ":-1,", false),
+            ("number\":0,", "number\":11,", true),
+            ("number\":0,", "number\":01,", false),
+            ("number\":0,", "number\":,", false),
+            ("number\":0,", "number\":-1,", false),
             ("chatcmpl-1", "chatcmpl-2", false),
             ("null", "\"stop\"", false),
             (" trunk", "\n", false),
@@ -292,7 +292,7 @@ mod tests {
             assert_eq!(words, told.and_then(|told| Some(told.as_str()?.to_owned())));
         }
         let mut broken = event(EVENTS[0]);
-        let at = memchr(b't', &broken[HEAD.len() + 70..]).unwrap() + HEAD.len() + 70;
+        let at = memchr::memmem::find(&broken, b"trunk").unwrap();
         broken[at] = 0xFF;
         assert!(is_like(&chat, &broken) && chat.words_of_like(&broken).is_none());
         // Only the words that are asked for may differ. There are none, or more than one could be meant.

@@ -187,6 +187,7 @@ impl FrameSource for Translation {
                 continue;
             }
             if self.more_frames > 0 {
+                let last = next.is_pending();
                 // What comes next was not handed out: it is asked for again, but for an error, which is told once.
                 if let Poll::Ready(Some(Err(error))) = next {
                     self.failed = Some(error);
@@ -194,6 +195,7 @@ impl FrameSource for Translation {
                 return Poll::Ready(Some(Ok(Run::Alike {
                     bytes: self.more.split().freeze(),
                     frames: std::mem::take(&mut self.more_frames),
+                    last,
                 })));
             }
             match ready!(next) {
@@ -309,7 +311,7 @@ mod tests {
                                 together.extend_from_slice(frame.raw());
                                 counted += 1;
                             }
-                            Some(Ok(Run::Alike { bytes, frames })) => {
+                            Some(Ok(Run::Alike { bytes, frames, .. })) => {
                                 together.extend_from_slice(&bytes);
                                 counted += frames;
                             }

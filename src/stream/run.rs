@@ -15,6 +15,8 @@ pub(crate) enum Run {
         bytes: Bytes,
         /// How many there are.
         frames: u64,
+        /// Nothing follows for now, and whoever asked is woken when there is more: it need not be asked for again before.
+        last: bool,
     },
 }
 

@@ -220,7 +220,12 @@ impl VendorStream {
         let twins = &mut self.twins;
         let (bytes, frames) = self.splitter.take_run(|bytes| twins.len_of_known(bytes))?;
         self.moved = true;
-        Some(Run::Alike { bytes, frames })
+        let last = false;
+        Some(Run::Alike {
+            bytes,
+            frames,
+            last,
+        })
     }
 
     /// Notes what a frame means.

@@ -157,7 +157,7 @@ async fn passed(
                 out.extend_from_slice(frame.raw());
                 latest = Some(frame);
             }
-            Some(Ok(Run::Alike { bytes, frames })) => {
+            Some(Ok(Run::Alike { bytes, frames, .. })) => {
                 let one = latest.as_ref().expect("one comes before others like it");
                 let mut splitter = crate::wire::SseSplitter::new();
                 splitter.push(bytes.clone());
