@@ -72,6 +72,7 @@ pub mod response;
 pub mod retry;
 mod rng;
 mod served;
+mod spare;
 pub mod split;
 mod stream;
 #[cfg(feature = "testing")]

@@ -2,7 +2,6 @@
 
 use std::{
     future::Future,
-    mem,
     pin::Pin,
     sync::{
         Arc,
@@ -20,6 +19,7 @@ use crate::{
     error::Error,
     request::ModelRequest,
     response::{EventStream, ModelResponse, Reply},
+    spare::Spare,
 };
 
 /// Continues broken streams. See the [module docs](crate::continuation) for an example.
@@ -46,11 +46,12 @@ impl ContinueLayer {
     }
 }
 
-impl<S> Layer<S> for ContinueLayer {
+impl<S: Clone> Layer<S> for ContinueLayer {
     type Service = Continue<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
         Continue {
+            spare: Spare::of(&inner),
             inner,
             most: self.most,
             counts: self.counts.clone(),
@@ -97,6 +98,7 @@ impl Continuations {
 #[derive(Clone, Debug)]
 pub struct Continue<S> {
     inner: S,
+    spare: Spare<S>,
     most: u32,
     counts: Continuations,
 }
@@ -120,32 +122,33 @@ where
     }
 
     fn call(&mut self, asked: ModelRequest) -> Self::Future {
-        let clone = self.inner.clone();
-        let mut inner = mem::replace(&mut self.inner, clone);
-        let later = self.inner.clone();
+        let front = asked.payload.dialect().and_then(|d| Some((d, d.front()?)));
+        let Some((dialect, front)) = front.filter(|_| self.most > 0 && request::may_continue(&asked))
+        else {
+            let called = self.inner.call(asked);
+            return Box::pin(async move { called.await.map_err(ours) });
+        };
+        let spare = self.spare.clone();
         let (most, counts) = (self.most, self.counts.clone());
+        let kept = asked.clone();
+        let called = self.inner.call(asked);
         Box::pin(async move {
-            let kept = asked.clone();
-            let mut response = inner
-                .call(asked)
-                .await
-                .map_err(|e| Error::from_box(e.into()))?;
-            let front = kept.payload.dialect().and_then(|d| Some((d, d.front()?)));
-            response.reply = match (response.reply, front) {
-                (Reply::Stream(stream), Some((dialect, front)))
-                    if most > 0
-                        && request::may_continue(&kept)
-                        && stream.dialect().name() == dialect.name() =>
-                {
+            let mut response = called.await.map_err(ours)?;
+            response.reply = match response.reply {
+                Reply::Stream(stream) if stream.dialect().name() == dialect.name() => {
                     let served = response.served.clone();
-                    let resumed = Resumed::new(later, kept, front, stream, served)
+                    let resumed = Resumed::new(spare, kept, front, stream, served)
                         .most(most)
                         .counts(counts);
                     Reply::Stream(EventStream::new(dialect, resumed))
                 }
-                (reply, _) => reply,
+                reply => reply,
             };
             Ok(response)
         })
     }
+}
+
+fn ours(error: impl Into<BoxError>) -> Error {
+    Error::from_box(error.into())
 }

@@ -29,6 +29,7 @@ use crate::{
     normalize::ToolNames,
     request::ModelRequest,
     response::{EventStream, Events, ModelResponse, Reply, Served},
+    spare::Spare,
     stream::FrameSource,
     wire::Frame,
 };
@@ -36,7 +37,7 @@ use crate::{
 type Answer = Pin<Box<dyn Future<Output = Result<ModelResponse, Error>> + Send>>;
 
 pub(super) struct Resumed<S> {
-    inner: S,
+    spare: Spare<S>,
     request: ModelRequest,
     front: &'static dyn Front,
     span: tracing::Span,
@@ -77,7 +78,7 @@ struct Skipped(bool);
 
 impl<S> Resumed<S> {
     pub(super) fn new(
-        inner: S,
+        spare: Spare<S>,
         request: ModelRequest,
         front: &'static dyn Front,
         stream: EventStream,
@@ -85,7 +86,7 @@ impl<S> Resumed<S> {
     ) -> Self {
         let listener = Listener::new(stream.dialect());
         Self {
-            inner,
+            spare,
             request,
             front,
             span: tracing::Span::current(),
@@ -231,7 +232,7 @@ where
         self.parts.push(Part { served, usage });
         self.counts.one_tried();
         let tools = rest.payload.clone();
-        let asked = self.inner.clone().oneshot(rest);
+        let asked = self.spare.another().oneshot(rest);
         let answer = async { asked.await.map_err(|e| Error::from_box(e.into())) };
         let answer = answer.instrument(self.span.clone());
         self.phase = Phase::Asking(Box::pin(answer), tools, error);

@@ -104,22 +104,25 @@ impl Chains {
             splits,
             ..self.clone()
         };
-        same.walk(request)
+        let (first, others) = same.walk(request);
+        std::iter::once(first).chain(others).collect()
     }
 
-    /// The models to ask, in order, each once.
-    pub(super) fn walk(&self, request: &ModelRequest) -> Vec<Arc<str>> {
-        let mut walk: Vec<Arc<str>> = Vec::new();
-        let mut ahead = VecDeque::from([request.model.clone()]);
+    /// The model to ask first, and those to ask after it, in order, each once.
+    pub(super) fn walk(&self, request: &ModelRequest) -> (Arc<str>, Vec<Arc<str>>) {
+        let (first, _) = self.splits.resolve(&request.model, request);
+        let mut others: Vec<Arc<str>> = Vec::new();
+        // Allocates nothing for the many models that have no chain.
+        let mut ahead: VecDeque<_> = self.after(&first).iter().collect();
         while let Some(name) = ahead.pop_front() {
-            let (name, _) = self.splits.resolve(&name, request);
-            if walk.contains(&name) {
+            let (name, _) = self.splits.resolve(name, request);
+            if name == first || others.contains(&name) {
                 continue;
             }
-            ahead.extend(self.after(&name).iter().cloned());
-            walk.push(name);
+            ahead.extend(self.after(&name));
+            others.push(name);
         }
-        walk
+        (first, others)
     }
 
     fn after(&self, model: &str) -> &[Arc<str>] {

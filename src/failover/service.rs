@@ -2,8 +2,8 @@
 
 use std::{
     future::Future,
-    mem,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -17,6 +17,7 @@ use crate::{
     error::{Error, ErrorKind},
     request::ModelRequest,
     response::ModelResponse,
+    spare::Spare,
 };
 
 /// Replaces models that cannot be had. See the [module docs](crate::failover) for an example.
@@ -32,13 +33,14 @@ impl FailoverLayer {
     }
 }
 
-impl<S> Layer<S> for FailoverLayer {
+impl<S: Clone> Layer<S> for FailoverLayer {
     type Service = Failover<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
         Failover {
+            spare: Spare::of(&inner),
             inner,
-            chains: self.chains.clone(),
+            chains: Arc::new(self.chains.clone()),
         }
     }
 }
@@ -47,7 +49,8 @@ impl<S> Layer<S> for FailoverLayer {
 #[derive(Clone, Debug)]
 pub struct Failover<S> {
     inner: S,
-    chains: Chains,
+    chains: Arc<Chains>,
+    spare: Spare<S>,
 }
 
 impl_inner!(Failover);
@@ -69,59 +72,80 @@ where
     }
 
     fn call(&mut self, request: ModelRequest) -> Self::Future {
-        let clone = self.inner.clone();
-        let inner = mem::replace(&mut self.inner, clone);
-        let mut walk = self.chains.walk(&request);
+        let (model, mut others) = self.chains.walk(&request);
         // What one account keeps, no other model has.
         if request.pin.is_some() {
-            walk.truncate(1);
+            others.clear();
         }
+        request.budget.reserve(count(&others));
+        if others.is_empty() {
+            let alone = self.inner.call(request.with_model(model));
+            return Box::pin(async move { alone.await.map_err(ours) });
+        }
+        let spare = self.spare.clone();
         let content_filter = self.chains.covers_content_filter();
-        Box::pin(run(inner, request, walk, content_filter))
+        let first = self.inner.call(request.clone().with_model(model));
+        Box::pin(async move {
+            match first.await.map_err(ours) {
+                Err(error) if goes_on(&error, content_filter) => {
+                    // Apart: most calls never come here.
+                    let inner = spare.another();
+                    Box::pin(next(inner, request, others, content_filter, error)).await
+                }
+                answer => answer,
+            }
+        })
     }
 }
 
-async fn run<S>(
+/// Asks the models after the first, which failed with `worst`.
+async fn next<S>(
     mut inner: S,
     request: ModelRequest,
-    walk: Vec<std::sync::Arc<str>>,
+    others: Vec<Arc<str>>,
     content_filter: bool,
+    mut worst: Error,
 ) -> Result<ModelResponse, Error>
 where
     S: Service<ModelRequest, Response = ModelResponse>,
     S::Error: Into<BoxError>,
 {
-    let mut worst: Option<Error> = None;
-    for (done, model) in walk.iter().enumerate() {
-        let later = u32::try_from(walk.len() - done - 1).unwrap_or(u32::MAX);
-        request.budget.reserve(later);
-        if let Some(error) = worst.as_ref() {
-            if !request.budget.has_attempt() {
-                break;
-            }
-            tracing::info!(asked = &*request.model, next = &**model, kind = %error.kind(), "failing over to the next model");
+    let mut left = others.iter();
+    while let Some(model) = left.next() {
+        request.budget.reserve(count(left.as_slice()));
+        if !request.budget.has_attempt() {
+            break;
         }
+        tracing::info!(asked = &*request.model, next = &**model, kind = %worst.kind(), "failing over to the next model");
         let target = request.clone().with_model(model.clone());
         let answer = async {
-            // Ready for the first one by contract; asking again does no harm.
-            let ready = inner.ready().await.map_err(Into::into)?;
-            ready.call(target).await.map_err(Into::into)
+            let ready = inner.ready().await.map_err(ours)?;
+            ready.call(target).await.map_err(ours)
         };
         let error = match answer.await {
             Ok(response) => return Ok(response),
-            Err(error) => Error::from_box(error),
+            Err(error) => error,
         };
-        let goes_on = error.policy().next_model
-            || (content_filter && error.kind() == ErrorKind::ContentFilter);
-        worst = Some(match worst {
-            Some(earlier) => Error::more_informative(earlier, error),
-            None => error,
-        });
+        let goes_on = goes_on(&error, content_filter);
+        worst = Error::more_informative(worst, error);
         if !goes_on {
             break;
         }
     }
-    Err(worst.unwrap_or_else(|| Error::new(ErrorKind::Server, "no model was asked")))
+    Err(worst)
+}
+
+/// May another model do better?
+fn goes_on(error: &Error, content_filter: bool) -> bool {
+    error.policy().next_model || (content_filter && error.kind() == ErrorKind::ContentFilter)
+}
+
+fn count(models: &[Arc<str>]) -> u32 {
+    u32::try_from(models.len()).unwrap_or(u32::MAX)
+}
+
+fn ours(error: impl Into<BoxError>) -> Error {
+    Error::from_box(error.into())
 }
 
 #[cfg(test)]

@@ -55,6 +55,11 @@ impl Ids {
         }
     }
 
+    /// Is there anything to look for in this answer?
+    pub(super) const fn are_in(&self, response: &ModelResponse) -> bool {
+        response.issuer.is_some() && !matches!(self, Self::None)
+    }
+
     /// The answer as the caller is told it.
     ///
     /// # Errors

@@ -19,9 +19,11 @@ use crate::{
     trail::{CallRecord, Calls, Trail, wall_clock},
 };
 
-/// One line of log for each call, whenever and however it ends.
+/// One line of log for each call, whenever and however it ends. Clones are the same.
 #[derive(Clone)]
-pub(super) struct Log {
+pub(super) struct Log(Arc<Told>);
+
+struct Told {
     model: Arc<str>,
     caller: Option<Arc<str>>,
     /// How often the client has asked the same before, if it says so.
@@ -34,7 +36,7 @@ pub(super) struct Log {
     /// Whoever is sent away at the end has not left.
     closing: Option<Closing>,
     /// Was its end told? It has one only.
-    told: Arc<AtomicBool>,
+    told: AtomicBool,
 }
 
 /// A call whose answer has not begun.
@@ -67,7 +69,7 @@ impl Log {
         start: Instant,
         settings: &Settings,
     ) -> Self {
-        Self {
+        Self(Arc::new(Told {
             model: request.model.clone(),
             caller: request.caller.id.clone(),
             repeats: repeats(headers),
@@ -76,12 +78,12 @@ impl Log {
             id: id.clone(),
             calls: settings.calls.clone(),
             closing: settings.closing.clone(),
-            told: Arc::default(),
-        }
+            told: AtomicBool::new(false),
+        }))
     }
 
     pub(super) fn start(&self) -> Instant {
-        self.start
+        self.0.start
     }
 
     pub(super) fn done(
@@ -104,26 +106,26 @@ impl Log {
         };
         let arm = self.arm();
         tracing::info!(
-            model = &*self.model,
+            model = &*self.0.model,
             arm = arm.as_deref(),
-            caller = self.caller.as_deref(),
-            repeats = self.repeats,
+            caller = self.0.caller.as_deref(),
+            repeats = self.0.repeats,
             provider = &*served.provider,
             account = &*served.account,
             upstream_model = &*served.model,
             attempts = served.attempts,
             status,
             first_token_ms = first.as_millis() as u64,
-            total_ms = self.start.elapsed().as_millis() as u64,
+            total_ms = self.0.start.elapsed().as_millis() as u64,
             input_tokens = usage.total_input(),
             output_tokens = usage.total_output(),
             cost_micros = cost,
             lossy,
             ending,
             kind,
-            continued = self.trail.continued(),
-            hedge = self.trail.hedge(),
-            way = %self.trail,
+            continued = self.0.trail.continued(),
+            hedge = self.0.trail.hedge(),
+            way = %self.0.trail,
             "served"
         );
         self.remember(ending, kind, &usage, cost);
@@ -131,12 +133,12 @@ impl Log {
 
     /// The arm of the split that was asked for.
     fn arm(&self) -> Option<String> {
-        self.trail.drawn().first().map(ToString::to_string)
+        self.0.trail.drawn().first().map(ToString::to_string)
     }
 
     /// The caller did not wait for the answer.
     fn left(&self) {
-        if self.closing.as_ref().is_some_and(Closing::is_cut) {
+        if self.0.closing.as_ref().is_some_and(Closing::is_cut) {
             return self.failed(&Closing::error());
         }
         if self.was_told() {
@@ -144,14 +146,14 @@ impl Log {
         }
         let arm = self.arm();
         tracing::info!(
-            model = &*self.model,
+            model = &*self.0.model,
             arm = arm.as_deref(),
-            caller = self.caller.as_deref(),
-            repeats = self.repeats,
-            total_ms = self.start.elapsed().as_millis() as u64,
+            caller = self.0.caller.as_deref(),
+            repeats = self.0.repeats,
+            total_ms = self.0.start.elapsed().as_millis() as u64,
             ending = "cancelled",
-            hedge = self.trail.hedge(),
-            way = %self.trail,
+            hedge = self.0.trail.hedge(),
+            way = %self.0.trail,
             "left"
         );
         self.remember("cancelled", None, &Usage::default(), None);
@@ -159,7 +161,7 @@ impl Log {
 
     /// Every call ends once, however many notice.
     fn was_told(&self) -> bool {
-        self.told.swap(true, Ordering::Relaxed)
+        self.0.told.swap(true, Ordering::Relaxed)
     }
 
     pub(super) fn failed(&self, error: &Error) {
@@ -169,20 +171,20 @@ impl Log {
         let served = error.served();
         let arm = self.arm();
         tracing::warn!(
-            model = &*self.model,
+            model = &*self.0.model,
             arm = arm.as_deref(),
-            caller = self.caller.as_deref(),
-            repeats = self.repeats,
+            caller = self.0.caller.as_deref(),
+            repeats = self.0.repeats,
             provider = served.map(|s| &*s.provider),
             account = served.map(|s| &*s.account),
             attempts = served.map(|s| s.attempts),
             status = error.status().as_u16(),
             vendor_status = error.vendor_status().map(|s| s.as_u16()),
-            total_ms = self.start.elapsed().as_millis() as u64,
+            total_ms = self.0.start.elapsed().as_millis() as u64,
             kind = %error.kind(),
             error = error.message(),
-            hedge = self.trail.hedge(),
-            way = %self.trail,
+            hedge = self.0.trail.hedge(),
+            way = %self.0.trail,
             "failed"
         );
         let kind = Some(error.kind().as_str());
@@ -196,26 +198,26 @@ impl Log {
         usage: &Usage,
         cost: Option<u64>,
     ) {
-        let Some(calls) = &self.calls else {
+        let Some(calls) = &self.0.calls else {
             return;
         };
         calls.add(CallRecord {
-            request_id: self.id.to_str().unwrap_or_default().to_owned(),
-            model: self.model.to_string(),
-            caller: self.caller.as_deref().map(str::to_owned),
+            request_id: self.0.id.to_str().unwrap_or_default().to_owned(),
+            model: self.0.model.to_string(),
+            caller: self.0.caller.as_deref().map(str::to_owned),
             ended_at: wall_clock(),
-            total_ms: self.start.elapsed().as_millis() as u64,
+            total_ms: self.0.start.elapsed().as_millis() as u64,
             ending,
             kind,
-            continued: self.trail.continued(),
-            arms: self.trail.drawn(),
+            continued: self.0.trail.continued(),
+            arms: self.0.trail.drawn(),
             input_tokens: usage.total_input(),
             cached_tokens: usage.cache_read,
             output_tokens: usage.total_output(),
             cost_micros: cost,
-            hedge: self.trail.hedge(),
-            way: self.trail.to_string(),
-            trail: self.trail.clone(),
+            hedge: self.0.trail.hedge(),
+            way: self.0.trail.to_string(),
+            trail: self.0.trail.clone(),
         });
     }
 

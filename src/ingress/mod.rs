@@ -54,6 +54,7 @@
 
 mod body;
 mod closing;
+mod desk;
 #[cfg(feature = "config")]
 mod explained;
 mod issued;

@@ -7,18 +7,19 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header};
 use tokio::time::Instant;
-use tower::ServiceExt;
 use tower_service::Service;
 use tracing::Instrument;
 
 use super::{
     body::{Late, StreamBody},
     closing::Closing,
+    desk::Desk,
     issued::Ids,
     layer::Settings,
     log::{Log, Waiting},
@@ -37,11 +38,12 @@ use crate::{
 };
 
 /// The service of [`IngressLayer`](super::IngressLayer). It never fails: every failure is an HTTP answer.
-#[derive(Clone)]
 pub struct Ingress<S> {
     inner: S,
     settings: Arc<Settings>,
     rng: Arc<Rng>,
+    /// Set up by the first call.
+    desk: Option<Desk<S>>,
 }
 
 impl<S> Ingress<S> {
@@ -50,6 +52,19 @@ impl<S> Ingress<S> {
             inner,
             settings,
             rng: Arc::new(Rng::new()),
+            desk: None,
+        }
+    }
+}
+
+impl<S: Clone> Clone for Ingress<S> {
+    /// With a desk of its own: connections are not to wait for one another.
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            settings: self.settings.clone(),
+            rng: self.rng.clone(),
+            desk: None,
         }
     }
 }
@@ -73,13 +88,14 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let inner = self.inner.clone();
+        let inner = &self.inner;
+        let desk = self.desk.get_or_insert_with(|| Desk::of(inner)).clone();
         let settings = self.settings.clone();
         let (parts, body) = request.into_parts();
         let id = request_id(&parts.headers, &self.rng);
         let span = tracing::info_span!("call", request_id = id.to_str().unwrap_or_default());
         let answered = async move {
-            let mut response = answer(inner, &settings, parts, body, &id).await;
+            let mut response = answer(&desk, &settings, parts, body, &id).await;
             response.headers_mut().insert(reply::REQUEST_ID, id);
             Ok(response)
         };
@@ -88,14 +104,14 @@ where
 }
 
 async fn answer<S, B>(
-    inner: S,
+    desk: &Desk<S>,
     settings: &Settings,
     parts: http::request::Parts,
     body: B,
     id: &HeaderValue,
 ) -> Response<Body>
 where
-    S: Service<ModelRequest, Response = ModelResponse> + Send + 'static,
+    S: Service<ModelRequest, Response = ModelResponse> + Clone + Send + 'static,
     S::Error: Into<BoxError>,
     S::Future: Send,
     B: http_body::Body<Data = Bytes> + Send + 'static,
@@ -155,43 +171,55 @@ where
                 front,
                 form,
             };
-            streamed(inner, settings, request, caller, log).await
+            streamed(desk, settings, request, caller, log).await
         }
-        _ => waited(inner, settings, request, dialect, log).await,
+        _ => waited(desk, settings, request, dialect, log).await,
     }
 }
 
 /// A call whose caller waits for a whole answer: headers go out with it, or with the first space before it.
 async fn waited<S>(
-    inner: S,
+    desk: &Desk<S>,
     settings: &Settings,
     request: ModelRequest,
     dialect: &'static dyn Dialect,
     log: Log,
 ) -> Response<Body>
 where
-    S: Service<ModelRequest, Response = ModelResponse> + Send + 'static,
+    S: Service<ModelRequest, Response = ModelResponse> + Clone + Send + 'static,
     S::Error: Into<BoxError>,
     S::Future: Send,
 {
-    let every = settings.json_heartbeat.filter(|_| is_json(&request));
-    let closing = settings.closing.clone();
-    let call = call(inner, request, log.clone());
-    let Some(every) = every else {
-        return match until_closed(closing.as_ref(), call, &log).await {
-            Ok(response) => tell(response),
-            Err(error) => log.refused(dialect, &error),
-        };
-    };
-    // It is boxed because it may go on in the body.
-    let watched = log.clone();
-    let mut pending = Box::pin(async move { until_closed(closing.as_ref(), call, &watched).await });
+    match settings.json_heartbeat.filter(|_| is_json(&request)) {
+        None => {
+            let call = pin!(call(desk, request, &log));
+            told(until_closed(settings.closing.as_ref(), call, &log).await, dialect, &log)
+        }
+        // Apart: it may go on in the body.
+        Some(every) => {
+            let (desk, watched) = (desk.clone(), log.clone());
+            let closing = settings.closing.clone();
+            let call = async move {
+                let call = pin!(call(&desk, request, &watched));
+                until_closed(closing.as_ref(), call, &watched).await
+            };
+            spaced(Box::pin(call), every, dialect, log).await
+        }
+    }
+}
+
+type Answer = Pin<Box<dyn Future<Output = Result<ModelResponse, Error>> + Send>>;
+
+/// A whole answer, with spaces before it from the time on when the first is due.
+async fn spaced(
+    mut pending: Answer,
+    every: Duration,
+    dialect: &'static dyn Dialect,
+    log: Log,
+) -> Response<Body> {
     tokio::select! {
         biased;
-        result = &mut pending => match result {
-            Ok(response) => tell(response),
-            Err(error) => log.refused(dialect, &error),
-        },
+        result = &mut pending => told(result, dialect, &log),
         () = tokio::time::sleep(every) => {
             let late = async move {
                 let error = match pending.await.map(|response| response.reply) {
@@ -211,6 +239,17 @@ where
     }
 }
 
+fn told(
+    result: Result<ModelResponse, Error>,
+    dialect: &'static dyn Dialect,
+    log: &Log,
+) -> Response<Body> {
+    match result {
+        Ok(response) => tell(response),
+        Err(error) => log.refused(dialect, &error),
+    }
+}
+
 /// Is the answer to this one JSON that is written or read here?
 fn is_json(request: &ModelRequest) -> bool {
     matches!(
@@ -220,18 +259,20 @@ fn is_json(request: &ModelRequest) -> bool {
 }
 
 /// The call, unless the door closes first.
-async fn until_closed(
+async fn until_closed<F>(
     closing: Option<&Closing>,
-    call: impl Future<Output = Result<ModelResponse, Error>>,
+    mut call: Pin<&mut F>,
     log: &Log,
-) -> Result<ModelResponse, Error> {
+) -> Result<ModelResponse, Error>
+where
+    F: Future<Output = Result<ModelResponse, Error>>,
+{
     let Some(closing) = closing else {
         return call.await;
     };
-    let mut call = pin!(call);
     tokio::select! {
         biased;
-        result = &mut call => result,
+        result = call.as_mut() => result,
         () = closing.wait() => {
             let error = Closing::error();
             // Before the call is dropped, which would look as if the caller had left.
@@ -243,28 +284,24 @@ async fn until_closed(
 
 /// The call itself. Its end is logged whenever that is: that of an answer when it is over, that of a caller who does not wait for one
 /// when this is dropped.
-async fn call<S>(inner: S, request: ModelRequest, log: Log) -> Result<ModelResponse, Error>
+async fn call<S>(desk: &Desk<S>, request: ModelRequest, log: &Log) -> Result<ModelResponse, Error>
 where
-    S: Service<ModelRequest, Response = ModelResponse>,
+    S: Service<ModelRequest, Response = ModelResponse> + Clone,
     S::Error: Into<BoxError>,
 {
     let waiting = Waiting::new(log.clone());
-    let result = called(inner, request, log).await;
+    let ids = Ids::of(&request);
+    let answer = match desk.call(request).await {
+        // Apart: few answers hold any.
+        Ok(response) if ids.are_in(&response) => Box::pin(ids.told(response)).await,
+        answer => answer,
+    };
     waiting.over();
-    result
+    answer.map(|response| logged(response, log.clone()))
 }
 
-async fn called<S>(inner: S, request: ModelRequest, log: Log) -> Result<ModelResponse, Error>
-where
-    S: Service<ModelRequest, Response = ModelResponse>,
-    S::Error: Into<BoxError>,
-{
-    let ids = Ids::of(&request);
-    let mut response = inner
-        .oneshot(request)
-        .await
-        .map_err(|error| Error::from_box(error.into()))?;
-    response = ids.told(response).await?;
+/// The answer, whose end is logged.
+fn logged(mut response: ModelResponse, log: Log) -> ModelResponse {
     let first = log.start().elapsed();
     let (served, price) = (response.served.clone(), response.price);
     let status = response.status.as_u16();
@@ -274,7 +311,7 @@ where
         let cost = price.and_then(|price| Some(price.cost(&outcome.usage()?)));
         span.in_scope(|| log.done(&served, status, first, lossy.as_deref(), cost, &outcome));
     });
-    Ok(response)
+    response
 }
 
 /// What a caller of a stream reads.
@@ -287,14 +324,14 @@ struct Caller {
 
 /// A call whose caller wants a stream: headers go out at the first content, or when a heartbeat is due.
 async fn streamed<S>(
-    inner: S,
+    desk: &Desk<S>,
     settings: &Settings,
     request: ModelRequest,
     caller: Caller,
     log: Log,
 ) -> Response<Body>
 where
-    S: Service<ModelRequest, Response = ModelResponse> + Send + 'static,
+    S: Service<ModelRequest, Response = ModelResponse> + Clone + Send + 'static,
     S::Error: Into<BoxError>,
     S::Future: Send,
 {
@@ -304,13 +341,14 @@ where
         form,
     } = caller;
     let every = settings.heartbeat.filter(|_| front.heartbeat().is_some());
-    let mut pending = Box::pin(call(inner, request, log.clone()));
+    let (desk, watched) = (desk.clone(), log.clone());
+    let mut pending = Box::pin(async move { call(&desk, request, &watched).await });
     let result = match every {
-        None => until_closed(settings.closing.as_ref(), pending, &log).await,
+        None => until_closed(settings.closing.as_ref(), pending.as_mut(), &log).await,
         Some(every) => {
             tokio::select! {
                 biased;
-                result = until_closed(settings.closing.as_ref(), &mut pending, &log) => result,
+                result = until_closed(settings.closing.as_ref(), pending.as_mut(), &log) => result,
                 () = tokio::time::sleep(every) => {
                     let late = async move {
                         match pending.await.map(|response| response.reply) {

@@ -2,8 +2,8 @@
 
 use std::{
     future::Future,
-    mem,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::SystemTime,
 };
@@ -18,7 +18,7 @@ use crate::{
     chat::{ChatResponse, Collector, EventSink, Fidelity, Stop, StopReason},
     dialect::{Asked, Dialect, Front},
     error::{Error, ErrorKind},
-    request::{ModelRequest, Operation},
+    request::{ModelRequest, Operation, Payload},
     response::{Complete, EventStream, ModelResponse, Reply},
 };
 
@@ -66,92 +66,143 @@ where
     }
 
     fn call(&mut self, request: ModelRequest) -> Self::Future {
-        let clone = self.inner.clone();
-        let mut inner = mem::replace(&mut self.inner, clone);
+        let asker = Asker::of(&request);
+        let called = self.inner.call(request);
         Box::pin(async move {
-            // Sharing the payload is cheap, and its conversation may already be decoded.
-            let asked = request.clone();
-            let response = inner
-                .call(request)
-                .await
-                .map_err(|e| Error::from_box(e.into()))?;
-            normalize(&asked, response).await
+            let response = called.await.map_err(|e| Error::from_box(e.into()))?;
+            match asker.passed(response) {
+                Ok(response) => Ok(response),
+                // Apart, so that the many answers that pass do not carry the room for what the others need.
+                Err(unfit) => Box::pin(unfit.translated()).await,
+            }
         })
     }
 }
 
-async fn normalize(
-    request: &ModelRequest,
-    mut response: ModelResponse,
-) -> Result<ModelResponse, Error> {
-    let payload = &request.payload;
-    let Some((dialect, front)) = payload.dialect().and_then(|d| Some((d, d.front()?))) else {
-        return Ok(response);
-    };
-    if request.operation == Operation::CountTokens {
-        response.reply = counted(dialect, response.reply)?;
-        return Ok(response);
+/// What is known of a call that its answer must fit.
+struct Asker {
+    payload: Payload,
+    model: Arc<str>,
+    counts: bool,
+}
+
+impl Asker {
+    fn of(request: &ModelRequest) -> Self {
+        Self {
+            // Shared, and its conversation may already be decoded.
+            payload: request.payload.clone(),
+            model: request.model.clone(),
+            counts: request.operation == Operation::CountTokens,
+        }
     }
-    let created = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |now| now.as_secs());
-    // The caller's spelling of the model may differ from the one failover has put there.
-    let model = payload.model();
-    let model = model.as_deref().unwrap_or(&request.model);
-    let asked = Asked::new(model, payload.wants_usage(), created);
-    let stream = payload.wants_stream();
-    let from = match &response.reply {
-        Reply::Complete(complete) => complete.dialect,
-        Reply::Stream(stream) => stream.dialect(),
-        Reply::Opaque(_) => return Ok(response),
-    };
-    let same = from.name() == dialect.name() && !response.rewritten;
-    let names = || ToolNames::of(payload, from, same);
-    // No tokens, asked for to warm a cache: vendors who know no such thing were asked for one.
-    let mute = !same && payload.chat().is_ok_and(|chat| chat.max_tokens == Some(0));
-    response.reply = match (response.reply, stream) {
-        (Reply::Complete(complete), false) if same => Reply::Complete(complete),
-        (Reply::Stream(frames), true) if same => {
-            let strip = !payload.wants_usage();
-            Reply::Stream(EventStream::new(
-                dialect,
-                PassThrough::new(frames, front, strip),
-            ))
-        }
-        (Reply::Complete(complete), false) => {
-            let mut chat = complete.decode()?;
-            names().restore(&mut chat);
-            silence(&mut chat, mute);
-            account(front, &chat, &mut response.fidelity);
-            whole(dialect, front, &chat, &asked)
-        }
-        (Reply::Stream(frames), false) => {
-            let mut chat = collect(frames, names()).await?;
-            silence(&mut chat, mute);
-            account(front, &chat, &mut response.fidelity);
-            whole(dialect, front, &chat, &asked)
-        }
-        (Reply::Stream(frames), true) if mute => {
-            let mut chat = collect(frames, names()).await?;
-            silence(&mut chat, mute);
-            told(dialect, front, &chat, &asked)
-        }
-        (Reply::Stream(frames), true) => {
-            let translation = Translation::of_stream(frames, names(), front, &asked);
-            Reply::Stream(EventStream::new(dialect, translation))
-        }
-        (Reply::Complete(complete), true) => {
-            let mut chat = complete.decode()?;
-            names().restore(&mut chat);
-            silence(&mut chat, mute);
-            told(dialect, front, &chat, &asked)
-        }
-        (opaque @ Reply::Opaque(_), _) => opaque,
-    };
-    if !same {
-        response.status = StatusCode::OK;
+
+    /// An answer that needs no translation; else what it is to be translated for.
+    fn passed(self, mut response: ModelResponse) -> Result<ModelResponse, Box<Unfit>> {
+        let Some((dialect, front)) = self.payload.dialect().and_then(|d| Some((d, d.front()?)))
+        else {
+            return Ok(response);
+        };
+        let from = match &response.reply {
+            Reply::Complete(complete) => complete.dialect,
+            Reply::Stream(stream) => stream.dialect(),
+            Reply::Opaque(_) => return Ok(response),
+        };
+        let same = from.name() == dialect.name() && !response.rewritten && !self.counts;
+        response.reply = match (response.reply, self.payload.wants_stream()) {
+            (Reply::Complete(complete), false) if same => Reply::Complete(complete),
+            (Reply::Stream(frames), true) if same => {
+                let strip = !self.payload.wants_usage();
+                let passed = PassThrough::new(frames, front, strip);
+                Reply::Stream(EventStream::new(dialect, passed))
+            }
+            (reply, _) => {
+                response.reply = reply;
+                return Err(Box::new(Unfit {
+                    asker: self,
+                    dialect,
+                    front,
+                    response,
+                }));
+            }
+        };
+        Ok(response)
     }
-    Ok(response)
+}
+
+/// An answer that is not what its caller reads.
+struct Unfit {
+    asker: Asker,
+    dialect: &'static dyn Dialect,
+    front: &'static dyn Front,
+    response: ModelResponse,
+}
+
+impl Unfit {
+    async fn translated(self: Box<Self>) -> Result<ModelResponse, Error> {
+        let Self {
+            asker,
+            dialect,
+            front,
+            mut response,
+        } = *self;
+        let payload = &asker.payload;
+        if asker.counts {
+            response.reply = counted(dialect, response.reply)?;
+            return Ok(response);
+        }
+        let created = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(0, |now| now.as_secs());
+        // The caller's spelling of the model may differ from the one failover has put there.
+        let model = payload.model();
+        let model = model.as_deref().unwrap_or(&asker.model);
+        let asked = Asked::new(model, payload.wants_usage(), created);
+        let stream = payload.wants_stream();
+        let from = match &response.reply {
+            Reply::Complete(complete) => complete.dialect,
+            Reply::Stream(stream) => stream.dialect(),
+            Reply::Opaque(_) => return Ok(response),
+        };
+        let same = from.name() == dialect.name() && !response.rewritten;
+        let names = || ToolNames::of(payload, from, same);
+        // No tokens, asked for to warm a cache: vendors who know no such thing were asked for one.
+        let mute = !same && payload.chat().is_ok_and(|chat| chat.max_tokens == Some(0));
+        response.reply = match (response.reply, stream) {
+            (Reply::Complete(complete), false) => {
+                let mut chat = complete.decode()?;
+                names().restore(&mut chat);
+                silence(&mut chat, mute);
+                account(front, &chat, &mut response.fidelity);
+                whole(dialect, front, &chat, &asked)
+            }
+            (Reply::Stream(frames), false) => {
+                let mut chat = collect(frames, names()).await?;
+                silence(&mut chat, mute);
+                account(front, &chat, &mut response.fidelity);
+                whole(dialect, front, &chat, &asked)
+            }
+            (Reply::Stream(frames), true) if mute => {
+                let mut chat = collect(frames, names()).await?;
+                silence(&mut chat, mute);
+                told(dialect, front, &chat, &asked)
+            }
+            (Reply::Stream(frames), true) => {
+                let translation = Translation::of_stream(frames, names(), front, &asked);
+                Reply::Stream(EventStream::new(dialect, translation))
+            }
+            (Reply::Complete(complete), true) => {
+                let mut chat = complete.decode()?;
+                names().restore(&mut chat);
+                silence(&mut chat, mute);
+                told(dialect, front, &chat, &asked)
+            }
+            (opaque @ Reply::Opaque(_), _) => opaque,
+        };
+        if !same {
+            response.status = StatusCode::OK;
+        }
+        Ok(response)
+    }
 }
 
 /// A count in the caller's dialect.

@@ -4,6 +4,7 @@ use std::{
     future::Future,
     mem,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -18,6 +19,7 @@ use crate::{
     error::{Again, Error},
     request::ModelRequest,
     response::ModelResponse,
+    spare::Spare,
 };
 
 /// Tries the same model again. See the [module docs](crate::retry) for an example.
@@ -33,13 +35,14 @@ impl RetryBackoffLayer {
     }
 }
 
-impl<S> Layer<S> for RetryBackoffLayer {
+impl<S: Clone> Layer<S> for RetryBackoffLayer {
     type Service = RetryBackoff<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
         RetryBackoff {
+            spare: Spare::of(&inner),
             inner,
-            policy: self.policy.clone(),
+            policy: Arc::new(self.policy.clone()),
         }
     }
 }
@@ -48,7 +51,8 @@ impl<S> Layer<S> for RetryBackoffLayer {
 #[derive(Clone, Debug)]
 pub struct RetryBackoff<S> {
     inner: S,
-    policy: RetryPolicy,
+    policy: Arc<RetryPolicy>,
+    spare: Spare<S>,
 }
 
 impl_inner!(RetryBackoff);
@@ -70,31 +74,36 @@ where
     }
 
     fn call(&mut self, request: ModelRequest) -> Self::Future {
-        let clone = self.inner.clone();
-        let inner = mem::replace(&mut self.inner, clone);
-        Box::pin(run(inner, self.policy.clone(), request))
+        let policy = self.policy.clone();
+        request.budget.limit(policy.max_attempts, &policy.budget);
+        request.budget.leave_room(policy.min_remaining);
+        let spare = self.spare.clone();
+        let first = self.inner.call(request.clone());
+        Box::pin(async move {
+            match first.await.map_err(|e| Error::from_box(e.into())) {
+                Ok(response) => Ok(response),
+                // Apart: most calls never come here.
+                Err(error) => Box::pin(again(spare.another(), &policy, request, error)).await,
+            }
+        })
     }
 }
 
-async fn run<S>(
+/// Further tries, after the first one failed with `error`.
+async fn again<S>(
     mut inner: S,
-    policy: RetryPolicy,
+    policy: &RetryPolicy,
     request: ModelRequest,
+    mut error: Error,
 ) -> Result<ModelResponse, Error>
 where
     S: Service<ModelRequest, Response = ModelResponse>,
     S::Error: Into<BoxError>,
 {
-    request.budget.limit(policy.max_attempts, &policy.budget);
-    request.budget.leave_room(policy.min_remaining);
-    let mut error = match inner.call(request.clone()).await {
-        Ok(response) => return Ok(response),
-        Err(error) => Error::from_box(error.into()),
-    };
     let mut retries = 0;
     let mut at_once = false;
     loop {
-        let Some(pause) = pause(&policy, &error, retries, &mut at_once) else {
+        let Some(pause) = pause(policy, &error, retries, &mut at_once) else {
             return Err(error);
         };
         // Where nobody could be asked no attempt was spent, but it was tried.
@@ -141,6 +150,8 @@ fn pause(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
     use tokio::time::Instant;
     use tower_test::mock;
 
@@ -198,10 +209,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn where_nobody_could_be_asked_it_ends_too() {
-        let mut calls = 0;
+        let calls = Arc::new(AtomicU32::new(0));
         let inner = tower::service_fn(move |request: ModelRequest| {
-            calls += 1;
-            let error = if calls == 1 {
+            let error = if calls.fetch_add(1, Ordering::Relaxed) == 0 {
                 assert!(request.budget.try_attempt());
                 Error::new(ErrorKind::RateLimited, "no").with_retry_after(Duration::from_secs(5))
             } else {
@@ -209,10 +219,10 @@ mod tests {
             };
             std::future::ready(Err::<ModelResponse, Error>(error))
         });
-        let policy = RetryPolicy::new();
         let start = Instant::now();
         let request = request().with_timeout(Duration::from_secs(600));
-        let error = run(inner, policy, request).await.unwrap_err();
+        let mut service = RetryBackoffLayer::new(RetryPolicy::new()).layer(inner);
+        let error = service.call(request).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::RateLimited);
         assert_eq!(start.elapsed(), Duration::from_secs(15), "three pauses");
     }

@@ -3,7 +3,6 @@
 use std::{
     collections::HashMap,
     future::Future,
-    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -185,50 +184,43 @@ where
     }
 
     fn call(&mut self, request: ModelRequest) -> Self::Future {
-        let clone = self.inner.clone();
-        let inner = mem::replace(&mut self.inner, clone);
-        Box::pin(run(inner, self.table.clone(), request))
+        let (model, drawn) = self.table.splits.resolve(&request.model, &request);
+        if drawn.is_empty() {
+            let called = self.inner.call(request);
+            return Box::pin(async move { called.await.map_err(ours) });
+        }
+        if request.operation == Operation::CountTokens {
+            let called = self.inner.call(request.with_model(model));
+            return Box::pin(async move { called.await.map_err(ours) });
+        }
+        self.table.copy(&self.inner, &request, &drawn);
+        let mut running = self.table.begin(&drawn);
+        request.trail.drew(drawn);
+        let called = self.inner.call(request.with_model(model));
+        Box::pin(async move {
+            match called.await.map_err(ours) {
+                Ok(mut response) => {
+                    for running in &mut running {
+                        running.answered(&response);
+                    }
+                    response.reply = response.reply.on_end(move |outcome| {
+                        for running in running {
+                            running.ended(&outcome);
+                        }
+                    });
+                    Ok(response)
+                }
+                Err(error) => {
+                    for running in running {
+                        running.failed(&error);
+                    }
+                    Err(error)
+                }
+            }
+        })
     }
 }
 
-async fn run<S>(
-    mut inner: S,
-    table: Arc<Table>,
-    request: ModelRequest,
-) -> Result<ModelResponse, Error>
-where
-    S: Service<ModelRequest, Response = ModelResponse> + Clone + Send + 'static,
-    S::Error: Into<BoxError>,
-    S::Future: Send,
-{
-    let ours = |error: S::Error| Error::from_box(error.into());
-    let (model, drawn) = table.splits.resolve(&request.model, &request);
-    if drawn.is_empty() {
-        return inner.call(request).await.map_err(ours);
-    }
-    if request.operation == Operation::CountTokens {
-        return inner.call(request.with_model(model)).await.map_err(ours);
-    }
-    table.copy(&inner, &request, &drawn);
-    let mut running = table.begin(&drawn);
-    request.trail.drew(drawn);
-    match inner.call(request.with_model(model)).await.map_err(ours) {
-        Ok(mut response) => {
-            for running in &mut running {
-                running.answered(&response);
-            }
-            response.reply = response.reply.on_end(move |outcome| {
-                for running in running {
-                    running.ended(&outcome);
-                }
-            });
-            Ok(response)
-        }
-        Err(error) => {
-            for running in running {
-                running.failed(&error);
-            }
-            Err(error)
-        }
-    }
+fn ours(error: impl Into<BoxError>) -> Error {
+    Error::from_box(error.into())
 }
