@@ -123,7 +123,8 @@ where
 
     fn call(&mut self, asked: ModelRequest) -> Self::Future {
         let front = asked.payload.dialect().and_then(|d| Some((d, d.front()?)));
-        let Some((dialect, front)) = front.filter(|_| self.most > 0 && request::may_continue(&asked))
+        let Some((dialect, front)) =
+            front.filter(|_| self.most > 0 && request::may_continue(&asked))
         else {
             let called = self.inner.call(asked);
             return Box::pin(async move { called.await.map_err(ours) });

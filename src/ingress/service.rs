@@ -193,7 +193,11 @@ where
     match settings.json_heartbeat.filter(|_| is_json(&request)) {
         None => {
             let call = pin!(call(desk, request, &log));
-            told(until_closed(settings.closing.as_ref(), call, &log).await, dialect, &log)
+            told(
+                until_closed(settings.closing.as_ref(), call, &log).await,
+                dialect,
+                &log,
+            )
         }
         // Apart: it may go on in the body.
         Some(every) => {

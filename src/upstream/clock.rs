@@ -10,15 +10,22 @@
 //! | `attempt_timeout` | [`Timeouts::total`]: this attempt took too long | `Timeout` | `StreamBroken` |
 //! | `total_timeout` | the call's own deadline | `Timeout` | `StreamBroken` |
 
-use std::{future::Future, time::Duration};
+use std::{
+    future::Future,
+    mem,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt;
-use tokio::time::{Instant, timeout_at};
+use http_body::Body as _;
+use pin_project_lite::pin_project;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{Attempt, FirstByte, exchange::Room};
 use crate::{
-    Body, Buffers,
+    Body,
     buffers::Hold,
     error::{Error, ErrorKind},
 };
@@ -113,58 +120,137 @@ impl Clock {
     }
 
     /// Work before the first content.
-    pub(super) async fn run<T>(
-        &self,
-        work: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
-        within(self.first, work).await
+    pub(super) const fn run<F>(&self, work: F) -> Within<F> {
+        Within {
+            work,
+            limit: self.first,
+            timer: None,
+        }
     }
 
     /// A whole body, up to a limit. It has begun with its first byte that is no white space: some vendors send spaces to keep the
     /// connection open.
-    pub(super) async fn read(&self, body: Body, max: usize) -> Result<Bytes, Error> {
-        let hold = Buffers::unlimited().hold();
-        Ok(self.read_with(body, max, hold).await?.0)
+    pub(super) fn read(&self, body: Body, max: usize) -> Reading {
+        self.reading(body, max, None)
     }
 
     /// The same, as long as there is memory for it.
-    pub(super) async fn read_held(&self, body: Body, room: &Room) -> Result<Bytes, Error> {
-        let hold = room.buffers.hold();
-        let (bytes, hold) = self.read_with(body, room.max_body, hold).await?;
-        Ok(hold.on(bytes))
+    pub(super) fn read_held(&self, body: Body, room: &Room) -> Reading {
+        self.reading(body, room.max_body, Some(room.buffers.hold()))
     }
 
-    async fn read_with(
-        &self,
-        mut body: Body,
-        max: usize,
-        mut hold: Hold,
-    ) -> Result<(Bytes, Hold), Error> {
-        let mut read = Read::default();
-        loop {
-            let next = async {
-                let frame = body.frame().await.transpose();
-                frame.map_err(|source| match source.downcast::<Error>() {
-                    Ok(ours) => *ours,
-                    Err(source) => Error::new(
-                        ErrorKind::Server,
-                        "the vendor's answer broke off before its end",
-                    )
-                    .with_source(source),
-                })
-            };
-            let frame = match read.begun {
-                false => self.run(next).await?,
-                true => within(self.rest.next(Instant::now()), next).await?,
-            };
-            let Some(frame) = frame else {
-                return Ok((read.finish(), hold));
-            };
+    fn reading(&self, body: Body, max: usize, hold: Option<Hold>) -> Reading {
+        Reading {
+            body,
+            max,
+            hold,
+            read: Read::default(),
+            rest: self.rest,
+            limit: self.first,
+            moved: false,
+            timer: None,
+        }
+    }
+}
+
+pin_project! {
+    /// Work that has to be done by a time.
+    pub(super) struct Within<F> {
+        #[pin]
+        work: F,
+        limit: Option<(Instant, Limit)>,
+        // Made when there is something to wait for.
+        #[pin]
+        timer: Option<Sleep>,
+    }
+}
+
+impl<F, T> Future for Within<F>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    type Output = Result<T, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        if let Poll::Ready(done) = this.work.poll(cx) {
+            return Poll::Ready(done);
+        }
+        let Some((until, limit)) = *this.limit else {
+            return Poll::Pending;
+        };
+        if this.timer.is_none() {
+            this.timer.set(Some(sleep_until(until)));
+        }
+        if let Some(timer) = this.timer.as_pin_mut() {
+            ready!(timer.poll(cx));
+        }
+        Poll::Ready(Err(limit.error()))
+    }
+}
+
+/// A whole body on its way.
+pub(super) struct Reading {
+    body: Body,
+    max: usize,
+    /// The room that it takes, where that is counted.
+    hold: Option<Hold>,
+    read: Read,
+    rest: Rest,
+    limit: Option<(Instant, Limit)>,
+    /// Something came since `limit` was told. It is told when there is nothing more to read, not with every piece.
+    moved: bool,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Reading {
+    /// Takes whatever is there.
+    fn poll_all(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        while let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+            let frame = frame.map_err(|source| match source.downcast::<Error>() {
+                Ok(ours) => *ours,
+                Err(source) => Error::new(
+                    ErrorKind::Server,
+                    "the vendor's answer broke off before its end",
+                )
+                .with_source(source),
+            })?;
             if let Ok(data) = frame.into_data() {
-                hold.grow(data.len())?;
-                read.push(data, max)?;
+                if let Some(hold) = &mut self.hold {
+                    hold.grow(data.len())?;
+                }
+                self.read.push(data, self.max)?;
+                self.moved = self.read.begun;
             }
         }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Future for Reading {
+    type Output = Result<Bytes, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if this.poll_all(cx)?.is_ready() {
+            let bytes = mem::take(&mut this.read).finish();
+            return Poll::Ready(Ok(match this.hold.take() {
+                Some(hold) => hold.on(bytes),
+                None => bytes,
+            }));
+        }
+        if mem::take(&mut this.moved) {
+            this.limit = this.rest.next(Instant::now());
+            this.timer = None;
+        }
+        let Some((until, limit)) = this.limit else {
+            return Poll::Pending;
+        };
+        let timer = this
+            .timer
+            .get_or_insert_with(|| Box::pin(sleep_until(until)));
+        ready!(timer.as_mut().poll(cx));
+        Poll::Ready(Err(limit.error()))
     }
 }
 
@@ -226,18 +312,6 @@ impl Limit {
 /// The call's time was over before anybody was asked.
 pub(crate) fn call_is_over() -> Error {
     Limit::Total.error()
-}
-
-async fn within<T>(
-    limit: Option<(Instant, Limit)>,
-    work: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Error> {
-    match limit {
-        None => work.await,
-        Some((until, limit)) => timeout_at(until, work)
-            .await
-            .unwrap_or_else(|_| Err(limit.error())),
-    }
 }
 
 /// What of a body has come.

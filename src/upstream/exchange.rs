@@ -3,6 +3,7 @@
 use std::{future::Future, sync::Arc};
 
 use bytes::Bytes;
+use futures_util::TryFutureExt;
 use http::{HeaderMap, StatusCode, header, response};
 use tower::ServiceExt;
 use tower_service::Service;
@@ -19,7 +20,7 @@ use super::{
 };
 use crate::{
     Body, BoxError, Buffers, Secret,
-    chat::ChatRequest,
+    chat::{ChatRequest, Fidelity},
     dialect::{self, Dialect, RateWindows},
     error::{Error, ErrorKind},
     media::MediaSource,
@@ -46,181 +47,248 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    let room = &room;
     let served = attempt.deployment.served(attempt.number);
-    let credentials = &*attempt.deployment.account.credentials;
-    let secret = || async {
-        let secret = credentials.secret().await;
-        secret.map_err(|error| error.with_served(served.clone()))
+    let key = secret(&attempt, &served).await?;
+    let inlined = match media.zip(media::translated_for(&attempt)) {
+        None => None,
+        // Apart, as whatever few calls need: they are not to make the others' futures large.
+        Some((media, dialect)) => {
+            let inlined = media::inlined(&attempt, dialect, &*media);
+            let inlined = Box::pin(Clock::of_call(&attempt).run(inlined)).await;
+            inlined.map_err(|error| error.with_served(served.clone()))?
+        }
     };
-    let mut key = secret().await?;
-    let inlined = within(&attempt, media::inlined(&attempt, media.as_deref()))
-        .await
-        .map_err(|error| error.with_served(served.clone()))?;
-    let said = Said {
+    let exchange = Exchange {
         attempt: &attempt,
         inlined: inlined.as_ref(),
+        room: &room,
+        served: &served,
     };
-    let mut answer = exchanged(&mut client, ready, said, &key, room, &served).await;
-    // A token may be revoked before its time. That is no fault of the account's while there is another to be had.
-    if let Err(error) = &answer
-        && error.kind() == ErrorKind::Authentication
-        && error.vendor_status() == Some(StatusCode::UNAUTHORIZED)
-        && credentials.refused(&key)
-    {
-        key = secret().await?;
-        answer = exchanged(&mut client, false, said, &key, room, &served).await;
+    let first = match attempt.request.operation {
+        // What is translated apart from conversations may take several calls.
+        Operation::Embeddings(_) | Operation::Rerank => {
+            Box::pin(exchange.translated(&mut client, ready, &key)).await
+        }
+        _ => match exchange.prepared(&key, None) {
+            Ok(prepared) => {
+                let (sent, expected) = exchange.expect(prepared);
+                if !ready {
+                    client.ready().await.map_err(|error| {
+                        redact(transport_error(error), &key).with_served(served.clone())
+                    })?;
+                }
+                let answer = client.call(sent);
+                let answer = exchange.answer(answer, &expected).await;
+                match answer {
+                    Err(error) => {
+                        Box::pin(exchange.mended(&mut client, error, &expected, &key)).await
+                    }
+                    answer => answer,
+                }
+            }
+            Err(error) => Err(error),
+        },
+    };
+    match first {
+        Ok(response) => Ok(response),
+        Err(error) => Box::pin(exchange.with_another_key(&mut client, error, key)).await,
     }
-    answer.map_err(|error| redact(error, &key).with_served(served))
 }
 
-/// What is to be said.
+async fn secret(attempt: &Attempt, served: &Arc<Served>) -> Result<Secret, Error> {
+    let secret = attempt.deployment.account.credentials.secret().await;
+    secret.map_err(|error| error.with_served(served.clone()))
+}
+
+/// What is said to whom.
 #[derive(Clone, Copy)]
-struct Said<'a> {
+struct Exchange<'a> {
     attempt: &'a Attempt,
     /// The conversation with media in place of their addresses.
     inlined: Option<&'a ChatRequest>,
+    room: &'a Room,
+    served: &'a Arc<Served>,
 }
 
-/// The exchange, by what is asked: what is translated apart from conversations may take several.
-async fn exchanged<C, B>(
-    client: &mut C,
-    ready: bool,
-    said: Said<'_>,
-    secret: &Secret,
-    room: &Room,
-    served: &Arc<Served>,
-) -> Result<ModelResponse, Error>
-where
-    C: Service<http::Request<Body>, Response = http::Response<B>> + Clone,
-    C::Error: Into<BoxError>,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
-    // The readiness goes with the client that has it.
-    let mut own = || {
+/// What is known of an answer before it comes.
+struct Expected {
+    clock: Clock,
+    /// What was sent, in the dialect's words.
+    body: Bytes,
+    dialect: Option<&'static dyn Dialect>,
+    framing: Framing,
+    fidelity: Fidelity,
+    rewritten: bool,
+}
+
+impl Exchange<'_> {
+    fn prepared(self, key: &Secret, mended: Option<(Bytes, Fidelity)>) -> Result<Prepared, Error> {
+        prepare(self.attempt, self.inlined, key, mended)
+    }
+
+    /// The request, and what is awaited from now on.
+    fn expect(self, prepared: Prepared) -> (http::Request<Body>, Expected) {
+        let Prepared {
+            request,
+            body,
+            dialect,
+            framing,
+            fidelity,
+            rewritten,
+        } = prepared;
+        for note in fidelity.notes() {
+            tracing::debug!(path = note.path, loss = ?note.loss, why = &*note.why, "a field was not carried as it came");
+        }
+        let asked = &self.attempt.request;
+        let answers = match dialect {
+            None if !translated::is_read(&asked.operation) => Answers::Unread,
+            Some(_) if asked.payload.wants_stream() => Answers::Streamed,
+            _ => Answers::Whole,
+        };
+        let expected = Expected {
+            clock: Clock::new(self.attempt, answers),
+            body,
+            dialect,
+            framing,
+            fidelity,
+            rewritten,
+        };
+        (request, expected)
+    }
+
+    async fn answer<F, B, E>(self, answer: F, expected: &Expected) -> Result<ModelResponse, Error>
+    where
+        F: Future<Output = Result<http::Response<B>, E>>,
+        E: Into<BoxError>,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let answer = answer.map_err(transport_error);
+        let (parts, body) = expected.clock.run(answer).await?.into_parts();
+        let windows = RateWindows::of(&parts.headers);
+        let answer = reply(self.attempt, expected, &parts, Body::new(body), self.room).await;
+        let (headers, reply) = match answer {
+            Ok(answer) => answer,
+            Err(error) => return Err(error.with_windows(windows)),
+        };
+        let mut response = ModelResponse::new(self.served.clone(), reply);
+        response.status = parts.status;
+        response.headers = headers;
+        response.windows = windows;
+        response.fidelity = expected.fidelity.clone();
+        response.rewritten = expected.rewritten;
+        Ok(response)
+    }
+
+    /// Once more, if the vendor refuses something that can be left out. That is the same attempt still: a refusal costs no tokens and
+    /// says nothing against the account.
+    async fn mended<C, B>(
+        self,
+        client: &mut C,
+        error: Error,
+        refused: &Expected,
+        key: &Secret,
+    ) -> Result<ModelResponse, Error>
+    where
+        C: Service<http::Request<Body>, Response = http::Response<B>>,
+        C::Error: Into<BoxError>,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let mut lost = refused.fidelity.clone();
+        let dialect = refused.dialect;
+        let Some(mended) = dialect.and_then(|d| d.mend(&refused.body, &error, &mut lost)) else {
+            return Err(error);
+        };
+        tracing::info!(
+            account = &*self.served.account,
+            "the vendor refused a part of the request that can be left out: it is sent once more without"
+        );
+        let (sent, expected) = self.expect(self.prepared(key, Some((mended, lost)))?);
+        let client = client.ready().await.map_err(transport_error)?;
+        self.answer(client.call(sent), &expected).await
+    }
+
+    /// A token may be revoked before its time. That is no fault of the account's while there is another to be had.
+    async fn with_another_key<C, B>(
+        self,
+        client: &mut C,
+        error: Error,
+        key: Secret,
+    ) -> Result<ModelResponse, Error>
+    where
+        C: Service<http::Request<Body>, Response = http::Response<B>> + Clone,
+        C::Error: Into<BoxError>,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let credentials = &*self.attempt.deployment.account.credentials;
+        let is_revoked = error.kind() == ErrorKind::Authentication
+            && error.vendor_status() == Some(StatusCode::UNAUTHORIZED);
+        if !(is_revoked && credentials.refused(&key)) {
+            return Err(redact(error, &key).with_served(self.served.clone()));
+        }
+        let key = secret(self.attempt, self.served).await?;
+        let again = self.whole(client, &key).await;
+        again.map_err(|error| redact(error, &key).with_served(self.served.clone()))
+    }
+
+    /// All of it, from the start.
+    async fn whole<C, B>(self, client: &mut C, key: &Secret) -> Result<ModelResponse, Error>
+    where
+        C: Service<http::Request<Body>, Response = http::Response<B>> + Clone,
+        C::Error: Into<BoxError>,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        if let Operation::Embeddings(_) | Operation::Rerank = self.attempt.request.operation {
+            return self.translated(client, false, key).await;
+        }
+        let (sent, expected) = self.expect(self.prepared(key, None)?);
+        let ready = client.ready().await.map_err(transport_error)?;
+        match self.answer(ready.call(sent), &expected).await {
+            Err(error) => self.mended(client, error, &expected, key).await,
+            answer => answer,
+        }
+    }
+
+    async fn translated<C, B>(
+        self,
+        client: &mut C,
+        ready: bool,
+        key: &Secret,
+    ) -> Result<ModelResponse, Error>
+    where
+        C: Service<http::Request<Body>, Response = http::Response<B>> + Clone,
+        C::Error: Into<BoxError>,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        // The readiness goes with the client that has it.
         let clone = client.clone();
-        std::mem::replace(client, clone)
-    };
-    let called = || translated::Called::new(said.attempt, secret, room, served);
-    match said.attempt.request.operation {
-        Operation::Embeddings(form) => translated::embeddings(own(), ready, &called(), form).await,
-        Operation::Rerank => translated::rerank(own(), ready, &called()).await,
-        _ => mending(client, ready, said, secret, room, served).await,
+        let own = std::mem::replace(client, clone);
+        let called = translated::Called::new(self.attempt, key, self.room, self.served);
+        match self.attempt.request.operation {
+            Operation::Embeddings(form) => translated::embeddings(own, ready, &called, form).await,
+            _ => translated::rerank(own, ready, &called).await,
+        }
     }
-}
-
-/// Work before the vendor is called, within the call's time.
-async fn within<T>(
-    attempt: &Attempt,
-    work: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Error> {
-    Clock::of_call(attempt).run(work).await
-}
-
-/// The exchange, and once more if the vendor refuses something that can be left out. That is the same attempt still: a refusal
-/// costs no tokens and says nothing against the account.
-async fn mending<C, B>(
-    client: &mut C,
-    ready: bool,
-    said: Said<'_>,
-    secret: &Secret,
-    room: &Room,
-    served: &Arc<Served>,
-) -> Result<ModelResponse, Error>
-where
-    C: Service<http::Request<Body>, Response = http::Response<B>>,
-    C::Error: Into<BoxError>,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
-    let Said { attempt, inlined } = said;
-    let prepared = prepare(attempt, inlined, secret, None)?;
-    let (body, dialect) = (prepared.body.clone(), prepared.dialect);
-    let mut lost = prepared.fidelity.clone();
-    let first = answer(client, ready, attempt, prepared, room, served).await;
-    let Err(error) = first else {
-        return first;
-    };
-    let Some(mended) = dialect.and_then(|d| d.mend(&body, &error, &mut lost)) else {
-        return Err(error);
-    };
-    tracing::info!(
-        account = &*served.account,
-        "the vendor refused a part of the request that can be left out: it is sent once more without"
-    );
-    let prepared = prepare(attempt, inlined, secret, Some((mended, lost)))?;
-    answer(client, false, attempt, prepared, room, served).await
-}
-
-async fn answer<C, B>(
-    client: &mut C,
-    ready: bool,
-    attempt: &Attempt,
-    prepared: Prepared,
-    room: &Room,
-    served: &Arc<Served>,
-) -> Result<ModelResponse, Error>
-where
-    C: Service<http::Request<Body>, Response = http::Response<B>>,
-    C::Error: Into<BoxError>,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
-    let Prepared {
-        request,
-        dialect,
-        framing,
-        fidelity,
-        rewritten,
-        ..
-    } = prepared;
-    for note in fidelity.notes() {
-        tracing::debug!(path = note.path, loss = ?note.loss, why = &*note.why, "a field was not carried as it came");
-    }
-    let answers = match dialect {
-        None if !translated::is_read(&attempt.request.operation) => Answers::Unread,
-        Some(_) if attempt.request.payload.wants_stream() => Answers::Streamed,
-        _ => Answers::Whole,
-    };
-    let clock = Clock::new(attempt, answers);
-    if !ready {
-        client.ready().await.map_err(transport_error)?;
-    }
-    let response = clock
-        .run(async { client.call(request).await.map_err(transport_error) })
-        .await?;
-    let (parts, body) = response.into_parts();
-    let body = Body::new(body);
-    let windows = RateWindows::of(&parts.headers);
-    let dialect = dialect.map(|dialect| (dialect, framing));
-    let (headers, reply) = reply(attempt, dialect, rewritten, &parts, body, &clock, room)
-        .await
-        .map_err(|error| error.with_windows(windows.clone()))?;
-    let mut response = ModelResponse::new(served.clone(), reply);
-    response.status = parts.status;
-    response.headers = headers;
-    response.windows = windows;
-    response.fidelity = fidelity;
-    response.rewritten = rewritten;
-    Ok(response)
 }
 
 /// The answer, once it is known to be one, and the headers to pass on with it.
 async fn reply(
     attempt: &Attempt,
-    dialect: Option<(&'static dyn Dialect, Framing)>,
-    rewritten: bool,
+    expected: &Expected,
     parts: &response::Parts,
     body: Body,
-    clock: &Clock,
     room: &Room,
 ) -> Result<(HeaderMap, Reply), Error> {
+    let clock = &expected.clock;
     let provider = &*attempt.deployment.provider;
     if !parts.status.is_success() {
-        return Err(refusal(provider, parts, body, clock).await);
+        return Err(Box::pin(refusal(provider, parts, body, clock)).await);
     }
-    let Some((dialect, framing)) = dialect else {
+    let Some(dialect) = expected.dialect else {
         if translated::tells_usage(&attempt.request.operation, &parts.headers) {
             let body = encoding::plain(&parts.headers, body)?;
             let bytes = clock.read_held(body, room).await?;
@@ -243,7 +311,7 @@ async fn reply(
     }
     let marker = Marker::new(attempt, dialect);
     let headers = turn_state(attempt, dialect, &parts.headers, &marker);
-    let reply = if let Some(framing) = stream_framing(&parts.headers, framing) {
+    let reply = if let Some(framing) = stream_framing(&parts.headers, expected.framing) {
         let mut stream = VendorStream::new(dialect, framing, body, clock.rest, room).marked(marker);
         clock.run(stream.commit()).await?;
         Reply::Stream(EventStream::new(dialect, stream))
@@ -252,7 +320,7 @@ async fn reply(
         let payload = &attempt.request.payload;
         let front = payload.dialect();
         // Where a stream was asked for, it is told as one.
-        let translated = rewritten
+        let translated = expected.rewritten
             || payload.wants_stream()
             || front.is_none_or(|front| front.name() != dialect.name());
         whole(dialect, provider, parts, bytes, translated, &marker)?

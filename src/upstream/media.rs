@@ -14,27 +14,30 @@ use crate::{
     request::{Operation, Payload},
 };
 
+/// The dialect that a conversation has to be translated into for its vendor. What is passed on as the caller wrote it is not touched.
+pub(super) fn translated_for(attempt: &Attempt) -> Option<&'static dyn Dialect> {
+    if attempt.request.operation != Operation::Chat {
+        return None;
+    }
+    let (deployment, payload) = (&*attempt.deployment, &attempt.request.payload);
+    let call = Call::new(&Operation::Chat, &deployment.model, payload.wants_stream());
+    let dialect = deployment.provider.speaks(&call, payload)?;
+    let front = payload.dialect();
+    front
+        .is_none_or(|front| front.name() != dialect.name())
+        .then_some(dialect)
+}
+
 /// The conversation with bytes in place of addresses; none if it can be said as it is. What was fetched for an earlier attempt of
 /// the call is not fetched again.
 pub(super) async fn inlined(
     attempt: &Attempt,
-    media: Option<&dyn MediaSource>,
+    dialect: &'static dyn Dialect,
+    media: &dyn MediaSource,
 ) -> Result<Option<ChatRequest>, Error> {
-    let (Some(media), Operation::Chat) = (media, &attempt.request.operation) else {
-        return Ok(None);
-    };
     let deployment = &*attempt.deployment;
     let (provider, payload) = (&*deployment.provider, &attempt.request.payload);
     let call = Call::new(&Operation::Chat, &deployment.model, payload.wants_stream());
-    let Some(dialect) = provider.speaks(&call, payload) else {
-        return Ok(None);
-    };
-    let same = payload
-        .dialect()
-        .is_some_and(|front| front.name() == dialect.name());
-    if same {
-        return Ok(None);
-    }
     let chat = payload.chat()?;
     if !chat.messages.iter().any(|m| has_address(&m.content)) {
         return Ok(None);

@@ -122,12 +122,11 @@ where
                 }
             },
         };
-        Box::pin(async move {
-            match other {
-                Some(client) => exchange::run(client, false, attempt, media, room).await,
-                None => exchange::run(ready, true, attempt, media, room).await,
-            }
-        })
+        let (client, is_ready) = match other {
+            Some(client) => (client, false),
+            None => (ready, true),
+        };
+        Box::pin(exchange::run(client, is_ready, attempt, media, room))
     }
 }
 
