@@ -7,10 +7,11 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 use serde::{Serialize, Serializer, ser::SerializeSeq};
 
 use crate::{
+    chat::Usage,
     error::{Error, ErrorKind},
     split::Drawn,
 };
@@ -217,7 +218,7 @@ impl Serialize for Step {
 
 /// The latest calls of a gateway, how they went and how they ended. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct Calls(Arc<Mutex<VecDeque<CallRecord>>>);
+pub struct Calls(Arc<Mutex<VecDeque<Ended>>>);
 
 /// A call that is over.
 #[derive(Clone, Debug, Serialize)]
@@ -269,20 +270,59 @@ impl Calls {
 
     /// Those that are kept, the latest first.
     pub fn latest(&self) -> Vec<CallRecord> {
-        self.lock().iter().rev().cloned().collect()
+        self.lock().iter().rev().map(Ended::record).collect()
     }
 
-    pub(crate) fn add(&self, record: CallRecord) {
+    pub(crate) fn add(&self, ended: Ended) {
         let mut calls = self.lock();
         let oldest = (calls.len() >= Self::KEPT).then(|| calls.pop_front());
-        calls.push_back(record);
+        calls.push_back(ended);
         drop(calls);
         // What is let go of is freed after the lock.
         drop(oldest);
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<CallRecord>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Ended>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A call that is over, as it is kept: of most nobody ever asks, so they are put into words only then.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) request_id: HeaderValue,
+    pub(crate) model: Arc<str>,
+    pub(crate) caller: Option<Arc<str>>,
+    pub(crate) ended_at: u64,
+    pub(crate) total_ms: u64,
+    pub(crate) ending: &'static str,
+    pub(crate) kind: Option<&'static str>,
+    pub(crate) usage: Usage,
+    pub(crate) cost_micros: Option<u64>,
+    pub(crate) trail: Trail,
+}
+
+impl Ended {
+    fn record(&self) -> CallRecord {
+        let (usage, trail) = (&self.usage, &self.trail);
+        CallRecord {
+            request_id: self.request_id.to_str().unwrap_or_default().to_owned(),
+            model: self.model.to_string(),
+            caller: self.caller.as_deref().map(str::to_owned),
+            ended_at: self.ended_at,
+            total_ms: self.total_ms,
+            ending: self.ending,
+            kind: self.kind,
+            continued: trail.continued(),
+            arms: trail.drawn(),
+            input_tokens: usage.total_input(),
+            cached_tokens: usage.cache_read,
+            output_tokens: usage.total_output(),
+            cost_micros: self.cost_micros,
+            hedge: trail.hedge(),
+            way: trail.to_string(),
+            trail: trail.clone(),
+        }
     }
 }
 
@@ -384,23 +424,17 @@ mod tests {
     #[test]
     fn the_latest_calls_are_kept() {
         let calls = Calls::new();
-        for n in 0..300 {
-            calls.add(CallRecord {
-                request_id: n.to_string(),
+        for n in 0..300_u32 {
+            calls.add(Ended {
+                request_id: n.into(),
                 model: "m".into(),
                 caller: None,
                 ended_at: 0,
                 total_ms: 0,
                 ending: "failed",
                 kind: None,
-                continued: 0,
-                arms: Vec::new(),
-                input_tokens: None,
-                cached_tokens: None,
-                output_tokens: None,
+                usage: Usage::default(),
                 cost_micros: None,
-                hedge: None,
-                way: String::new(),
                 trail: Trail::new(),
             });
         }

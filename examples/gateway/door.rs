@@ -6,7 +6,7 @@ use std::{
     net::IpAddr,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -24,10 +24,10 @@ use trunkline::{
 use crate::metrics::Metrics;
 
 /// The server's own paths, and the gateway behind them.
-#[derive(Clone)]
 pub struct Door {
     gateway: Arc<Gateway>,
-    service: GatewayService,
+    /// One for each connection, whose requests come one by one, or few at a time.
+    service: Mutex<GatewayService>,
     draining: Arc<AtomicBool>,
     metrics: Arc<Metrics>,
     /// Is the client on this machine?
@@ -37,7 +37,7 @@ pub struct Door {
 impl Door {
     pub fn new(gateway: Arc<Gateway>, metrics: Arc<Metrics>) -> Self {
         Self {
-            service: gateway.service(),
+            service: Mutex::new(gateway.service()),
             gateway,
             draining: Arc::default(),
             metrics,
@@ -48,8 +48,11 @@ impl Door {
     /// The door as this client finds it.
     pub fn for_client(&self, client: IpAddr) -> Self {
         Self {
+            gateway: self.gateway.clone(),
+            service: Mutex::new(self.gateway.service()),
+            draining: self.draining.clone(),
+            metrics: self.metrics.clone(),
             local: client.to_canonical().is_loopback(),
-            ..self.clone()
         }
     }
 
@@ -110,7 +113,12 @@ impl Service<Request<Incoming>> for Door {
         match self.own(request.method(), request.uri().path()) {
             Some(response) => Box::pin(async { Ok(response) }),
             // The gateway is always ready: it finds out what it needs when it is known to be needed.
-            None => self.service.clone().call(request),
+            None => {
+                let service = self.service.lock();
+                service
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .call(request)
+            }
         }
     }
 }

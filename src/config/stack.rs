@@ -6,7 +6,7 @@ use std::{
     fmt,
     future::Future,
     pin::{Pin, pin},
-    sync::Arc,
+    sync::{Arc, Weak},
     task::{Context, Poll},
     time::Duration,
 };
@@ -144,7 +144,7 @@ impl Gateway {
     pub fn service(&self) -> GatewayService {
         GatewayService {
             graph: self.graph.clone(),
-            ready: None,
+            stack: None,
         }
     }
 
@@ -587,15 +587,28 @@ fn stack(
 /// A whole gateway as one HTTP service, for any body type.
 pub struct GatewayService {
     graph: Arc<ArcSwap<Graph>>,
-    /// The stack that was polled ready; a clone has to poll its own.
-    ready: Option<Stack>,
+    /// The latest stack, once it was needed, and what it belongs to: as long as that is the one that serves, calls need no clone of
+    /// their own. What is weak keeps no account in service, but its place cannot be taken by another.
+    stack: Option<(Weak<Graph>, Stack)>,
+}
+
+impl GatewayService {
+    fn stack(&mut self) -> &mut Stack {
+        let graph = self.graph.load();
+        let stale = |(of, _): &(Weak<Graph>, Stack)| of.as_ptr() != Arc::as_ptr(&graph);
+        if self.stack.as_ref().is_some_and(stale) {
+            self.stack = None;
+        }
+        let fresh = || (Arc::downgrade(&graph), graph.stack.clone());
+        &mut self.stack.get_or_insert_with(fresh).1
+    }
 }
 
 impl Clone for GatewayService {
     fn clone(&self) -> Self {
         Self {
             graph: self.graph.clone(),
-            ready: None,
+            stack: None,
         }
     }
 }
@@ -610,17 +623,11 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        let graph = &self.graph;
-        let stack = self.ready.get_or_insert_with(|| graph.load().stack.clone());
-        stack.poll_ready(cx)
+        self.stack().poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let mut stack = match self.ready.take() {
-            Some(stack) => stack,
-            None => self.graph.load().stack.clone(),
-        };
-        stack.call(request.map(Body::new))
+        self.stack().call(request.map(Body::new))
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
     error::Error,
     request::ModelRequest,
     response::{Outcome, Served},
-    trail::{CallRecord, Calls, Trail, wall_clock},
+    trail::{Calls, Ended, Trail, wall_clock},
 };
 
 /// One line of log for each call, whenever and however it ends. Clones are the same.
@@ -201,22 +201,16 @@ impl Log {
         let Some(calls) = &self.0.calls else {
             return;
         };
-        calls.add(CallRecord {
-            request_id: self.0.id.to_str().unwrap_or_default().to_owned(),
-            model: self.0.model.to_string(),
-            caller: self.0.caller.as_deref().map(str::to_owned),
+        calls.add(Ended {
+            request_id: self.0.id.clone(),
+            model: self.0.model.clone(),
+            caller: self.0.caller.clone(),
             ended_at: wall_clock(),
             total_ms: self.0.start.elapsed().as_millis() as u64,
             ending,
             kind,
-            continued: self.0.trail.continued(),
-            arms: self.0.trail.drawn(),
-            input_tokens: usage.total_input(),
-            cached_tokens: usage.cache_read,
-            output_tokens: usage.total_output(),
+            usage: *usage,
             cost_micros: cost,
-            hedge: self.0.trail.hedge(),
-            way: self.0.trail.to_string(),
             trail: self.0.trail.clone(),
         });
     }

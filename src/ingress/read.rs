@@ -232,7 +232,7 @@ fn is_passed_on(name: &HeaderName) -> bool {
 
 /// What to do about what cannot be carried, if the caller says so.
 fn fidelity(headers: &HeaderMap) -> Result<Option<FidelityMode>, Error> {
-    const NAME: &str = "x-trunkline-fidelity";
+    const NAME: HeaderName = HeaderName::from_static("x-trunkline-fidelity");
     let Some(value) = headers.get(NAME) else {
         return Ok(None);
     };
@@ -240,7 +240,7 @@ fn fidelity(headers: &HeaderMap) -> Result<Option<FidelityMode>, Error> {
     match FidelityMode::from_name(&text.trim().to_ascii_lowercase()) {
         Some(mode) => Ok(Some(mode)),
         None => Err(Error::invalid(
-            NAME,
+            NAME.as_str(),
             format!("the header `{NAME}` must be `strict` or `lenient`, not {text:?}"),
         )),
     }
@@ -248,14 +248,14 @@ fn fidelity(headers: &HeaderMap) -> Result<Option<FidelityMode>, Error> {
 
 /// How urgent the call is, if the caller says so.
 fn priority(headers: &HeaderMap) -> Result<Priority, Error> {
-    const NAME: &str = "x-trunkline-priority";
+    const NAME: HeaderName = HeaderName::from_static("x-trunkline-priority");
     let Some(value) = headers.get(NAME) else {
         return Ok(Priority::default());
     };
     let text = String::from_utf8_lossy(value.as_bytes());
     Priority::from_name(&text.trim().to_ascii_lowercase()).ok_or_else(|| {
         Error::invalid(
-            NAME,
+            NAME.as_str(),
             format!("the header `{NAME}` must be `low`, `normal` or `high`, not {text:?}"),
         )
     })
@@ -264,14 +264,14 @@ fn priority(headers: &HeaderMap) -> Result<Priority, Error> {
 /// The session, by the first header that names one.
 fn affinity(headers: &HeaderMap) -> Option<Arc<str>> {
     // Anybody's, Fireworks' and its clients', Claude Code's, Codex'.
-    const NAMES: [&str; 4] = [
-        "x-session-id",
-        "x-session-affinity",
-        "x-claude-code-session-id",
-        "session-id",
+    const NAMES: [HeaderName; 4] = [
+        HeaderName::from_static("x-session-id"),
+        HeaderName::from_static("x-session-affinity"),
+        HeaderName::from_static("x-claude-code-session-id"),
+        HeaderName::from_static("session-id"),
     ];
     NAMES
-        .into_iter()
+        .iter()
         .filter_map(|name| headers.get(name)?.to_str().ok())
         .map(str::trim)
         .find(|session| !session.is_empty())

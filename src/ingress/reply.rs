@@ -11,15 +11,9 @@ use crate::{
     chat::{Fidelity, Loss},
     dialect::Dialect,
     error::{Error, ErrorKind},
-    response::Served,
     trail::Trail,
 };
 
-/// The headers that tell who served a call.
-const PROVIDER: HeaderName = HeaderName::from_static("x-trunkline-provider");
-const ACCOUNT: HeaderName = HeaderName::from_static("x-trunkline-account");
-const MODEL: HeaderName = HeaderName::from_static("x-trunkline-model");
-const ATTEMPTS: HeaderName = HeaderName::from_static("x-trunkline-attempts");
 /// The header that tells that a second account was asked while the first was silent: `won` if it gave the answer, else `lost`.
 const HEDGE: HeaderName = HeaderName::from_static("x-trunkline-hedge");
 /// The header that tells what a translation of the request could not carry.
@@ -82,7 +76,7 @@ pub(super) fn error(dialect: &dyn Dialect, error: &Error) -> Response<Body> {
         );
     }
     if let Some(served) = error.served() {
-        tell(headers, served);
+        served.tell(headers);
     }
     response
 }
@@ -98,23 +92,6 @@ pub(super) fn error_body(dialect: &dyn Dialect, error: &Error) -> Bytes {
 /// Seconds, rounded up: coming back a moment too early is too early.
 fn whole_seconds(after: Duration) -> u64 {
     after.as_secs() + u64::from(after.subsec_nanos() > 0)
-}
-
-/// Adds who served the call.
-pub(super) fn tell(headers: &mut HeaderMap, served: &Served) {
-    for (name, text) in [
-        (PROVIDER, &served.provider),
-        (ACCOUNT, &served.account),
-        (MODEL, &served.model),
-    ] {
-        // A name that cannot stand in a header is left out rather than failing the call.
-        if !text.is_empty()
-            && let Ok(value) = HeaderValue::from_str(text)
-        {
-            headers.insert(name, value);
-        }
-    }
-    headers.insert(ATTEMPTS, HeaderValue::from(served.attempts));
 }
 
 /// Adds whether a second account was asked while the first was silent.

@@ -389,7 +389,7 @@ where
                 .closing(settings.closing.as_ref().map(Closing::watched));
             let mut response = reply::stream(Body::new(body), form);
             response.headers_mut().extend(headers);
-            reply::tell(response.headers_mut(), &served);
+            served.tell(response.headers_mut());
             reply::tell_hedge(response.headers_mut(), &trail);
             reply::tell_losses(response.headers_mut(), &fidelity);
             response
@@ -423,7 +423,7 @@ fn tell(answer: ModelResponse) -> Response<Body> {
         },
     };
     response.headers_mut().extend(answer.headers);
-    reply::tell(response.headers_mut(), &answer.served);
+    answer.served.tell(response.headers_mut());
     reply::tell_hedge(response.headers_mut(), &answer.trail);
     reply::tell_losses(response.headers_mut(), &answer.fidelity);
     response

@@ -1,11 +1,17 @@
 //! Where an attempt goes.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use http::Uri;
 
 use super::{Limits, Price};
 use crate::{
-    chat::FidelityMode, credential::Credentials, provider::Provider, request::ModelRequest,
-    response::Served,
+    chat::FidelityMode, credential::Credentials, error::Error, provider::Provider,
+    request::ModelRequest, response::Served,
 };
 
 /// A call bound to one deployment.
@@ -78,6 +84,21 @@ pub struct Deployment {
     pub timeouts: Timeouts,
     /// What to do with a request that the vendor cannot be told all of, unless the request says so itself.
     pub fidelity: FidelityMode,
+    cached: Cached,
+}
+
+/// What every call says again, made when it is first needed.
+#[derive(Debug, Default)]
+struct Cached {
+    served: OnceLock<Arc<Served>>,
+    url: OnceLock<(Box<str>, Uri)>,
+}
+
+impl Clone for Cached {
+    /// Nothing: a clone is made to be changed, mostly to another model's.
+    fn clone(&self) -> Self {
+        Self::default()
+    }
 }
 
 impl Deployment {
@@ -96,6 +117,7 @@ impl Deployment {
             price: None,
             timeouts: Timeouts::default(),
             fidelity: FidelityMode::default(),
+            cached: Cached::default(),
         }
     }
 
@@ -136,12 +158,38 @@ impl Deployment {
 
     /// Who this is, for answers and errors.
     pub(crate) fn served(&self, attempts: u32) -> Arc<Served> {
-        Arc::new(Served::new(
-            Arc::from(self.provider.name()),
-            self.account.name.clone(),
-            self.model.clone(),
-            attempts,
-        ))
+        let served = || {
+            Arc::new(Served::new(
+                Arc::from(self.provider.name()),
+                self.account.name.clone(),
+                self.model.clone(),
+                attempts,
+            ))
+        };
+        match attempts {
+            1 => self.cached.served.get_or_init(served).clone(),
+            _ => served(),
+        }
+    }
+
+    /// The URL that `make` makes of this path. That of the first path is kept: most calls of a deployment go to the same.
+    ///
+    /// # Errors
+    /// That of `make`.
+    pub(super) fn url(
+        &self,
+        path: &str,
+        make: impl FnOnce() -> Result<Uri, Error>,
+    ) -> Result<Uri, Error> {
+        match self.cached.url.get() {
+            Some((known, url)) if **known == *path => Ok(url.clone()),
+            Some(_) => make(),
+            None => {
+                let url = make()?;
+                let _ = self.cached.url.set((path.into(), url.clone()));
+                Ok(url)
+            }
+        }
     }
 }
 

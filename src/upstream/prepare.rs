@@ -157,10 +157,12 @@ pub(super) fn spell(
 ) -> Result<(Request<Body>, Bytes), Error> {
     let provider = &*attempt.deployment.provider;
     let dialect = call.dialect;
-    let mut http = Request::new(());
-    *http.method_mut() = method;
-    *http.uri_mut() = join(provider.base_url(), path)?;
-    let (mut parts, ()) = http.into_parts();
+    let url = || join(provider.base_url(), path);
+    let (mut parts, ()) = Request::new(()).into_parts();
+    parts.method = method;
+    parts.uri = attempt.deployment.url(path, url)?;
+    // Room for all at once.
+    parts.headers.reserve(12);
     // What is passed through unread goes to the same vendor, which asks for the same headers everywhere.
     let spoken = dialect.or_else(|| usual(attempt));
     set_headers(
