@@ -74,7 +74,7 @@ impl FrameSource for PassThrough {
     }
 
     fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Run, Error>>> {
-        while self.unchanged {
+        while self.unchanged && !self.over {
             match ready!(self.frames.poll_run(cx)) {
                 Some(Ok(Run::One(frame))) => {
                     if let Some(frame) = self.pass(frame) {
@@ -91,5 +91,39 @@ impl FrameSource for PassThrough {
 
     fn usage(&self) -> Option<Usage> {
         self.frames.usage()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+    use crate::dialect::{Dialect, openai_chat::OpenAiChat};
+
+    #[tokio::test]
+    async fn an_ending_is_added_once_however_it_is_asked_for() {
+        let chunk = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
+        for (vendors, runs) in [(false, false), (false, true), (true, false), (true, true)] {
+            let mut frames = vec![Frame::new(None, chunk)];
+            frames.extend(vendors.then(|| Frame::new(None, "[DONE]")));
+            let frames = EventStream::from_frames(&OpenAiChat, frames);
+            let mut pass = PassThrough::new(frames, OpenAiChat.front().unwrap(), false);
+            let mut told = Vec::new();
+            // A source may be asked again behind its end.
+            for _ in 0..5 {
+                let next = match runs {
+                    true => poll_fn(|cx| pass.poll_run(cx)).await,
+                    false => {
+                        let next = poll_fn(|cx| pass.poll_frame(cx)).await;
+                        next.map(|frame| frame.map(Run::One))
+                    }
+                };
+                if let Some(Run::One(frame)) = next.map(Result::unwrap) {
+                    told.push(frame.data().clone());
+                }
+            }
+            assert_eq!(told, [chunk, "[DONE]"], "{vendors} {runs}");
+        }
     }
 }
