@@ -98,7 +98,7 @@ fn an_answer_is_marked_only_where_it_has_to_be() {
     ] {
         let marker = Marker::new(&attempt, dialect);
         for (frame, marks) in [(&plain, marks), (&nested, marks_nested), (&empty, false)] {
-            let marked = marker.frame(&frame).unwrap_or_else(|| frame.clone());
+            let marked = marker.frame(frame).unwrap_or_else(|| frame.clone());
             assert_eq!(marked.name(), Some("x"));
             if marks {
                 let text = str::from_utf8(marked.raw()).unwrap();
