@@ -1,14 +1,15 @@
 //! What the stack adds, in instructions: the same on every machine with one compiler, whatever else runs beside it.
 //!
 //! `cargo bench --bench instructions` runs itself under valgrind, once with a few calls and once with more; what one call costs is the
-//! difference by the number of calls. `-- --calls CASE NUMBER` plays the calls and nothing else, for a profiler.
+//! difference by the number of calls. `-- --calls CASE NUMBER` plays the calls and nothing else, for a profiler. `-- --check [FILE]`
+//! compares with the bounds in a file, `benches/bounds.txt` unless named, and fails if one is exceeded; without valgrind with exit code 2.
 
 mod support;
 
-use std::process::Command;
+use std::process::ExitCode;
 
 use bytes::Bytes;
-use support::{Http, Speaks};
+use support::{Http, Speaks, valgrind};
 
 /// Events in a short and in a long stream.
 const SHORT: usize = 20;
@@ -17,6 +18,9 @@ const LONG: usize = 220;
 /// Calls of a short and of a long run. Of the first calls a pool reads some more closely, to learn.
 const FEW: usize = 500;
 const MANY: usize = 700;
+
+/// What is compared with, unless another file is named.
+const BOUNDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/bounds.txt");
 
 /// How a case is set up.
 type Make = fn() -> Case;
@@ -43,37 +47,101 @@ const CASES: [(&str, Make); 12] = [
     }),
 ];
 
-fn main() {
+/// Its exit code where there is no valgrind but a check was asked for.
+const UNCHECKED: u8 = 2;
+
+fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().collect();
     if let Some(at) = args.iter().position(|arg| arg == "--calls") {
         let calls = args.get(at + 2).and_then(|number| number.parse().ok());
-        return play(&args[at + 1], calls.expect("`--calls CASE NUMBER`"));
+        play(&args[at + 1], calls.expect("`--calls CASE NUMBER`"));
+        return ExitCode::SUCCESS;
     }
-    if Command::new("valgrind").arg("--version").output().is_err() {
-        println!("skipped: there is no `valgrind` here, which counts the instructions");
-        return;
+    let check = args.iter().position(|arg| arg == "--check");
+    if !valgrind::is_here() {
+        println!(
+            "there is no `valgrind` here, which counts the instructions: nothing was measured"
+        );
+        return match check {
+            Some(_) => UNCHECKED.into(),
+            None => ExitCode::SUCCESS,
+        };
     }
-    println!("{:<44}{:>14}", "what", "instructions");
-    let call = |name: &str| {
-        let difference = counted(name, MANY).saturating_sub(counted(name, FEW));
-        difference / (MANY - FEW) as u64
+    let Some(check) = check else {
+        println!("{:<44}{:>14}", "what", "instructions");
+        for (_, what, count) in rows() {
+            println!("{what:<44}{count:>14}");
+        }
+        return ExitCode::SUCCESS;
     };
-    for (what, name) in [("500 B", "call"), ("40 kB", "call-40k")] {
-        let (bare, ours) = (call(&format!("{name}-bare")), call(name));
-        println!("{:<44}{bare:>14}", format!("bare client call, {what}"));
-        let what = format!("the same through the whole stack, {what}");
-        println!("{what:<44}{ours:>14}");
+    // Cargo adds an argument of its own.
+    let file = args.get(check + 1).filter(|file| !file.starts_with("--"));
+    let file = file.map_or(BOUNDS, String::as_str);
+    let bounds = std::fs::read_to_string(file).expect("a file of bounds");
+    println!("{:<24}{:>14}{:>14}", "name", "instructions", "at most");
+    let mut code = ExitCode::SUCCESS;
+    for (name, _, count) in rows() {
+        let Some(bound) = bound(&bounds, name) else {
+            println!("{name:<24}{count:>14}{:>14}", "-");
+            continue;
+        };
+        let over = count > bound;
+        let told = if over { "  over" } else { "" };
+        println!("{name:<24}{count:>14}{bound:>14}{told}");
+        if over {
+            code = ExitCode::FAILURE;
+        }
     }
-    for (what, name) in [
-        ("same dialect", "stream"),
-        ("translated", "translated"),
-        ("on its own, same dialect", "paced"),
-        ("on its own, translated", "paced-translated"),
-    ] {
+    code
+}
+
+/// The number behind this name. Lines that begin with `#` are remarks.
+fn bound(bounds: &str, name: &str) -> Option<u64> {
+    let mut lines = bounds.lines().filter(|line| !line.starts_with('#'));
+    let words = lines.find_map(|line| {
+        let mut words = line.split_whitespace();
+        (words.next() == Some(name)).then_some(words)
+    });
+    let number = words?.next()?.replace(',', "");
+    Some(number.parse().expect("a number of instructions"))
+}
+
+/// What was counted: its name among the bounds, what it is, and the instructions.
+fn rows() -> Vec<(&'static str, &'static str, u64)> {
+    let call = |name: &str| {
+        let count = |calls: usize| valgrind::counted(None, &["--calls", name, &calls.to_string()]);
+        count(MANY).saturating_sub(count(FEW)) / (MANY - FEW) as u64
+    };
+    let event = |name: &str| {
         let more = call(&format!("{name}-long")).saturating_sub(call(&format!("{name}-short")));
-        let each = more / (LONG - SHORT) as u64;
-        println!("{:<44}{each:>14}", format!("a streamed event, {what}"));
-    }
+        more / (LONG - SHORT) as u64
+    };
+    let bare = "bare client call, 500 B";
+    let bare_40k = "bare client call, 40 kB";
+    let whole = "the same through the whole stack, 500 B";
+    let whole_40k = "the same through the whole stack, 40 kB";
+    vec![
+        ("call-bare", bare, call("call-bare")),
+        ("call", whole, call("call")),
+        ("call-40k-bare", bare_40k, call("call-40k-bare")),
+        ("call-40k", whole_40k, call("call-40k")),
+        ("event", "a streamed event, same dialect", event("stream")),
+        (
+            "event-translated",
+            "a streamed event, translated",
+            event("translated"),
+        ),
+        (
+            "event-alone",
+            "a streamed event on its own, same dialect",
+            event("paced"),
+        ),
+        (
+            "event-alone-translated",
+            "a streamed event on its own, translated",
+            event("paced-translated"),
+        ),
+    ]
 }
 
 /// What is called, and how.
@@ -138,19 +206,4 @@ fn play(name: &str, calls: usize) {
             support::drain(&case.service, request).await;
         }
     });
-}
-
-/// The instructions of a whole run, as valgrind counts them.
-fn counted(name: &str, calls: usize) -> u64 {
-    let program = std::env::current_exe().expect("this program");
-    let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .arg(program)
-        .args(["--calls", name, &calls.to_string()])
-        .output()
-        .expect("valgrind runs");
-    let told = String::from_utf8_lossy(&output.stderr);
-    let line = told.lines().find(|line| line.contains("Collected"));
-    line.and_then(|line| line.rsplit(' ').next()?.parse().ok())
-        .unwrap_or_else(|| panic!("valgrind told no count:\n{told}"))
 }

@@ -69,6 +69,7 @@ pub mod pool;
 pub mod provider;
 pub mod request;
 pub mod response;
+mod response_future;
 pub mod retry;
 mod rng;
 mod served;

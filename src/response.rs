@@ -18,6 +18,7 @@ use crate::{
     upstream::Price,
 };
 pub use crate::{
+    response_future::ResponseFuture,
     served::Served,
     stream::{EventStream, Events, Outcome},
 };

@@ -31,7 +31,8 @@ pub async fn run(listener: TcpListener) {
     }
 }
 
-fn redirected(mut request: Request<Incoming>, vendor: &str) -> Request<Incoming> {
+/// The same request for the vendor.
+pub fn redirected(mut request: Request<Incoming>, vendor: &str) -> Request<Incoming> {
     let path = request
         .uri()
         .path_and_query()

@@ -18,6 +18,10 @@ pub struct Case {
     pub per: Per,
     /// The gateway without its log.
     pub quiet: bool,
+    /// The gateway with limits of every kind, and callers who each have a key of their own.
+    pub limited: bool,
+    /// The bare proxy with the crate's own transport, too.
+    pub own: bool,
     /// The most CPU time, as a multiple of the bare proxy's.
     pub cpu: Option<f64>,
     /// The least throughput, as a share of the bare proxy's.
@@ -49,14 +53,17 @@ const PLAIN: Case = Case {
     request: 500,
     per: Per::Request,
     quiet: false,
+    limited: false,
+    own: false,
     cpu: None,
     rate: None,
 };
 
-pub const CASES: [Case; 8] = [
+pub const CASES: [Case; 11] = [
     Case {
         name: "c1",
         title: "request, 1 caller",
+        own: true,
         callers: 1,
         cpu: Some(1.5),
         ..PLAIN
@@ -64,6 +71,7 @@ pub const CASES: [Case; 8] = [
     Case {
         name: "c64",
         title: "request, 64 callers",
+        own: true,
         cpu: Some(1.5),
         rate: Some(0.7),
         ..PLAIN
@@ -78,6 +86,7 @@ pub const CASES: [Case; 8] = [
     Case {
         name: "40k",
         title: "request of 40 KB, 16 callers",
+        own: true,
         callers: 16,
         request: 40_000,
         cpu: Some(1.5),
@@ -86,6 +95,7 @@ pub const CASES: [Case; 8] = [
     Case {
         name: "event",
         title: "event at full speed, 16 callers",
+        own: true,
         way: "50/0",
         callers: 16,
         per: Per::Stream(50),
@@ -95,6 +105,7 @@ pub const CASES: [Case; 8] = [
     Case {
         name: "paced",
         title: "event every 20 ms, 200 streams",
+        own: true,
         way: "100/20",
         callers: 200,
         per: Per::Event,
@@ -115,6 +126,33 @@ pub const CASES: [Case; 8] = [
         callers: 16,
         per: Per::Stream(50),
         cpu: Some(1.0),
+        ..PLAIN
+    },
+    Case {
+        name: "c64-limited",
+        title: "request, keys and limits on, 64 callers",
+        limited: true,
+        cpu: Some(1.5),
+        rate: Some(0.7),
+        ..PLAIN
+    },
+    Case {
+        name: "40k-limited",
+        title: "request of 40 KB, keys and limits on, 16 callers",
+        callers: 16,
+        request: 40_000,
+        limited: true,
+        cpu: Some(1.5),
+        ..PLAIN
+    },
+    Case {
+        name: "event-limited",
+        title: "event at full speed, keys and limits on, 16 callers",
+        way: "50/0",
+        callers: 16,
+        per: Per::Stream(50),
+        limited: true,
+        cpu: Some(0.35),
         ..PLAIN
     },
 ];

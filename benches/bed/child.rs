@@ -10,9 +10,6 @@ use std::{
 
 use tokio::net::TcpListener;
 
-/// Sockets that one process may need.
-const FILES: u64 = 4_096;
-
 /// A child that serves. It ends with its parent: its standard input closes then.
 pub struct Child {
     process: std::process::Child,
@@ -93,23 +90,33 @@ where
     ExitCode::SUCCESS
 }
 
-/// Starts this program anew where it may not open enough files; does not return if that works.
-pub fn with_more_files() -> Option<ExitCode> {
-    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    let line = limits
-        .lines()
-        .find(|line| line.starts_with("Max open files"));
-    let soft = line.and_then(|line| line.split_whitespace().nth(3));
-    let enough = soft.is_some_and(|soft| soft.parse().map_or(true, |soft: u64| soft >= FILES));
-    if enough || std::env::var_os("BED_FILES").is_some() {
+/// Starts this program anew where it may not open so many files, if it is allowed more; does not return if that works.
+pub fn with_more_files(wanted: u64) -> Option<ExitCode> {
+    let [soft, hard] = files();
+    let wanted = wanted.min(hard);
+    if soft >= wanted || std::env::var_os("BED_FILES").is_some() {
         return None;
     }
     let error = Command::new("sh")
-        .args(["-c", &format!("ulimit -n {FILES} && exec \"$0\" \"$@\"")])
+        .args(["-c", &format!("ulimit -n {wanted} && exec \"$0\" \"$@\"")])
         .arg(std::env::current_exe().expect("a path to itself"))
         .args(std::env::args().skip(1))
         .env("BED_FILES", "1")
         .exec();
-    eprintln!("this needs {FILES} open files: {error}");
+    eprintln!("this needs {wanted} open files: {error}");
     Some(ExitCode::FAILURE)
+}
+
+/// How many files a process may open: without further ado, and at most.
+pub fn files() -> [u64; 2] {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let line = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"));
+    let field = |at| {
+        let field = line.and_then(|line| line.split_whitespace().nth(at));
+        // No number is no limit.
+        field.map_or(0, |field| field.parse().unwrap_or(u64::MAX))
+    };
+    [field(3), field(4)]
 }

@@ -22,6 +22,10 @@ pub struct Shot {
     pub address: SocketAddr,
     pub path: String,
     pub body: Bytes,
+    /// The caller's key.
+    pub key: String,
+    /// Is that only its beginning, and each caller has one of its own?
+    pub keys: bool,
     /// Between the starts of two callers: paced streams that all began at once would end and begin again at once.
     pub apart: Duration,
 }
@@ -57,7 +61,10 @@ impl Tally {
 pub fn closed(shot: &Shot, callers: usize, tally: &Arc<Tally>) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     for number in 0..callers {
-        let (shot, tally) = (shot.clone(), tally.clone());
+        let (mut shot, tally) = (shot.clone(), tally.clone());
+        if shot.keys {
+            shot.key.push_str(&number.to_string());
+        }
         tasks.spawn(async move {
             tokio::time::sleep(shot.apart * number as u32).await;
             let mut sender = None;
@@ -131,7 +138,7 @@ async fn fire(
     let request = Request::post(&shot.path)
         .header("host", "bench.example")
         .header("content-type", "application/json")
-        .header("authorization", "Bearer caller-key")
+        .header("authorization", &shot.key)
         .body(Full::new(shot.body.clone()))
         .ok()?;
     let response = sender.send_request(request).await.ok()?;

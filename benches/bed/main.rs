@@ -3,7 +3,7 @@
 //! `cargo bench --bench bed` runs everything, prints a table and writes it to `benches/README.md` and `benches/bed.svg`.
 //! `-- --quick` takes a third of the time, `-- --only c64` runs the cases whose name contains that; both only print.
 //!
-//! One vendor, the bare proxy and the gateway each run as a process of this same program; the callers are in the first one. The
+//! One vendor, the bare proxy, the same with the crate's own transport, and the gateway each run as a process of this same program; the callers are in the first one. The
 //! figure to trust is the CPU time of the proxy's process per request or per event: it hardly depends on what else the
 //! machine is doing, where latency and throughput do.
 
@@ -28,6 +28,8 @@ mod measure;
 #[allow(dead_code, reason = "the bed reads its own figures")]
 #[path = "../../examples/gateway/metrics.rs"]
 mod metrics;
+mod own;
+mod page;
 mod plot;
 mod report;
 #[allow(dead_code, reason = "the bed speaks plain HTTP")]
@@ -37,17 +39,27 @@ mod vendor;
 
 use std::process::ExitCode;
 
-use self::child::Child;
+use self::{child::Child, gateway::Ways};
+
+/// Sockets that one process may need.
+const FILES: u64 = 4_096;
+
+/// What the gateway's models are.
+const WAYS: Ways = &[
+    ("openai", &["0/0", "50/0", "100/20", "1000/1000"]),
+    ("anthropic", &["0/0", "50/0"]),
+];
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.first().map(String::as_str) {
         Some("vendor") => return child::serve(vendor::run),
         Some("bare") => return child::serve(bare::run),
+        Some("own") => return child::serve(own::run),
         Some("gateway") => {
-            let quiet = args.get(2).is_some_and(|arg| arg == "quiet");
             let vendor = args.get(1).cloned().unwrap_or_default();
-            return child::serve(move |listener| gateway::run(listener, vendor, quiet));
+            let flags = args.into_iter().skip(2).collect();
+            return child::serve(|listener| gateway::run(listener, vendor, WAYS, flags));
         }
         _ => {}
     }
@@ -56,18 +68,20 @@ fn main() -> ExitCode {
         println!("nothing was measured: cargo bench --bench bed [-- --quick] [-- --only NAME]");
         return ExitCode::SUCCESS;
     }
-    if let Some(code) = child::with_more_files() {
+    if let Some(code) = child::with_more_files(FILES) {
         return code;
     }
     let plan = Plan::of(&args);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let rows = runtime.block_on(measure::all(&plan));
     let table = report::table(&rows);
-    println!("\n{}\n{table}", report::machine());
+    let machine = page::machine();
+    println!("\n{machine}\n{table}");
     if plan.quick || plan.only.is_some() {
         return ExitCode::SUCCESS;
     }
-    match report::write(&table).and_then(|()| plot::write(&rows)) {
+    let text = format!("{machine}; `cargo bench --bench bed`.\n\n{table}");
+    match page::write("bed", &text).and_then(|()| plot::write(&rows)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("the report could not be written: {error}");

@@ -17,14 +17,17 @@ use crate::{
 };
 
 const ROUNDS: usize = 3;
+const KEY: &str = "Bearer caller-key";
 
 pub async fn all(plan: &Plan) -> Vec<Row> {
     let vendor = Child::start(&["vendor"]);
     let upstream = vendor.address.to_string();
     let bed = Bed {
         bare: Child::start(&["bare", &upstream]),
+        own: Child::start(&["own", &upstream]),
         gateway: Child::start(&["gateway", &upstream]),
         quiet: Child::start(&["gateway", &upstream, "quiet"]),
+        limited: Child::start(&["gateway", &upstream, "limited"]),
         window: Duration::from_millis(if plan.quick { 1_000 } else { 3_000 }),
     };
     let wanted = |name: &str| plan.only.as_ref().is_none_or(|only| name.contains(&**only));
@@ -52,14 +55,17 @@ pub async fn all(plan: &Plan) -> Vec<Row> {
 
 struct Bed {
     bare: Child,
+    own: Child,
     gateway: Child,
     quiet: Child,
+    limited: Child,
     window: Duration,
 }
 
 /// The medians of one case.
 struct Runs {
     bare: Run,
+    own: Option<Run>,
     gateway: Run,
 }
 
@@ -78,21 +84,26 @@ struct Run {
 
 impl Bed {
     async fn closed(&self, case: &Case) -> Runs {
-        let gateway = if case.quiet {
-            &self.quiet
-        } else {
-            &self.gateway
+        let gateway = match case {
+            Case { quiet: true, .. } => &self.quiet,
+            Case { limited: true, .. } => &self.limited,
+            _ => &self.gateway,
         };
-        let mut runs = (Vec::new(), Vec::new());
+        let (mut bare, mut own, mut ours) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            let bare = bare_shot(case, self.bare.address);
-            runs.0.push(self.run(&self.bare, &bare, case).await);
+            let shot = bare_shot(case, self.bare.address);
+            bare.push(self.run(&self.bare, &shot, case).await);
+            if case.own {
+                let shot = bare_shot(case, self.own.address);
+                own.push(self.run(&self.own, &shot, case).await);
+            }
             let shot = gateway_shot(case, gateway.address);
-            runs.1.push(self.run(gateway, &shot, case).await);
+            ours.push(self.run(gateway, &shot, case).await);
         }
         Runs {
-            bare: medians(&runs.0),
-            gateway: medians(&runs.1),
+            bare: medians(&bare),
+            own: case.own.then(|| medians(&own)),
+            gateway: medians(&ours),
         }
     }
 
@@ -166,8 +177,10 @@ impl Bed {
 
 impl Runs {
     fn rows(&self, case: &Case) -> Vec<Row> {
-        let Self { bare, gateway } = self;
-        let row = |figure, of: fn(&Run) -> f64| Row::new(case.title, figure, of(bare), of(gateway));
+        let Self { bare, own, gateway } = self;
+        let row = |figure, of: fn(&Run) -> f64| {
+            Row::new(case.title, figure, of(bare), of(gateway)).own(own.as_ref().map(of))
+        };
         let mut cpu = row(Figure::Cpu(case.unit()), |run| run.cpu);
         if let Some(most) = case.cpu {
             cpu = cpu.target(most);
@@ -248,6 +261,8 @@ fn bare_shot(case: &Case, address: SocketAddr) -> Shot {
         address,
         path: format!("/{}/v1/{path}", case.way),
         body: body(case, "upstream-model"),
+        key: KEY.to_owned(),
+        keys: case.limited,
         apart: case.apart(),
     }
 }
@@ -263,6 +278,8 @@ fn gateway_shot(case: &Case, address: SocketAddr) -> Shot {
         address,
         path: "/v1/chat/completions".to_owned(),
         body: body(case, &model),
+        key: KEY.to_owned(),
+        keys: case.limited,
         apart: case.apart(),
     }
 }

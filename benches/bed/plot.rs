@@ -2,7 +2,10 @@
 
 use std::{fmt::Write, io};
 
-use crate::report::{Figure, Row, beside, machine};
+use crate::{
+    page::{beside, machine},
+    report::{Figure, Row},
+};
 
 const LEFT: f64 = 250.0;
 const SCALE: f64 = 180.0;

@@ -1,15 +1,14 @@
-//! The table, and its place in `benches/README.md`.
+//! The table.
 
-use std::{fmt::Write, io, path::PathBuf, process::Command};
-
-const BEGIN: &str = "<!-- bed:begin, written by `cargo bench --bench bed` -->";
-const END: &str = "<!-- bed:end -->";
+use std::fmt::Write;
 
 /// One figure of both proxies.
 pub struct Row {
     pub title: String,
     pub figure: Figure,
     pub bare: f64,
+    /// The bare proxy with the crate's own transport, where that is measured.
+    pub own: Option<f64>,
     pub gateway: f64,
     pub target: Option<f64>,
 }
@@ -37,9 +36,15 @@ impl Row {
             title: title.to_owned(),
             figure,
             bare,
+            own: None,
             gateway,
             target: None,
         }
+    }
+
+    pub fn own(mut self, own: Option<f64>) -> Self {
+        self.own = own;
+        self
     }
 
     pub fn target(mut self, target: f64) -> Self {
@@ -81,7 +86,7 @@ impl Row {
 
 pub fn table(rows: &[Row]) -> String {
     let mut out = String::from(
-        "| case | figure | bare | gateway | ratio | target | met |\n| --- | --- | ---: | ---: | ---: | ---: | --- |\n",
+        "| case | figure | bare | own transport | gateway | ratio | target | met |\n| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |\n",
     );
     for row in rows {
         let (figure, unit) = row.figure();
@@ -91,9 +96,12 @@ pub fn table(rows: &[Row]) -> String {
             Some((target, false)) => (target, "no"),
             None => (String::new(), ""),
         };
+        let own = row
+            .own
+            .map_or_else(String::new, |own| format!("{own:.digits$} {unit}"));
         let _ = writeln!(
             out,
-            "| {} | {figure} | {:.digits$} {unit} | {:.digits$} {unit} | {:.2} | {target} | {met} |",
+            "| {} | {figure} | {:.digits$} {unit} | {own} | {:.digits$} {unit} | {:.2} | {target} | {met} |",
             row.title,
             row.bare,
             row.gateway,
@@ -101,49 +109,4 @@ pub fn table(rows: &[Row]) -> String {
         );
     }
     out
-}
-
-/// When and on what.
-pub fn machine() -> String {
-    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split(':').nth(1))
-        .map_or("unknown CPU", str::trim);
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let date = Command::new("date").args(["-u", "+%Y-%m-%d"]).output();
-    let date = date.map_or_else(
-        |_| String::new(),
-        |out| String::from_utf8_lossy(&out.stdout).trim().to_owned(),
-    );
-    format!(
-        "{date}, trunkline {}, {cores} cores of {model}",
-        env!("CARGO_PKG_VERSION")
-    )
-}
-
-/// Puts the table between the marks of the README.
-pub fn write(table: &str) -> io::Result<()> {
-    let path = beside("README.md");
-    let text = std::fs::read_to_string(&path)?;
-    let marks = text
-        .split_once(BEGIN)
-        .and_then(|(head, rest)| Some((head, rest.split_once(END)?.1)));
-    let Some((head, tail)) = marks else {
-        return Err(io::Error::other(
-            "the marks are not in benches/README.md any more",
-        ));
-    };
-    let machine = machine();
-    std::fs::write(
-        path,
-        format!("{head}{BEGIN}\n\n{machine}; `cargo bench --bench bed`.\n\n{table}\n{END}{tail}"),
-    )
-}
-
-/// A file in `benches/`.
-pub fn beside(name: &str) -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), "benches", name]
-        .iter()
-        .collect()
 }

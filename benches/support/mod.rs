@@ -1,6 +1,8 @@
 //! The whole stack over a vendor in memory, as the benches call it.
 #![allow(dead_code, reason = "each bench uses its part")]
 
+pub mod valgrind;
+
 use std::{
     collections::VecDeque,
     convert::Infallible,
@@ -111,19 +113,29 @@ impl http_body::Body for Paced {
 
 /// All layers over that client: three accounts, a chain, retries.
 pub fn stack(speaks: Speaks, client: Http) -> Http {
-    let provider = match speaks {
-        Speaks::OpenAi => Compatible::openai("bench", "http://bench.example/v1"),
-        Speaks::Anthropic => Compatible::anthropic("bench", "http://bench.example/v1"),
-    };
-    let mut vendor = Vendor::new(Arc::new(provider.expect("a legal URL")), "upstream-model");
+    let mut vendor = vendor(speaks);
     for name in ["a", "b", "c"] {
         vendor = vendor.account(Arc::new(Account::new(name, Secret::new("bench-key"))), 1);
     }
     let pools = Pools::with_seed(1).pool("bench", Pool::new().vendor(vendor));
+    stack_of(pools, Chains::new().chain("bench", ["other"]), client)
+}
+
+/// A vendor without accounts.
+pub fn vendor(speaks: Speaks) -> Vendor {
+    let provider = match speaks {
+        Speaks::OpenAi => Compatible::openai("bench", "http://bench.example/v1"),
+        Speaks::Anthropic => Compatible::anthropic("bench", "http://bench.example/v1"),
+    };
+    Vendor::new(Arc::new(provider.expect("a legal URL")), "upstream-model")
+}
+
+/// All layers over that client, with these pools and chains.
+pub fn stack_of(pools: Pools, chains: Chains, client: Http) -> Http {
     let service = ServiceBuilder::new()
         .layer(IngressLayer::new())
         .layer(SseNormalizeLayer::new())
-        .layer(FailoverLayer::new(Chains::new().chain("bench", ["other"])))
+        .layer(FailoverLayer::new(chains))
         .layer(RetryBackoffLayer::new(RetryPolicy::new()))
         .layer(PoolLayer::new(pools))
         .service(Upstream::new(client));

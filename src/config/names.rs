@@ -2,14 +2,13 @@
 
 use std::collections::HashMap;
 
-use crate::pattern::Pattern;
+use crate::pattern::{Pattern, Patterns};
 
 /// Finds the model that serves a name.
 #[derive(Debug)]
 pub(super) struct Names<'n> {
     exact: HashMap<&'n str, usize>,
-    /// The most specific first.
-    wildcards: Vec<(Pattern, usize)>,
+    wildcards: Patterns<usize>,
 }
 
 /// How a name was found.
@@ -24,31 +23,28 @@ pub(super) struct Found {
 impl<'n> Names<'n> {
     pub(super) fn new(names: impl Iterator<Item = &'n str>) -> Self {
         let mut exact = HashMap::new();
-        let mut wildcards = Vec::new();
+        let mut wildcards = Patterns::default();
         for (index, name) in names.enumerate() {
             match Pattern::of(name) {
-                Some(pattern) => wildcards.push((pattern, index)),
+                Some(pattern) => wildcards.set(pattern, index),
                 None => {
                     exact.insert(name, index);
                 }
             }
         }
-        wildcards.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.rank()));
         Self { exact, wildcards }
     }
 
-    /// The model that serves `name`: the one of that name, else the longest wildcard.
+    /// The model that serves `name`: the one of that name, else the most specific wildcard.
     pub(super) fn find(&self, name: &str) -> Option<Found> {
         if let Some(&index) = self.exact.get(name) {
             return Some(Found { index, exact: true });
         }
-        self.wildcards
-            .iter()
-            .find(|(pattern, _)| pattern.matched(name).is_some())
-            .map(|&(_, index)| Found {
-                index,
-                exact: false,
-            })
+        let (&index, _) = self.wildcards.find(name)?;
+        Some(Found {
+            index,
+            exact: false,
+        })
     }
 
     /// The exact names.

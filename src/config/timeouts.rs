@@ -10,7 +10,7 @@ use super::{
     value::format_duration,
 };
 use crate::{
-    pattern::Pattern,
+    pattern::{Pattern, Patterns},
     upstream::{FirstByte, Timeouts},
 };
 
@@ -195,8 +195,8 @@ fn check(
 /// The models whose calls may take another time than all others.
 pub(super) struct Totals {
     exact: HashMap<String, Option<Duration>>,
-    /// The most specific first. Those without a time of their own stand here too: they go before less specific ones.
-    wildcards: Vec<(Pattern, Option<Option<Duration>>)>,
+    /// Those without a time of their own stand here too: they go before less specific ones.
+    wildcards: Patterns<Option<Option<Duration>>>,
     known: bool,
 }
 
@@ -204,7 +204,7 @@ impl Totals {
     pub(super) fn of(config: &Config) -> Self {
         let mut totals = Self {
             exact: HashMap::new(),
-            wildcards: Vec::new(),
+            wildcards: Patterns::default(),
             known: false,
         };
         for model in &config.models {
@@ -214,15 +214,13 @@ impl Totals {
             };
             totals.known |= own.is_some();
             match Pattern::of(&model.name) {
-                Some(pattern) => totals.wildcards.push((pattern, own)),
+                Some(pattern) => totals.wildcards.set(pattern, own),
                 None => {
                     let total = own.unwrap_or(config.timeouts.total);
                     totals.exact.insert(model.name.clone(), total);
                 }
             }
         }
-        let rank = |(pattern, _): &(Pattern, _)| std::cmp::Reverse(pattern.rank());
-        totals.wildcards.sort_by_key(rank);
         totals
     }
 
@@ -234,8 +232,6 @@ impl Totals {
         if let Some(total) = self.exact.get(model) {
             return Some(*total);
         }
-        let found = self.wildcards.iter();
-        let mut found = found.filter(|(pattern, _)| pattern.matched(model).is_some());
-        found.next()?.1
+        *self.wildcards.find(model)?.0
     }
 }

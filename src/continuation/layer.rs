@@ -1,8 +1,6 @@
 //! The layer and its service.
 
 use std::{
-    future::Future,
-    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -19,6 +17,7 @@ use crate::{
     error::Error,
     request::ModelRequest,
     response::{EventStream, ModelResponse, Reply},
+    response_future::ResponseFuture,
     spare::Spare,
 };
 
@@ -113,7 +112,7 @@ where
 {
     type Response = ModelResponse;
     type Error = Error;
-    type Future = Pin<Box<dyn Future<Output = Result<ModelResponse, Error>> + Send>>;
+    type Future = ResponseFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.inner
@@ -126,14 +125,13 @@ where
         let Some((dialect, front)) =
             front.filter(|_| self.most > 0 && request::may_continue(&asked))
         else {
-            let called = self.inner.call(asked);
-            return Box::pin(async move { called.await.map_err(ours) });
+            return ResponseFuture::plain(self.inner.call(asked));
         };
         let spare = self.spare.clone();
         let (most, counts) = (self.most, self.counts.clone());
         let kept = asked.clone();
         let called = self.inner.call(asked);
-        Box::pin(async move {
+        ResponseFuture::boxed(async move {
             let mut response = called.await.map_err(ours)?;
             response.reply = match response.reply {
                 Reply::Stream(stream) if stream.dialect().name() == dialect.name() => {

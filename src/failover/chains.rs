@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    pattern::Pattern,
+    pattern::{Pattern, Patterns},
     request::ModelRequest,
     split::{Arm, Split, Splits},
 };
@@ -16,8 +16,8 @@ use crate::{
 #[must_use]
 pub struct Chains {
     fallbacks: Arc<HashMap<Arc<str>, Vec<Arc<str>>>>,
-    /// The same for names with a `*`, the most specific first.
-    patterns: Arc<Vec<(Pattern, Vec<Arc<str>>)>>,
+    /// The same for names with a `*`.
+    patterns: Arc<Patterns<Vec<Arc<str>>>>,
     splits: Splits,
     content_filter: bool,
 }
@@ -44,10 +44,7 @@ impl Chains {
         let model = model.into();
         match Pattern::of(&model) {
             Some(pattern) => {
-                let patterns = Arc::make_mut(&mut self.patterns);
-                patterns.retain(|(known, _)| *known != pattern);
-                patterns.push((pattern, fallbacks));
-                patterns.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.rank()));
+                Arc::make_mut(&mut self.patterns).set(pattern, fallbacks);
             }
             None => {
                 Arc::make_mut(&mut self.fallbacks).insert(model, fallbacks);
@@ -126,13 +123,7 @@ impl Chains {
     }
 
     fn after(&self, model: &str) -> &[Arc<str>] {
-        let by_pattern = || {
-            let found = self
-                .patterns
-                .iter()
-                .find(|(p, _)| p.matched(model).is_some());
-            found.map(|(_, fallbacks)| fallbacks)
-        };
+        let by_pattern = || Some(self.patterns.find(model)?.0);
         let found = self.fallbacks.get(model).or_else(by_pattern);
         found.map_or(&[], Vec::as_slice)
     }

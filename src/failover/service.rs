@@ -1,8 +1,6 @@
 //! The layer and its service.
 
 use std::{
-    future::Future,
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -17,6 +15,7 @@ use crate::{
     error::{Error, ErrorKind},
     request::ModelRequest,
     response::ModelResponse,
+    response_future::ResponseFuture,
     spare::Spare,
 };
 
@@ -63,7 +62,7 @@ where
 {
     type Response = ModelResponse;
     type Error = Error;
-    type Future = Pin<Box<dyn Future<Output = Result<ModelResponse, Error>> + Send>>;
+    type Future = ResponseFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.inner
@@ -79,13 +78,12 @@ where
         }
         request.budget.reserve(count(&others));
         if others.is_empty() {
-            let alone = self.inner.call(request.with_model(model));
-            return Box::pin(async move { alone.await.map_err(ours) });
+            return ResponseFuture::plain(self.inner.call(request.with_model(model)));
         }
         let spare = self.spare.clone();
         let content_filter = self.chains.covers_content_filter();
         let first = self.inner.call(request.clone().with_model(model));
-        Box::pin(async move {
+        ResponseFuture::boxed(async move {
             match first.await.map_err(ours) {
                 Err(error) if goes_on(&error, content_filter) => {
                     // Apart: most calls never come here.

@@ -19,7 +19,7 @@ use super::{
     share::Share,
     status::{HedgeDelay, HedgeKind, HedgeStatus},
 };
-use crate::pattern::Pattern;
+use crate::pattern::{Pattern, Patterns};
 
 /// The models whose calls are hedged. Clones share everything. See the [module docs](crate::hedge).
 #[derive(Clone, Default)]
@@ -28,8 +28,7 @@ pub struct Hedges(Arc<ArcSwap<Rules>>);
 #[derive(Clone, Default)]
 struct Rules {
     exact: HashMap<Arc<str>, Option<Arc<Rule>>>,
-    /// Names with a `*`, the most specific first.
-    patterns: Vec<(Pattern, Option<Arc<Rule>>)>,
+    patterns: Patterns<Option<Arc<Rule>>>,
 }
 
 /// What holds for the models of one name.
@@ -70,8 +69,19 @@ impl Hedges {
     /// How the model of this name is hedged; none is not at all. One `*` in the name stands for one or more characters. An exact name
     /// goes before a pattern, and among patterns the more specific. Clones see it too.
     #[must_use]
-    pub fn model(self, name: impl Into<Arc<str>>, policy: impl Into<Option<HedgePolicy>>) -> Self {
+    pub fn model(
+        mut self,
+        name: impl Into<Arc<str>>,
+        policy: impl Into<Option<HedgePolicy>>,
+    ) -> Self {
         let (name, policy) = (name.into(), policy.into());
+        // As long as there are no clones, the rules need not be copied for each model.
+        if let Some(own) = Arc::get_mut(&mut self.0) {
+            let mut rules = std::mem::take(own).into_inner();
+            Arc::make_mut(&mut rules).set(name, policy, Arc::default());
+            *own = ArcSwap::new(rules);
+            return self;
+        }
         self.0.rcu(|rules| {
             let mut rules = Rules::clone(rules);
             rules.set(name.clone(), policy.clone(), Arc::default());
@@ -105,13 +115,9 @@ impl Hedges {
 
     pub(super) fn rule(&self, model: &str) -> Option<Arc<Rule>> {
         let rules = self.0.load();
-        let by_pattern = || {
-            let mut patterns = rules.patterns.iter();
-            patterns.find(|(pattern, _)| pattern.matched(model).is_some())
-        };
         match rules.exact.get(model) {
             Some(rule) => rule.clone(),
-            None => by_pattern().and_then(|(_, rule)| rule.clone()),
+            None => rules.patterns.find(model)?.0.clone(),
         }
     }
 }
@@ -129,12 +135,7 @@ impl Rules {
             None => {
                 self.exact.insert(name, rule);
             }
-            Some(pattern) => {
-                self.patterns.retain(|(other, _)| *other != pattern);
-                self.patterns.push((pattern, rule));
-                self.patterns
-                    .sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.rank()));
-            }
+            Some(pattern) => self.patterns.set(pattern, rule),
         }
     }
 
@@ -145,10 +146,12 @@ impl Rules {
         exact.chain(patterns.map(|(pattern, rule)| (pattern.name().into(), rule.as_ref())))
     }
 
+    /// The rule of exactly this name.
     fn named(&self, name: &str) -> Option<&Arc<Rule>> {
-        self.all()
-            .find(|(other, _)| **other == *name)
-            .and_then(|(_, rule)| rule)
+        match Pattern::of(name) {
+            None => self.exact.get(name)?.as_ref(),
+            Some(pattern) => self.patterns.get(&pattern)?.as_ref(),
+        }
     }
 }
 

@@ -64,7 +64,6 @@
 //! The call's [`Trail`](crate::Trail) has a step for each of the two, e.g. `openai/a:outrun + openai/b:ok`, and
 //! [`Trail::hedge`](crate::Trail::hedge) says who won. [`Hedges::snapshot`] counts.
 
-mod future;
 mod hedges;
 mod histogram;
 mod layer;
@@ -76,7 +75,6 @@ mod status;
 
 pub(crate) use self::race::Race;
 pub use self::{
-    future::ResponseFuture,
     hedges::Hedges,
     layer::HedgeLayer,
     policy::HedgePolicy,

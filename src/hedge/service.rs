@@ -14,7 +14,7 @@ use tower::ServiceExt;
 use tower_service::Service;
 
 use super::{
-    Hedges, ResponseFuture,
+    Hedges,
     hedges::{Known, Rule},
     race::Race,
     status::HedgeKind,
@@ -24,6 +24,7 @@ use crate::{
     error::{Blame, Error},
     request::ModelRequest,
     response::ModelResponse,
+    response_future::ResponseFuture,
 };
 
 /// Asks a second account when the first is silent. See the [module docs](crate::hedge).
@@ -65,7 +66,7 @@ where
         // The clone takes over: the readiness belongs to the one we were polled as.
         let clone = self.inner.clone();
         let ready = mem::replace(&mut self.inner, clone);
-        ResponseFuture::hedged(Box::pin(run(ready, Call::new(rule, kind), request)))
+        ResponseFuture::boxed(run(ready, Call::new(rule, kind), request))
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) struct Desk<S>(Arc<Mutex<S>>);
 /// A call that was made, or a stack to be waited for.
 enum Called<S: Service<ModelRequest>> {
     Now(S::Future),
-    Busy(S, ModelRequest),
+    Busy(Box<(S, ModelRequest)>),
 }
 
 impl<S> Desk<S>
@@ -34,7 +34,10 @@ where
         match self.try_call(request)? {
             Called::Now(answer) => answer.await.map_err(ours),
             // Apart: a stack is hardly ever busy.
-            Called::Busy(stack, request) => Box::pin(stack.oneshot(request)).await.map_err(ours),
+            Called::Busy(busy) => {
+                let (stack, request) = *busy;
+                Box::pin(stack.oneshot(request)).await.map_err(ours)
+            }
         }
     }
 
@@ -47,7 +50,8 @@ where
             Poll::Ready(()) => Ok(Called::Now(stack.call(request))),
             Poll::Pending => {
                 let fresh = stack.clone();
-                Ok(Called::Busy(mem::replace(&mut *stack, fresh), request))
+                let busy = mem::replace(&mut *stack, fresh);
+                Ok(Called::Busy(Box::new((busy, request))))
             }
         }
     }

@@ -38,8 +38,15 @@ impl Pools {
     /// One more pool, for the model of this name; one `*` in it stands for one or more characters, e.g. `claude-*`. Takes the place of a pool
     /// of the same name. Clones see it too.
     #[must_use]
-    pub fn pool(self, model: impl Into<Arc<str>>, pool: Pool) -> Self {
+    pub fn pool(mut self, model: impl Into<Arc<str>>, pool: Pool) -> Self {
         let model = model.into();
+        // As long as there are no clones, the table need not be copied for each pool.
+        if let Some(shared) = Arc::get_mut(&mut self.0) {
+            let mut table = std::mem::take(&mut shared.table).into_inner();
+            Arc::make_mut(&mut table).add(model, pool);
+            shared.table = ArcSwap::new(table);
+            return self;
+        }
         self.0
             .table
             .rcu(|table| table.with(model.clone(), pool.clone()));

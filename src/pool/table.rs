@@ -17,7 +17,7 @@ use crate::{
     chat::FidelityMode,
     operation::Operation,
     origin::Origin,
-    pattern::Pattern,
+    pattern::{Pattern, Patterns},
     upstream::{Deployment, Price},
 };
 
@@ -25,8 +25,7 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub(super) struct Table {
     exact: HashMap<Arc<str>, Arc<Route>>,
-    /// The most specific first.
-    patterns: Vec<(Pattern, Arc<Route>)>,
+    patterns: Patterns<Arc<Route>>,
     accounts: BTreeMap<(Arc<str>, Arc<str>), Arc<AccountState>>,
     /// The providers of calls without a model, the preferred one first.
     pub(super) home: Arc<[Arc<str>]>,
@@ -131,7 +130,7 @@ impl Table {
         for (name, route) in &other.exact {
             table.add(name.clone(), route.pool.clone());
         }
-        for (pattern, route) in &other.patterns {
+        for (pattern, route) in other.patterns.iter() {
             table.add(pattern.name().into(), route.pool.clone());
         }
         table
@@ -140,19 +139,15 @@ impl Table {
         table
     }
 
-    fn add(&mut self, name: Arc<str>, pool: Pool) {
+    pub(super) fn add(&mut self, name: Arc<str>, pool: Pool) {
         let route = Arc::new(Route::new(pool, &mut self.accounts));
-        let Some(pattern) = Pattern::of(&name) else {
-            self.exact.insert(name, route);
-            return;
-        };
-        self.patterns.retain(|(known, _)| *known != pattern);
-        self.patterns.push((pattern, route));
-        self.patterns
-            .sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.rank()));
+        match Pattern::of(&name) {
+            Some(pattern) => self.patterns.set(pattern, route),
+            None => drop(self.exact.insert(name, route)),
+        }
     }
 
-    /// The pool of exactly that name, or that of the longest pattern that matches.
+    /// The pool of exactly that name, or that of the most specific pattern that matches.
     pub(super) fn find<'a>(&self, model: &'a str) -> Option<Found<'a>> {
         if let Some(route) = self.exact.get(model) {
             return Some(Found {
@@ -161,12 +156,11 @@ impl Table {
                 matched: model,
             });
         }
-        self.patterns.iter().find_map(|(pattern, route)| {
-            Some(Found {
-                route: route.clone(),
-                asked: model,
-                matched: pattern.matched(model)?,
-            })
+        let (route, matched) = self.patterns.find(model)?;
+        Some(Found {
+            route: route.clone(),
+            asked: model,
+            matched,
         })
     }
 

@@ -2,8 +2,6 @@
 
 use std::{
     collections::HashMap,
-    future::Future,
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -22,6 +20,7 @@ use crate::{
     error::Error,
     request::{ModelRequest, Operation},
     response::ModelResponse,
+    response_future::ResponseFuture,
 };
 
 /// Draws an arm for each call whose model is a split. See the [module docs](crate::split) for an example.
@@ -175,7 +174,7 @@ where
 {
     type Response = ModelResponse;
     type Error = Error;
-    type Future = Pin<Box<dyn Future<Output = Result<ModelResponse, Error>> + Send>>;
+    type Future = ResponseFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.inner
@@ -186,18 +185,16 @@ where
     fn call(&mut self, request: ModelRequest) -> Self::Future {
         let (model, drawn) = self.table.splits.resolve(&request.model, &request);
         if drawn.is_empty() {
-            let called = self.inner.call(request);
-            return Box::pin(async move { called.await.map_err(ours) });
+            return ResponseFuture::plain(self.inner.call(request));
         }
         if request.operation == Operation::CountTokens {
-            let called = self.inner.call(request.with_model(model));
-            return Box::pin(async move { called.await.map_err(ours) });
+            return ResponseFuture::plain(self.inner.call(request.with_model(model)));
         }
         self.table.copy(&self.inner, &request, &drawn);
         let mut running = self.table.begin(&drawn);
         request.trail.drew(drawn);
         let called = self.inner.call(request.with_model(model));
-        Box::pin(async move {
+        ResponseFuture::boxed(async move {
             match called.await.map_err(ours) {
                 Ok(mut response) => {
                     for running in &mut running {

@@ -1,4 +1,4 @@
-//! The future of a call.
+//! The future of a call to a layer that mostly leaves calls alone.
 
 use std::{
     fmt,
@@ -11,10 +11,10 @@ use pin_project_lite::pin_project;
 
 use crate::{BoxError, error::Error, response::ModelResponse};
 
-type Hedged = Pin<Box<dyn Future<Output = Result<ModelResponse, Error>> + Send>>;
+type Boxed = Pin<Box<dyn Future<Output = Result<ModelResponse, Error>> + Send>>;
 
 pin_project! {
-    /// The answer of a [`Hedge`](super::Hedge).
+    /// The answer of a layer: that of the service below, or what the layer makes of several.
     pub struct ResponseFuture<F> {
         #[pin]
         way: Way<F>,
@@ -24,22 +24,26 @@ pin_project! {
 pin_project! {
     #[project = Project]
     enum Way<F> {
-        // Most models are not hedged: they pay nothing for it.
+        // Most calls have no use for the layer: they pay nothing for it.
         Plain { #[pin] future: F },
-        Hedged { future: Hedged },
+        Boxed { future: Boxed },
     }
 }
 
 impl<F> ResponseFuture<F> {
-    pub(super) const fn plain(future: F) -> Self {
+    pub(crate) const fn plain(future: F) -> Self {
         Self {
             way: Way::Plain { future },
         }
     }
 
-    pub(super) const fn hedged(future: Hedged) -> Self {
+    pub(crate) fn boxed(
+        future: impl Future<Output = Result<ModelResponse, Error>> + Send + 'static,
+    ) -> Self {
         Self {
-            way: Way::Hedged { future },
+            way: Way::Boxed {
+                future: Box::pin(future),
+            },
         }
     }
 }
@@ -56,7 +60,7 @@ where
             Project::Plain { future } => future
                 .poll(cx)
                 .map_err(|error| Error::from_box(error.into())),
-            Project::Hedged { future } => future.as_mut().poll(cx),
+            Project::Boxed { future } => future.as_mut().poll(cx),
         }
     }
 }
