@@ -26,7 +26,7 @@ const BOUNDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/bounds.txt");
 type Make = fn() -> Case;
 
 /// What can be played, by name.
-const CASES: [(&str, Make); 10] = [
+const CASES: [(&str, Make); 14] = [
     ("call-bare", || Case::whole(500, false)),
     ("call", || Case::whole(500, true)),
     ("call-40k-bare", || Case::whole(40_000, false)),
@@ -39,6 +39,14 @@ const CASES: [(&str, Make); 10] = [
         Case::stream(Speaks::Anthropic, SHORT)
     }),
     ("translated-long", || Case::stream(Speaks::Anthropic, LONG)),
+    ("paced-short", || Case::paced(Speaks::OpenAi, SHORT)),
+    ("paced-long", || Case::paced(Speaks::OpenAi, LONG)),
+    ("paced-translated-short", || {
+        Case::paced(Speaks::Anthropic, SHORT)
+    }),
+    ("paced-translated-long", || {
+        Case::paced(Speaks::Anthropic, LONG)
+    }),
 ];
 
 /// Its exit code where there is no valgrind but a check was asked for.
@@ -72,16 +80,16 @@ fn main() -> ExitCode {
     let file = args.get(check + 1).filter(|file| !file.starts_with("--"));
     let file = file.map_or(BOUNDS, String::as_str);
     let bounds = std::fs::read_to_string(file).expect("a file of bounds");
-    println!("{:<20}{:>14}{:>14}", "name", "instructions", "at most");
+    println!("{:<24}{:>14}{:>14}", "name", "instructions", "at most");
     let mut code = ExitCode::SUCCESS;
     for (name, _, count) in rows() {
         let Some(bound) = bound(&bounds, name) else {
-            println!("{name:<20}{count:>14}{:>14}", "-");
+            println!("{name:<24}{count:>14}{:>14}", "-");
             continue;
         };
         let over = count > bound;
         let told = if over { "  over" } else { "" };
-        println!("{name:<20}{count:>14}{bound:>14}{told}");
+        println!("{name:<24}{count:>14}{bound:>14}{told}");
         if over {
             code = ExitCode::FAILURE;
         }
@@ -135,6 +143,16 @@ fn rows() -> Vec<(&'static str, &'static str, u64)> {
             "a streamed event, translated",
             event("translated"),
         ),
+        (
+            "event-alone",
+            "a streamed event on its own, same dialect",
+            event("paced"),
+        ),
+        (
+            "event-alone-translated",
+            "a streamed event on its own, translated",
+            event("paced-translated"),
+        ),
     ]
 }
 
@@ -171,13 +189,23 @@ impl Case {
     }
 
     fn stream(speaks: Speaks, events: usize) -> Self {
+        Self::of_stream(speaks, events, |answer| {
+            support::client("text/event-stream", answer)
+        })
+    }
+
+    /// Events that do not come together.
+    fn paced(speaks: Speaks, events: usize) -> Self {
+        Self::of_stream(speaks, events, support::paced_client)
+    }
+
+    fn of_stream(speaks: Speaks, events: usize, client: fn(Bytes) -> Http) -> Self {
         let answer = match speaks {
             Speaks::OpenAi => support::openai_stream(events),
             Speaks::Anthropic => support::anthropic_stream(events),
         };
-        let service = support::stack(speaks, support::client("text/event-stream", answer));
         Self {
-            service,
+            service: support::stack(speaks, client(answer)),
             stream: true,
             bytes: 500,
             talk: None,

@@ -1,6 +1,7 @@
 //! The one HTTP body type of this crate, in both directions.
 
 use std::{
+    any::Any,
     fmt,
     pin::Pin,
     task::{Context, Poll},
@@ -39,7 +40,14 @@ impl Body {
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        Self(Inner::Boxed(body.map_err(Into::into).boxed_unsync()))
+        // One of these needs no other around it, through which every chunk would pass.
+        let mut body = Some(body);
+        let same = (&mut body as &mut dyn Any).downcast_mut::<Option<Self>>();
+        if let Some(same) = same.and_then(Option::take) {
+            return same;
+        }
+        let boxed = body.map(|body| body.map_err(Into::into).boxed_unsync());
+        boxed.map_or_else(Self::empty, |body| Self(Inner::Boxed(body)))
     }
 }
 

@@ -3,7 +3,14 @@
 
 pub mod valgrind;
 
-use std::{collections::VecDeque, convert::Infallible, fmt::Write, sync::Arc};
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    fmt::Write,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -50,6 +57,58 @@ pub fn client(content_type: &'static str, answer: Bytes) -> Http {
             Ok(response)
         }
     }))
+}
+
+/// The same for a stream whose events come one by one, each on its own.
+pub fn paced_client(answer: Bytes) -> Http {
+    let mut events = Vec::new();
+    let mut rest = answer;
+    while let Some(end) = rest.windows(2).position(|two| two == b"\n\n") {
+        events.push(rest.split_to(end + 2));
+    }
+    let events: Arc<[Bytes]> = events.into();
+    BoxCloneSyncService::new(tower::service_fn(move |request: Request<Body>| {
+        let events = events.clone();
+        async move {
+            let _ = request.into_body().collect().await;
+            let mut response = Response::new(Body::new(Paced {
+                events,
+                next: 0,
+                waits: false,
+            }));
+            response.headers_mut().insert(
+                http::header::CONTENT_TYPE,
+                http::HeaderValue::from_static("text/event-stream"),
+            );
+            Ok(response)
+        }
+    }))
+}
+
+/// Nothing is there before each event, and whoever asks again finds it.
+struct Paced {
+    events: Arc<[Bytes]>,
+    next: usize,
+    waits: bool,
+}
+
+impl http_body::Body for Paced {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+        self.waits = !self.waits;
+        if self.waits {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let event = self.events.get(self.next).cloned();
+        self.next += 1;
+        Poll::Ready(event.map(|event| Ok(http_body::Frame::data(event))))
+    }
 }
 
 /// All layers over that client: three accounts, a chain, retries.

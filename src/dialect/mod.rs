@@ -31,11 +31,12 @@ mod retry_after;
 mod rpc_details;
 pub(crate) mod structured;
 mod translate;
+mod twins;
 mod unsaid;
 
 use std::{borrow::Cow, collections::VecDeque, fmt::Debug};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode, response};
 
 pub use self::{
@@ -50,10 +51,11 @@ pub use self::{
 pub(crate) use self::{
     classify::has_error,
     retry_after::{days_from_civil, rfc3339},
+    twins::Twins,
 };
 pub(crate) use crate::chat::FOREIGN_SIGNATURE_PREFIX;
 use crate::{
-    chat::{ChatEvent, ChatRequest, ChatResponse, EventSink, Fidelity, Note, Usage},
+    chat::{ChatEvent, ChatRequest, ChatResponse, Delta, EventSink, Fidelity, Note, Usage},
     error::Error,
     media::MediaKind,
     wire::{Frame, Framing},
@@ -229,6 +231,9 @@ pub struct Observed {
     pub ended: bool,
     /// The latest usage.
     pub usage: Option<Usage>,
+    /// The latest frame brought words and nothing else to know, and so do all that are JSON as well and differ from it in their words
+    /// only: these need not be observed.
+    pub plain: bool,
 }
 
 /// Why a frame could not be read.
@@ -358,6 +363,17 @@ impl<'a> Asked<'a> {
 pub trait EventEncoder: Send {
     /// Writes one event; most give one frame, some none, the last ones several.
     fn encode(&mut self, event: ChatEvent, out: &mut VecDeque<Frame>);
+
+    /// Writes more of the open block, if that is one frame of server-sent events which differs from the frame before in its words (and
+    /// a number in a row) only: its bytes are added to `out`, and are those that [`encode`](Self::encode) would have given. False if
+    /// it is not: then nothing was written and nothing is noted, and the event is to be encoded. Called only with a delta that
+    /// follows one of its kind in the same block.
+    ///
+    /// The default always refuses. Override it where text is to come cheaply.
+    fn encode_more(&mut self, delta: &Delta, out: &mut BytesMut) -> bool {
+        let _ = (delta, out);
+        false
+    }
 }
 
 /// The default [`Observer`].

@@ -16,7 +16,7 @@ use super::{
     piece::Piece,
     route::Form,
 };
-use crate::{BoxError, dialect::Front, error::Error, response::EventStream, wire};
+use crate::{BoxError, dialect::Front, error::Error, response::EventStream, stream::Run, wire};
 
 /// What is still to come of an answer whose headers have gone out.
 pub(super) type Late = Pin<Box<dyn Future<Output = Result<EventStream, Error>> + Send>>;
@@ -124,6 +124,22 @@ impl StreamBody {
     }
 }
 
+/// Frames go out as they came; items of a list are taken out of theirs.
+#[inline]
+fn poll_run(
+    stream: &mut EventStream,
+    form: Form,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Run, Error>>> {
+    match form {
+        Form::Frames => stream.poll_run(cx),
+        Form::List => {
+            let next = stream.poll_frame(cx);
+            next.map(|next| next.map(|frame| frame.map(Run::One)))
+        }
+    }
+}
+
 impl Heartbeat {
     fn new(every: Duration, bytes: Bytes) -> Self {
         let clock = Box::pin(sleep(every));
@@ -189,13 +205,27 @@ impl HttpBody for StreamBody {
                         break this.piece.take();
                     }
                 },
-                State::Streaming(stream) => match stream.poll_frame(cx) {
+                State::Streaming(_) if this.piece.is_enough() => break this.piece.take(),
+                State::Streaming(stream) => match poll_run(stream, this.form, cx) {
                     Poll::Pending if this.is_cut(cx) => {
                         this.fail(Closing::error());
                         break this.piece.take();
                     }
                     Poll::Pending => break this.piece.take(),
-                    Poll::Ready(Some(Ok(frame))) => {
+                    Poll::Ready(Some(Ok(Run::Alike {
+                        bytes,
+                        frames,
+                        last,
+                    }))) => {
+                        this.sent += frames;
+                        if let Some(before) = this.piece.push_run(bytes) {
+                            break Some(before);
+                        }
+                        if last {
+                            break this.piece.take();
+                        }
+                    }
+                    Poll::Ready(Some(Ok(Run::One(frame)))) => {
                         if frame.has_data() {
                             this.sent += 1;
                             if this.first.is_none() {
@@ -203,9 +233,6 @@ impl HttpBody for StreamBody {
                             }
                         }
                         this.piece.push(this.form, frame);
-                        if this.piece.is_enough() {
-                            break this.piece.take();
-                        }
                     }
                     Poll::Ready(Some(Err(error))) => {
                         this.fail(error);

@@ -19,7 +19,7 @@ use crate::{
     operation::Operation,
     request::ModelRequest,
     response::{EventStream, ModelResponse, Reply},
-    stream::FrameSource,
+    stream::{FrameSource, Run},
     wire::{Frame, sse::SseSplitter},
 };
 
@@ -87,7 +87,14 @@ impl Ids {
             }
             Reply::Stream(stream) => {
                 let dialect = stream.dialect();
-                Reply::Stream(EventStream::new(dialect, Told { stream, account }))
+                Reply::Stream(EventStream::new(
+                    dialect,
+                    Told {
+                        stream,
+                        account,
+                        as_they_are: false,
+                    },
+                ))
             }
             Reply::Opaque(body) if self.is_looked_at(&response.headers) => {
                 let bytes = Limited::new(body, MOST).collect().await.map_err(|source| {
@@ -145,12 +152,38 @@ impl Ids {
 struct Told {
     stream: EventStream,
     account: AccountTag,
+    /// The latest frame held no answer: those that are like it hold none either.
+    as_they_are: bool,
+}
+
+impl Told {
+    fn tell(&mut self, frame: Frame) -> Frame {
+        self.as_they_are = !holds_answer(&frame);
+        match self.as_they_are {
+            true => frame,
+            false => tell(frame, self.account),
+        }
+    }
 }
 
 impl FrameSource for Told {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, Error>>> {
         let next = ready!(self.stream.poll_frame(cx));
-        Poll::Ready(next.map(|frame| frame.map(|frame| tell(frame, self.account))))
+        Poll::Ready(next.map(|frame| frame.map(|frame| self.tell(frame))))
+    }
+
+    fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Run, Error>>> {
+        if !self.as_they_are {
+            let next = self.poll_frame(cx);
+            return next.map(|next| next.map(|frame| frame.map(Run::One)));
+        }
+        let next = ready!(self.stream.poll_run(cx));
+        Poll::Ready(next.map(|run| {
+            run.map(|run| match run {
+                Run::One(frame) => Run::One(self.tell(frame)),
+                alike @ Run::Alike { .. } => alike,
+            })
+        }))
     }
 
     fn usage(&self) -> Option<Usage> {
@@ -201,10 +234,13 @@ impl http_body::Body for Replayed {
 }
 
 /// Only the few events that hold the whole answer hold its id.
+fn holds_answer(frame: &Frame) -> bool {
+    memmem::find(frame.data(), b"\"response\"").is_some()
+        || memmem::find(frame.data(), b"\"response_id\"").is_some()
+}
+
 fn tell(frame: Frame, account: AccountTag) -> Frame {
-    let holds = memmem::find(frame.data(), b"\"response\"").is_some()
-        || memmem::find(frame.data(), b"\"response_id\"").is_some();
-    if !holds {
+    if !holds_answer(&frame) {
         return frame;
     }
     let data: Bytes = wrap_ids(frame.data(), account, Wrap::Stored);

@@ -8,6 +8,9 @@ use crate::wire::Frame;
 /// Frames that are there at once go out as one piece, up to this size or a little more.
 const ENOUGH: usize = 16 << 10;
 
+/// Copying this much costs more than sending it on its own.
+const LARGE: usize = 4 << 10;
+
 /// Frames as the caller reads them, gathered as long as there are more without waiting.
 #[derive(Default)]
 pub(super) struct Piece {
@@ -58,9 +61,20 @@ impl Piece {
         self.all.extend_from_slice(&bytes);
     }
 
+    /// Adds bytes of which there may be many. What was gathered before them goes out on its own if copying them costs more.
+    pub(super) fn push_run(&mut self, bytes: Bytes) -> Option<Bytes> {
+        let before = if bytes.len() < LARGE {
+            None
+        } else {
+            self.take()
+        };
+        self.push_bytes(bytes);
+        before
+    }
+
     /// Is it large enough to go out even if there is more?
     pub(super) fn is_enough(&self) -> bool {
-        self.first.len() + self.all.len() >= ENOUGH
+        self.first.len() >= LARGE || self.all.len() >= ENOUGH
     }
 
     /// What was gathered, if anything was.

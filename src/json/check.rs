@@ -70,21 +70,57 @@ impl Open {
     }
 }
 
-/// The bytes that stand for themselves in a text. Most texts of events are short: looking each byte up is faster there than any search.
-const PLAIN: [bool; 256] = {
-    let mut plain = [true; 256];
-    let mut byte = 0;
-    while byte < 0x20 {
-        plain[byte] = false;
-        byte += 1;
+/// How many bytes there are before the quote that ends this text, whose first quote was read already. None if it is none: not ended, or
+/// with something in it that is not allowed.
+#[inline]
+pub(super) fn words_len(text: &[u8]) -> Option<usize> {
+    let mut at = plain_len(text);
+    loop {
+        at += match text.get(at..)? {
+            [b'"', ..] => return Some(at),
+            [b'\\', b'u', a, b, c, d, ..] => {
+                let hex = [a, b, c, d].iter().all(|byte| byte.is_ascii_hexdigit());
+                hex.then_some(6)?
+            }
+            [
+                b'\\',
+                b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't',
+                ..,
+            ] => 2,
+            _ => return None,
+        };
+        at += plain_len(text.get(at..)?);
     }
-    plain[b'"' as usize] = false;
-    plain[b'\\' as usize] = false;
-    plain
-};
+}
 
-fn is_plain(byte: &u8) -> bool {
-    PLAIN.get(usize::from(*byte)).is_some_and(|plain| *plain)
+/// How many bytes at the beginning stand for themselves in a text: no quotes, no backslashes, no control characters.
+#[inline]
+pub(super) fn plain_len(text: &[u8]) -> usize {
+    let mut rest = text;
+    // Eight at a time, for most texts of events are shorter than what any search needs to begin.
+    while let Some((eight, more)) = rest.split_first_chunk() {
+        let special = special(u64::from_le_bytes(*eight));
+        if special != 0 {
+            return text.len() - rest.len() + special.trailing_zeros() as usize / 8;
+        }
+        rest = more;
+    }
+    let is_plain = |byte: &&u8| !matches!(byte, b'"' | b'\\' | ..0x20);
+    text.len() - rest.len() + rest.iter().take_while(is_plain).count()
+}
+
+/// Eight bytes of a text: the lowest bit that is set is in the first byte that does not stand for itself.
+#[inline]
+const fn special(bytes: u64) -> u64 {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH: u64 = ONES << 7;
+    // A byte less than another borrows the high bit. What a borrow makes of the bytes above it does not matter.
+    const fn below(bytes: u64, bound: u64) -> u64 {
+        bytes.wrapping_sub(ONES * bound) & !bytes
+    }
+    let quote = bytes ^ (ONES * b'"' as u64);
+    let escape = bytes ^ (ONES * b'\\' as u64);
+    (below(bytes, 0x20) | below(quote, 1) | below(escape, 1)) & HIGH
 }
 
 /// What is still to be read.
@@ -121,32 +157,12 @@ impl Rest<'_> {
         }
     }
 
+    #[inline]
     fn string(&mut self) -> Option<()> {
         self.take(b'"')?;
-        loop {
-            let mut rest = self.0;
-            while let [byte, more @ ..] = rest
-                && is_plain(byte)
-            {
-                rest = more;
-            }
-            self.0 = match rest {
-                [b'"', rest @ ..] => {
-                    self.0 = rest;
-                    return Some(());
-                }
-                [b'\\', b'u', a, b, c, d, rest @ ..] => {
-                    let hex = [a, b, c, d].iter().all(|byte| byte.is_ascii_hexdigit());
-                    hex.then_some(rest)?
-                }
-                [
-                    b'\\',
-                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't',
-                    rest @ ..,
-                ] => rest,
-                _ => return None,
-            };
-        }
+        let words = words_len(self.0)?;
+        self.0 = self.0.get(words + 1..)?;
+        Some(())
     }
 
     fn number(&mut self) -> Option<()> {

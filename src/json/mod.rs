@@ -6,6 +6,7 @@
 mod check;
 mod read;
 mod skim;
+mod twin;
 mod write;
 
 use std::{collections::HashMap, fmt, sync::Arc};
@@ -17,7 +18,8 @@ pub(crate) use self::{
     check::is_object,
     read::{Object, Path, Value},
     skim::{Limits, Unlimited, places, values},
-    write::{ObjectWriter, object},
+    twin::Twin,
+    write::{ObjectWriter, object, put_text},
 };
 use crate::error::Error;
 

@@ -1,8 +1,9 @@
 //! A writer without a tree in between.
 
+use bytes::{BufMut, BytesMut};
 use serde::Serialize;
 
-use super::{Extra, Json};
+use super::{Extra, Json, check::plain_len};
 
 /// Writes one JSON object, member by member, without a tree in between.
 #[derive(Debug, Default)]
@@ -83,6 +84,19 @@ impl ObjectWriter {
     pub(crate) fn into_json(self) -> Json {
         let text = String::from_utf8(self.finish()).unwrap_or_else(|_| "null".to_owned());
         Json(text.into())
+    }
+}
+
+/// A text as JSON, as the writer above has it.
+#[inline]
+pub(crate) fn put_text(out: &mut BytesMut, text: &str) {
+    if plain_len(text.as_bytes()) == text.len() {
+        out.put_u8(b'"');
+        out.put_slice(text.as_bytes());
+        out.put_u8(b'"');
+    } else {
+        // A text that is written to memory cannot fail.
+        let _ = serde_json::to_writer(out.writer(), text);
     }
 }
 

@@ -41,12 +41,9 @@ impl Marker {
         }
     }
 
-    /// A frame's values marked. One without any stays as it is.
-    pub(crate) fn frame(&self, frame: Frame) -> Frame {
-        match self.json(frame.data()) {
-            Some(data) => frame.with_data(data),
-            None => frame,
-        }
+    /// A frame with its values marked; None if it has none.
+    pub(crate) fn frame(&self, frame: &Frame) -> Option<Frame> {
+        Some(frame.with_data(self.json(frame.data())?))
     }
 
     /// A whole answer's values marked.

@@ -98,7 +98,7 @@ fn an_answer_is_marked_only_where_it_has_to_be() {
     ] {
         let marker = Marker::new(&attempt, dialect);
         for (frame, marks) in [(&plain, marks), (&nested, marks_nested), (&empty, false)] {
-            let marked = marker.frame(frame.clone());
+            let marked = marker.frame(frame).unwrap_or_else(|| frame.clone());
             assert_eq!(marked.name(), Some("x"));
             if marks {
                 let text = str::from_utf8(marked.raw()).unwrap();
@@ -124,8 +124,8 @@ fn thinking_that_is_bound_to_an_account_is_marked_too() {
         let mut deployment = Deployment::clone(&attempt.deployment);
         deployment.model = model.into();
         attempt.deployment = Arc::new(deployment);
-        let marked = Marker::new(&attempt, &Anthropic).frame(frame.clone());
-        assert_eq!(marked != frame, marks, "{model}");
+        let marked = Marker::new(&attempt, &Anthropic).frame(&frame);
+        assert_eq!(marked.is_some(), marks, "{model}");
     }
 }
 

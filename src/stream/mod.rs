@@ -2,6 +2,7 @@
 
 mod events;
 mod hook;
+mod run;
 
 use std::{
     collections::VecDeque,
@@ -10,8 +11,11 @@ use std::{
     task::{Context, Poll},
 };
 
-pub(crate) use self::hook::{EndHook, HookedBody};
 pub use self::{events::Events, hook::Outcome};
+pub(crate) use self::{
+    hook::{EndHook, HookedBody},
+    run::Run,
+};
 use crate::{chat::Usage, dialect::Dialect, error::Error, wire::Frame};
 
 /// A streamed answer in one dialect.
@@ -28,6 +32,12 @@ pub struct EventStream {
 pub(crate) trait FrameSource: Send {
     /// The next frame; `None` after a complete answer only.
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, Error>>>;
+
+    /// The next frame, or several at once if they are there and alike; see [`Run`].
+    fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Run, Error>>> {
+        let next = self.poll_frame(cx);
+        next.map(|next| next.map(|frame| frame.map(Run::One)))
+    }
 
     /// The latest usage seen.
     fn usage(&self) -> Option<Usage>;
@@ -88,21 +98,34 @@ impl EventStream {
 
     /// The next frame, polled.
     pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, Error>>> {
+        self.poll(cx, |source, cx| source.poll_frame(cx))
+    }
+
+    /// The next frame, or several at once.
+    #[inline]
+    pub(crate) fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Run, Error>>> {
+        self.poll(cx, |source, cx| source.poll_run(cx))
+    }
+
+    #[inline]
+    fn poll<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        next: impl FnOnce(&mut dyn FrameSource, &mut Context<'_>) -> Poll<Option<Result<T, Error>>>,
+    ) -> Poll<Option<Result<T, Error>>> {
         let Some(source) = &mut self.source else {
             return Poll::Ready(None);
         };
-        let Poll::Ready(next) = source.poll_frame(cx) else {
-            return Poll::Pending;
-        };
+        let next = next(&mut **source, cx);
         match &next {
-            Some(Ok(_)) => {}
-            Some(Err(error)) => self.finish(&Outcome::Broken {
+            Poll::Pending | Poll::Ready(Some(Ok(_))) => {}
+            Poll::Ready(Some(Err(error))) => self.finish(&Outcome::Broken {
                 error: error.clone(),
                 usage: None,
             }),
-            None => self.finish(&Outcome::Completed { usage: None }),
+            Poll::Ready(None) => self.finish(&Outcome::Completed { usage: None }),
         }
-        Poll::Ready(next)
+        next
     }
 
     /// The same answer as typed events.

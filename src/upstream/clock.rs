@@ -265,9 +265,17 @@ impl Rest {
 
     /// What is over first if nothing comes from `now` on.
     pub(super) fn next(self, now: Instant) -> Option<(Instant, Limit)> {
+        // Asked with every event that comes alone.
+        let mut first = self.call.map(|at| (at, Limit::Total));
         let idle = self.idle.and_then(|idle| now.checked_add(idle));
-        let idle = idle.map(|at| (at, Limit::Idle));
-        self.ends().chain(idle).min_by_key(|(at, _)| *at)
+        for (at, limit) in [(self.attempt, Limit::Attempt), (idle, Limit::Idle)] {
+            if let Some(at) = at
+                && first.is_none_or(|(first, _)| at < first)
+            {
+                first = Some((at, limit));
+            }
+        }
+        first
     }
 }
 

@@ -20,10 +20,10 @@ use crate::{
     Body,
     buffers::Hold,
     chat::Usage,
-    dialect::{Dialect, FrameError, Observed, Observer},
+    dialect::{Dialect, FrameError, Observed, Observer, Twins},
     error::{Error, ErrorKind},
     origin::Marker,
-    stream::FrameSource,
+    stream::{FrameSource, Run},
     wire::{Frame, Framing, Splitter},
 };
 
@@ -36,6 +36,9 @@ pub(super) struct VendorStream {
     observer: Box<dyn Observer>,
     marker: Option<Marker>,
     seen: Observed,
+    twins: Twins,
+    /// The latest frame is one that others are known by, or was known itself.
+    alike: bool,
     /// Frames read while waiting for the first content.
     ahead: VecDeque<Frame>,
     /// The most bytes of these.
@@ -70,6 +73,8 @@ impl VendorStream {
             observer: dialect.observer(),
             marker: None,
             seen: Observed::default(),
+            twins: Twins::default(),
+            alike: false,
             ahead: VecDeque::new(),
             held_ahead: 0,
             hold: room.buffers.hold(),
@@ -91,7 +96,7 @@ impl VendorStream {
     /// Reads on until there is content, or a clean end.
     pub(super) async fn commit(&mut self) -> Result<(), Error> {
         while !self.seen.content {
-            match poll_fn(|cx| self.poll_read(cx)).await {
+            match poll_fn(|cx| self.poll_read(cx, |_| None::<Frame>)).await {
                 Some(frame) => {
                     let frame = frame?;
                     self.held_ahead += frame.raw().len();
@@ -119,19 +124,29 @@ impl VendorStream {
         Ok(())
     }
 
-    /// The next frame off the wire.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, Error>>> {
+    /// What comes next off the wire: `several` frames at once, if there are any, or else one.
+    fn poll_read<T: From<Frame>>(
+        &mut self,
+        cx: &mut Context<'_>,
+        several: impl Fn(&mut Self) -> Option<T>,
+    ) -> Poll<Option<Result<T, Error>>> {
         loop {
-            let Some(body) = &mut self.body else {
+            if self.body.is_none() {
                 return Poll::Ready(None);
-            };
+            }
+            if let Some(frames) = several(self) {
+                return Poll::Ready(Some(Ok(frames)));
+            }
             match self.splitter.next_frame() {
-                Ok(Some(frame)) => return Poll::Ready(Some(self.watch(frame))),
+                Ok(Some(frame)) => return Poll::Ready(Some(self.watch(frame).map(T::from))),
                 Ok(None) => {}
                 Err(error) => {
                     return Poll::Ready(Some(Err(self.fail(ErrorKind::Server, error.to_string()))));
                 }
             }
+            let Some(body) = &mut self.body else {
+                return Poll::Ready(None);
+            };
             match ready!(Pin::new(body).poll_frame(cx)) {
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
@@ -159,7 +174,7 @@ impl VendorStream {
                     };
                     return Poll::Ready(Some(Err(self.late(error))));
                 }
-                None => return Poll::Ready(self.at_end()),
+                None => return Poll::Ready(self.at_end().map(|last| last.map(T::from))),
             }
         }
     }
@@ -174,11 +189,59 @@ impl VendorStream {
         }
     }
 
+    /// What comes next, in time.
+    #[inline]
+    fn poll_next<T: From<Frame>>(
+        &mut self,
+        cx: &mut Context<'_>,
+        several: impl Fn(&mut Self) -> Option<T>,
+    ) -> Poll<Option<Result<T, Error>>> {
+        if let Some(frame) = self.ahead.pop_front() {
+            self.held_ahead = self.held_ahead.saturating_sub(frame.raw().len());
+            // Others were read behind it, and the latest of those is not what was handed out last.
+            self.alike = false;
+            return Poll::Ready(Some(Ok(frame.into())));
+        }
+        if let Poll::Ready(next) = self.poll_read(cx, several) {
+            return Poll::Ready(next);
+        }
+        if std::mem::take(&mut self.moved) {
+            self.arm();
+        }
+        ready!(self.poll_clock(cx));
+        Poll::Ready(self.expire())
+    }
+
+    /// Frames that are like the one that was handed out last.
+    fn take_alike(&mut self) -> Option<Run> {
+        if !self.alike {
+            return None;
+        }
+        let twins = &mut self.twins;
+        let (bytes, frames) = self.splitter.take_run(|bytes| twins.len_of_known(bytes))?;
+        self.moved = true;
+        let last = false;
+        Some(Run::Alike {
+            bytes,
+            frames,
+            last,
+        })
+    }
+
     /// Notes what a frame means.
     fn watch(&mut self, frame: Frame) -> Result<Frame, Error> {
+        self.alike = false;
         if !frame.has_data() {
             return Ok(frame);
         }
+        if self.seen.content && self.twins.knows(&frame) {
+            self.alike = true;
+            self.moved = true;
+            return Ok(frame);
+        }
+        let is_ping = is_ping(&frame);
+        self.moved |= !is_ping;
+        self.seen.plain = false;
         match self.observer.observe(&frame, &mut self.seen) {
             Ok(()) => {}
             Err(FrameError::Unknown) => {
@@ -204,10 +267,15 @@ impl VendorStream {
             // Some vendors keep the connection open after their last word.
             self.body = None;
         }
-        Ok(match &self.marker {
-            Some(marker) => marker.frame(frame),
+        let frame = match &self.marker {
+            Some(marker) => match marker.frame(&frame) {
+                Some(marked) => return Ok(marked),
+                None => frame,
+            },
             None => frame,
-        })
+        };
+        self.alike = self.seen.plain && !is_ping && self.twins.learn(&frame, None);
+        Ok(frame)
     }
 
     /// The body is over: was the answer?
@@ -271,7 +339,7 @@ impl VendorStream {
     }
 
     /// The clock has run out.
-    fn expire(&mut self) -> Option<Result<Frame, Error>> {
+    fn expire<T>(&mut self) -> Option<Result<T, Error>> {
         if self.seen.stopped {
             self.body = None;
             return None;
@@ -284,24 +352,11 @@ impl VendorStream {
 
 impl FrameSource for VendorStream {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, Error>>> {
-        if let Some(frame) = self.ahead.pop_front() {
-            self.held_ahead = self.held_ahead.saturating_sub(frame.raw().len());
-            return Poll::Ready(Some(Ok(frame)));
-        }
-        match self.poll_read(cx) {
-            Poll::Ready(next) => {
-                self.moved |=
-                    matches!(&next, Some(Ok(frame)) if frame.has_data() && !is_ping(frame));
-                Poll::Ready(next)
-            }
-            Poll::Pending => {
-                if std::mem::take(&mut self.moved) {
-                    self.arm();
-                }
-                ready!(self.poll_clock(cx));
-                Poll::Ready(self.expire())
-            }
-        }
+        self.poll_next(cx, |_| None)
+    }
+
+    fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Run, Error>>> {
+        self.poll_next(cx, Self::take_alike)
     }
 
     fn usage(&self) -> Option<Usage> {
@@ -310,89 +365,4 @@ impl FrameSource for VendorStream {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        Buffers,
-        dialect::{
-            anthropic::Anthropic, gemini::Gemini, openai_chat::OpenAiChat,
-            openai_responses::OpenAiResponses,
-        },
-    };
-
-    fn stream(dialect: &'static dyn Dialect, body: String) -> VendorStream {
-        let room = Room {
-            max_body: 1_000,
-            buffers: Buffers::new(1 << 20),
-        };
-        VendorStream::new(
-            dialect,
-            Framing::Sse,
-            Body::from(body),
-            Rest::default(),
-            &room,
-        )
-    }
-
-    #[tokio::test]
-    async fn pings_without_end_are_not_gathered_without_end() {
-        let comments = ": still here\n\n".repeat(200);
-        let pings = "event: ping\ndata: {\"type\":\"ping\"}\n\n".repeat(200);
-        let dialects: [&'static dyn Dialect; 2] = [&OpenAiChat, &Anthropic];
-        for (dialect, text) in dialects.into_iter().zip([comments, pings]) {
-            let mut stream = stream(dialect, text);
-            let error = stream.commit().await.unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Server);
-            assert!(error.message().contains("within 1000 bytes"), "{error}");
-            assert!(stream.body.is_none(), "the vendor is let go");
-        }
-    }
-
-    #[tokio::test]
-    async fn content_after_some_pings_is_committed_to() {
-        let text = r#"data: {"id":"1","choices":[{"index":0,"delta":{"content":"hi"}}]}"#;
-        let mut stream = stream(&OpenAiChat, format!(": ping\n\n: ping\n\n{text}\n\n"));
-        stream.commit().await.unwrap();
-        assert_eq!(stream.ahead.len(), 3);
-    }
-
-    #[tokio::test]
-    async fn an_event_that_is_no_json_is_not_passed_on_unread() {
-        let dialects: [(&'static dyn Dialect, &str, &str); 4] = [
-            (
-                &OpenAiChat,
-                "data: ",
-                r#"{"id":"1","choices":[{"index":0,"delta":{"content":"hi"}}]}"#,
-            ),
-            (
-                &OpenAiResponses,
-                "event: response.output_text.delta\ndata: ",
-                r#"{"type":"response.output_text.delta","output_index":0,"content_index":0,"delta":"hi"}"#,
-            ),
-            (
-                &Anthropic,
-                "event: content_block_delta\ndata: ",
-                r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"hi"}}"#,
-            ),
-            (
-                &Gemini,
-                "data: ",
-                r#"{"candidates":[{"content":{"parts":[{"text":"hi"}]}}]}"#,
-            ),
-        ];
-        for (dialect, head, good) in dialects {
-            let cut = &good[..good.len() - 3];
-            for bad in [format!("{{{good}"), format!("{good}{good}"), cut.to_owned()] {
-                let text = format!("{head}{good}\n\n{head}{good}\n\n{head}{bad}\n\n");
-                let mut stream = stream(dialect, text);
-                stream.commit().await.unwrap();
-                for _ in 0..2 {
-                    poll_fn(|cx| stream.poll_frame(cx)).await.unwrap().unwrap();
-                }
-                let error = poll_fn(|cx| stream.poll_frame(cx)).await.unwrap();
-                let error = error.map(|frame| panic!("{}: {frame:?}", dialect.name()));
-                assert_eq!(error.unwrap_err().kind(), ErrorKind::StreamBroken);
-            }
-        }
-    }
-}
+mod tests;

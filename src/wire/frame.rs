@@ -1,6 +1,6 @@
 //! One frame of a stream, and the error for one that is too large.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 
@@ -87,6 +87,17 @@ impl Frame {
     /// The payload. Several `data:` lines are joined by `\n`.
     pub fn data(&self) -> &Bytes {
         &self.data
+    }
+
+    /// Where in the raw bytes the payload stands; None if it does not stand there in one piece.
+    pub(crate) fn data_range(&self) -> Option<Range<usize>> {
+        let at = self
+            .data
+            .as_ptr()
+            .addr()
+            .checked_sub(self.raw.as_ptr().addr())?;
+        let range = at..at.checked_add(self.data.len())?;
+        (range.end <= self.raw.len()).then_some(range)
     }
 
     /// Whether there is a payload, be it an empty one. A reader of SSE dispatches no other frames.

@@ -48,6 +48,18 @@ impl Splitter {
         })
     }
 
+    /// Whole frames that come next and whose length `known` tells, all in one, and how many they are. Only server-sent events are looked
+    /// at.
+    pub(crate) fn take_run(
+        &mut self,
+        known: impl FnMut(&[u8]) -> Option<usize>,
+    ) -> Option<(Bytes, u64)> {
+        match self {
+            Self::Sse(splitter) => splitter.take_run(known),
+            Self::Messages(_) => None,
+        }
+    }
+
     /// The bytes of a frame whose end has not come yet.
     pub(crate) fn pending(&self) -> usize {
         match self {

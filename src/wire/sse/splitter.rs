@@ -92,6 +92,25 @@ impl SseSplitter {
         self.pending.len()
     }
 
+    /// Whole frames that come next and whose length `known` tells, all in one, and how many they are.
+    pub(crate) fn take_run(
+        &mut self,
+        mut known: impl FnMut(&[u8]) -> Option<usize>,
+    ) -> Option<(Bytes, u64)> {
+        if !self.pending.is_empty() || self.bom.is_some() {
+            return None;
+        }
+        let (mut end, mut frames) = (0, 0);
+        while end < self.chunk.len()
+            && let Some(len) = self.chunk.get(end..).and_then(&mut known)
+            && (1..=self.max_event).contains(&len)
+        {
+            end += len;
+            frames += 1;
+        }
+        (frames > 0).then(|| (self.chunk.split_to(end), frames))
+    }
+
     /// The next frame; None if that needs more bytes.
     ///
     /// # Errors
@@ -100,6 +119,9 @@ impl SseSplitter {
     pub fn next_frame(&mut self) -> Result<Option<Frame>, FrameTooLarge> {
         if self.failed {
             return Err(self.too_large());
+        }
+        if self.chunk.is_empty() && self.queued.is_empty() {
+            return Ok(None);
         }
         loop {
             if self.bom.is_some() {

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     Json,
     chat::{CallKind, EventSink},
-    dialect::{EventDecoder, FrameError},
+    dialect::{EventDecoder, FrameError, Twins},
     json::{self, Path, Value},
     wire::Frame,
 };
@@ -26,6 +26,9 @@ pub(in super::super) struct Decoder {
     open: Vec<(usize, Open)>,
     /// Tool calls so far: relays that begin anew give numbers twice.
     calls: usize,
+    /// The latest piece of words, and what kind it is if the next event may be another.
+    twins: Twins,
+    more: Option<More>,
     /// Were the words of a refusal told? Each `message_delta` repeats them.
     refused: bool,
 }
@@ -45,6 +48,15 @@ enum Open {
         input: String,
         content: Option<Json>,
     },
+}
+
+/// What a piece of words adds to.
+#[derive(Clone, Copy, Debug)]
+enum More {
+    Text,
+    Thinking,
+    /// Of the call with this number.
+    Arguments(usize),
 }
 
 #[derive(Deserialize)]
@@ -69,6 +81,17 @@ struct Start<'a> {
 
 impl EventDecoder for Decoder {
     fn decode(&mut self, frame: &Frame, out: &mut EventSink) -> Result<(), FrameError> {
+        if let Some(more) = self.more
+            && let Some(words) = self.twins.words(frame)
+        {
+            match more {
+                More::Text => out.text(&words),
+                More::Thinking => out.thinking(&words),
+                More::Arguments(key) => out.tool_arguments(key, &words),
+            }
+            return Ok(());
+        }
+        self.more = None;
         if frame.data().is_empty() {
             return Ok(());
         }
@@ -84,7 +107,11 @@ impl EventDecoder for Decoder {
         }
         match event.kind(frame) {
             "content_block_delta" => match &event.delta {
-                Some(delta) => self.delta(event.index, delta, out),
+                Some(delta) => {
+                    self.delta(event.index, delta, out)?;
+                    self.learn(frame, event.index, delta);
+                    Ok(())
+                }
                 None => Err(FrameError::Malformed("no `delta` in it".into())),
             },
             "content_block_start" => match event.content_block {
@@ -242,6 +269,29 @@ impl Decoder {
             _ => return Err(FrameError::Unknown),
         }
         Ok(())
+    }
+
+    /// Takes note of a piece of words: the next one is likely to differ from it in these only.
+    fn learn(&mut self, frame: &Frame, index: usize, delta: &Delta<'_>) {
+        let call = |(at, open): &(usize, Open)| match open {
+            // What came whole with the start is forgotten with the first piece.
+            Open::Call { key, whole: None } if *at == index => Some(*key),
+            _ => None,
+        };
+        let (more, name, words) = match delta.kind.as_deref() {
+            Some("text_delta") => (More::Text, "text", &delta.text),
+            Some("thinking_delta") => (More::Thinking, "thinking", &delta.thinking),
+            Some("input_json_delta") => match self.open.iter().find_map(call) {
+                Some(key) => (More::Arguments(key), "partial_json", &delta.partial_json),
+                None => return,
+            },
+            _ => return,
+        };
+        if let Some(words) = words
+            && self.twins.learn(frame, Some((name, words)))
+        {
+            self.more = Some(more);
+        }
     }
 
     /// Ends the block of this number, if one is open.

@@ -1,7 +1,8 @@
 //! Events, written for a caller.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, fmt::Write};
 
+use bytes::{BufMut, BytesMut};
 use serde::Serialize;
 
 use super::super::{
@@ -83,6 +84,28 @@ impl EventEncoder for Encoder {
             ChatEvent::Stop(stop) => self.stop(&stop, out),
             ChatEvent::End => out.push_back(frame("message_stop", |_| {})),
         }
+    }
+
+    fn encode_more(&mut self, delta: &Delta, out: &mut BytesMut) -> bool {
+        let (kind, name, text) = match (delta, &self.open) {
+            (Delta::Text(text), Open::Text) => ("text_delta", "text", text),
+            (Delta::Text(text), Open::Thinking { .. }) => ("thinking_delta", "thinking", text),
+            (Delta::Arguments(text), Open::Call) => ("input_json_delta", "partial_json", text),
+            _ => return false,
+        };
+        out.reserve(text.len() + 192);
+        out.put_slice(
+            b"event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":",
+        );
+        let _ = write!(out, "{}", self.next_index);
+        out.put_slice(b",\"delta\":{\"type\":\"");
+        out.put_slice(kind.as_bytes());
+        out.put_slice(b"\",\"");
+        out.put_slice(name.as_bytes());
+        out.put_slice(b"\":");
+        json::put_text(out, text);
+        out.put_slice(b"}}\n\n");
+        true
     }
 }
 

@@ -29,9 +29,15 @@ impl Observer for Watcher {
             Some("ping") => return Ok(()),
             _ if !is_object(frame.data()) => {}
             Some("content_block_stop") => return Ok(()),
-            Some("content_block_start" | "content_block_delta") if seen.content => return Ok(()),
+            Some("content_block_start" | "content_block_delta") if seen.content => {
+                seen.plain = true;
+                return Ok(());
+            }
             Some(_) => {}
-            None if seen.content && DELTA.find(frame.data()).is_some() => return Ok(()),
+            None if seen.content && DELTA.find(frame.data()).is_some() => {
+                seen.plain = true;
+                return Ok(());
+            }
             None => {}
         }
         self.read(frame, seen)

@@ -1,5 +1,7 @@
 //! Chunks into events.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -9,7 +11,7 @@ use super::{
         NAME, finish,
         reasoning::{self, Thought},
         usage,
-        wire::{Choice, Chunk, Content, Message, Text, string},
+        wire::{Call, Choice, Chunk, Content, Message, Text, string},
     },
     calls::{Calls, Piece},
     sources,
@@ -17,7 +19,7 @@ use super::{
 };
 use crate::{
     chat::{CallKind, Citation, EventSink, StopReason, Usage},
-    dialect::{EventDecoder, FrameError, classify, has_error},
+    dialect::{EventDecoder, FrameError, Twins, classify, has_error},
     error::{Error, ErrorKind},
     json,
     wire::Frame,
@@ -27,11 +29,30 @@ use crate::{
 #[derive(Debug, Default)]
 pub(in super::super) struct Decoder {
     reader: Reader,
+    /// The latest chunk with words, and what they add to if the next one may bring more of the same.
+    twins: Twins,
+    more: Option<More>,
     ended: bool,
+}
+
+/// What a piece of words adds to.
+#[derive(Clone, Copy, Debug)]
+enum More {
+    Content,
+    Reasoning,
+    /// Of the call that has this number, if it has one.
+    Arguments(Option<u64>),
 }
 
 impl EventDecoder for Decoder {
     fn decode(&mut self, frame: &Frame, out: &mut EventSink) -> Result<(), FrameError> {
+        if let Some(more) = self.more
+            && let Some(words) = self.twins.words(frame)
+        {
+            self.reader.more(more, words, out);
+            return Ok(());
+        }
+        self.more = None;
         let data = frame.data().trim_ascii();
         if self.ended || data.is_empty() {
             return Ok(());
@@ -64,6 +85,12 @@ impl EventDecoder for Decoder {
         if chunk.object.as_str() == "chat.completion.done" {
             // Perplexity's last word.
             self.end(out);
+            return Ok(());
+        }
+        if let Some((more, name, words)) = self.reader.words(&chunk)
+            && self.twins.learn(frame, Some((name, &words)))
+        {
+            self.more = Some(more);
         }
         Ok(())
     }
@@ -127,6 +154,106 @@ impl Reader {
             self.choose(choice, out)?;
         }
         Ok(())
+    }
+
+    /// The words of a chunk that has been read and brings nothing else; in which member they are, and what they add to.
+    fn words<'c>(&self, chunk: &'c Chunk<'_>) -> Option<(More, &'static str, Cow<'c, str>)> {
+        let Chunk {
+            choices: Some(choices),
+            usage: None,
+            x_groq: None,
+            citations: None,
+            search_results: None,
+            ..
+        } = chunk
+        else {
+            return None;
+        };
+        let [
+            Choice {
+                index,
+                delta: Some(delta),
+                finish_reason,
+                logprobs: None,
+                usage: None,
+                ..
+            },
+        ] = choices.as_slice()
+        else {
+            return None;
+        };
+        let Message {
+            content,
+            refusal,
+            reasoning_content,
+            reasoning,
+            reasoning_details: None,
+            thinking_blocks: None,
+            tool_calls,
+            function_call: None,
+            annotations: None,
+            audio: None,
+            images: None,
+        } = delta
+        else {
+            return None;
+        };
+        let others = index.0.unwrap_or_default() != self.choice?;
+        if others || !finish_reason.is_empty() || !refusal.is_empty() {
+            return None;
+        }
+        let content = match content {
+            Content::None => "",
+            Content::Text(text) => text,
+            Content::Parts(_) => return None,
+        };
+        let calls = tool_calls.as_deref().unwrap_or_default();
+        let thought = (reasoning_content.as_str(), reasoning.as_str());
+        match (content, thought, calls) {
+            (text, ("", ""), []) if !text.is_empty() => {
+                Some((More::Content, "content", Cow::Borrowed(text)))
+            }
+            ("", (text, ""), []) if !text.is_empty() => {
+                Some((More::Reasoning, "reasoning_content", Cow::Borrowed(text)))
+            }
+            ("", ("", text), []) if !text.is_empty() => {
+                Some((More::Reasoning, "reasoning", Cow::Borrowed(text)))
+            }
+            (
+                "",
+                ("", ""),
+                [
+                    Call {
+                        index,
+                        id,
+                        function: Some(function),
+                        custom: None,
+                    },
+                ],
+            ) if id.is_empty() && function.name.is_empty() => {
+                Some((More::Arguments(index.0), "arguments", function.arguments()))
+            }
+            _ => None,
+        }
+    }
+
+    /// Reads a chunk that differs from the one before in its words only.
+    fn more(&mut self, more: More, words: Cow<'_, str>, out: &mut EventSink) {
+        match more {
+            More::Content => self.text(&words, out),
+            More::Reasoning if words.is_empty() => {}
+            More::Reasoning => self.thought(Thought::Text(words), out),
+            More::Arguments(index) => {
+                let piece = Piece {
+                    index,
+                    id: "",
+                    name: "",
+                    kind: CallKind::Function,
+                    arguments: &words,
+                };
+                self.calls.add(&piece, &self.id, out);
+            }
+        }
     }
 
     /// Tells what was held back.

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use bytes::{BufMut, BytesMut};
 use serde::Serialize;
 
 use super::super::{NAME, finish, reasoning, response, usage};
@@ -122,6 +123,22 @@ impl Encoder {
         }
         chunk.push(b'}');
         out.push_back(Frame::new(None, chunk));
+    }
+
+    /// A chunk whose delta is `before`, this text and `after`: the same bytes as of any other, without all that others may have.
+    fn put_words(&self, out: &mut BytesMut, before: &str, text: &str, after: &str) {
+        out.reserve(self.head.len() + before.len() + text.len() + after.len() + 128);
+        out.put_slice(b"data: ");
+        out.put_slice(&self.head);
+        out.put_slice(b",\"choices\":[{\"index\":0,\"delta\":{\"");
+        out.put_slice(before.as_bytes());
+        json::put_text(out, text);
+        out.put_slice(after.as_bytes());
+        out.put_slice(b"},\"logprobs\":null,\"finish_reason\":null}]");
+        if self.include_usage {
+            out.put_slice(b",\"usage\":null");
+        }
+        out.put_slice(b"}\n\n");
     }
 
     fn open(&mut self, block: Block, out: &mut VecDeque<Frame>) {
@@ -299,6 +316,28 @@ impl EventEncoder for Encoder {
             ChatEvent::Stop(stop) => self.stop(&stop, out),
             ChatEvent::End => self.end(out),
         }
+    }
+
+    fn encode_more(&mut self, delta: &Delta, out: &mut BytesMut) -> bool {
+        match (delta, self.open) {
+            (Delta::Text(text), Open::Thinking) => {
+                self.put_words(out, "reasoning_content\":", text, "");
+                self.thinking.push_str(text);
+            }
+            (Delta::Text(text), Open::Refusal) => self.put_words(out, "refusal\":", text, ""),
+            (Delta::Text(text), Open::Text | Open::Call(_)) => {
+                self.chars = self.chars.saturating_add(length(text));
+                self.put_words(out, "content\":", text, "");
+            }
+            (Delta::Arguments(text), Open::Call(kind)) => {
+                let (member, name) = call_members(kind);
+                let at = self.calls.saturating_sub(1);
+                let before = format!("tool_calls\":[{{\"index\":{at},\"{member}\":{{\"{name}\":");
+                self.put_words(out, &before, text, "}}]");
+            }
+            _ => return false,
+        }
+        true
     }
 }
 

@@ -29,6 +29,7 @@ pub(in super::super) struct Watcher {
 impl Observer for Watcher {
     fn observe(&mut self, frame: &Frame, seen: &mut Observed) -> Result<(), FrameError> {
         if seen.content && frame.name().is_none() && is_plain(frame.data()) {
+            seen.plain = true;
             return Ok(());
         }
         let read = self.decoder.decode(frame, &mut self.sink);

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     chat::{CallKind, EventSink, Stop, StopReason},
-    dialect::{EventDecoder, FrameError, has_error},
+    dialect::{EventDecoder, FrameError, Twins, has_error},
     error::{Error, ErrorKind},
     wire::Frame,
 };
@@ -24,7 +24,18 @@ use crate::{
 #[derive(Debug, Default)]
 pub(in super::super) struct Decoder {
     reader: Reader,
+    /// The latest event with words, and what they add to if the next one may bring more of the same.
+    twins: Twins,
+    more: Option<More>,
     ended: bool,
+}
+
+/// What a piece of words adds to.
+#[derive(Clone, Copy, Debug)]
+enum More {
+    Text { at: u64, part: u64 },
+    Arguments { at: u64 },
+    Thought { at: u64, kind: Thought, part: u64 },
 }
 
 /// How the events that tell a hosted tool's progress begin. What came of it is told by the item.
@@ -42,6 +53,13 @@ const PROGRESS: [&str; 9] = [
 
 impl EventDecoder for Decoder {
     fn decode(&mut self, frame: &Frame, out: &mut EventSink) -> Result<(), FrameError> {
+        if let Some(more) = self.more
+            && let Some(words) = self.twins.words(frame)
+        {
+            self.reader.more(more, &words, out);
+            return Ok(());
+        }
+        self.more = None;
         let data = frame.data().trim_ascii();
         // Some end with the word of another dialect.
         if self.ended || data.is_empty() || data.starts_with(b"[DONE]") {
@@ -71,7 +89,16 @@ impl EventDecoder for Decoder {
                 let answer = answer(&event)?;
                 out.start(answer.id.as_str(), answer.model.as_str());
             }
-            _ => return self.reader.event(kind, &event, out),
+            _ => {
+                self.reader.event(kind, &event, out)?;
+                if let Some(more) = self.reader.grows(kind, &event)
+                    && self
+                        .twins
+                        .learn(frame, Some(("delta", event.delta.as_str())))
+                {
+                    self.more = Some(more);
+                }
+            }
         }
         Ok(())
     }
@@ -181,6 +208,43 @@ impl Reader {
             _ => return Err(FrameError::Unknown),
         }
         Ok(())
+    }
+
+    /// What an event that has been read adds to, if it brings words and nothing else.
+    fn grows(&self, kind: &str, event: &Event<'_>) -> Option<More> {
+        let (at, part) = (self.latest, event.content_index.0.unwrap_or_default());
+        match kind {
+            "response.output_text.delta"
+                if event
+                    .logprobs
+                    .is_none_or(|raw| !raw.get().starts_with("[{")) =>
+            {
+                Some(More::Text { at, part })
+            }
+            "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta" => {
+                Some(More::Arguments { at })
+            }
+            "response.reasoning_summary_text.delta" => Some(More::Thought {
+                at,
+                kind: Thought::Summary,
+                part: event.summary_index.0.unwrap_or_default(),
+            }),
+            "response.reasoning_text.delta" => Some(More::Thought {
+                at,
+                kind: Thought::Text,
+                part,
+            }),
+            _ => None,
+        }
+    }
+
+    /// Reads an event that differs from the one before in its words only.
+    fn more(&mut self, more: More, words: &str, out: &mut EventSink) {
+        match more {
+            More::Text { at, part } => self.words(at, part, words, false, out),
+            More::Arguments { at } => self.arguments(at, words, out),
+            More::Thought { at, kind, part } => self.thought(at, kind, part, words, out),
+        }
     }
 
     fn has(&self, at: u64, part: u64) -> bool {

@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, fmt::Write};
 
+use bytes::{BufMut, BytesMut};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -15,7 +16,7 @@ use super::{
 use crate::{
     chat::{Block, ChatEvent, Delta, Stop, StopReason, Thinking, Usage},
     dialect::{Asked, EventEncoder, openai_chat},
-    json::{Json, ObjectWriter},
+    json::{self, Json, ObjectWriter},
     wire::Frame,
 };
 
@@ -415,5 +416,50 @@ impl EventEncoder for Encoder {
             ChatEvent::Stop(stop) => self.stop(&stop, out),
             ChatEvent::End => self.end(out),
         }
+    }
+
+    fn encode_more(&mut self, delta: &Delta, out: &mut BytesMut) -> bool {
+        let (kind, id, inner, text, after) = match (&mut self.open, delta) {
+            (Some(Item::Message(message)), Delta::Text(text)) => {
+                let at = message.parts.len();
+                let Some(part) = &mut message.part else {
+                    return false;
+                };
+                part.text.push_str(text);
+                let (kind, after) = match part.refusal {
+                    true => ("response.refusal.delta", ""),
+                    false => ("response.output_text.delta", ",\"logprobs\":[]"),
+                };
+                (kind, &message.id, Some(("content_index", at)), text, after)
+            }
+            (Some(Item::Reasoning(reasoning)), Delta::Text(text)) => {
+                reasoning.thinking.text.push_str(text);
+                let kind = "response.reasoning_summary_text.delta";
+                (kind, &reasoning.id, Some(("summary_index", 0)), text, "")
+            }
+            (Some(Item::Call(call)), Delta::Arguments(text)) => {
+                call.arguments.push_str(text);
+                (call.delta_event(), &call.id, None, text, "")
+            }
+            _ => return false,
+        };
+        out.reserve(text.len() + id.len() + 256);
+        let (sequence, at) = (self.sequence, self.output.len());
+        self.sequence += 1;
+        // Writing to memory cannot fail.
+        let _ = write!(
+            out,
+            "event: {kind}\ndata: {{\"type\":\"{kind}\",\"sequence_number\":{sequence},\"item_id\":"
+        );
+        json::put_text(out, id);
+        let _ = write!(out, ",\"output_index\":{at}");
+        if let Some((name, number)) = inner {
+            let _ = write!(out, ",\"{name}\":{number}");
+        }
+        out.put_slice(b",\"delta\":");
+        json::put_text(out, text);
+        out.put_slice(after.as_bytes());
+        out.put_slice(b"}\n\n");
+        true
     }
 }

@@ -20,6 +20,7 @@ pub(in super::super) struct Watcher {
 impl Observer for Watcher {
     fn observe(&mut self, frame: &Frame, seen: &mut Observed) -> Result<(), FrameError> {
         if seen.content && is_object(frame.data()) && is_plain(frame) {
+            seen.plain = true;
             return Ok(());
         }
         let read = self.decoder.decode(frame, &mut self.sink);
