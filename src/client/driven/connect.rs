@@ -12,7 +12,6 @@ use tokio_rustls::{
 use tower_service::Service;
 
 use super::{
-    broken,
     line::{Line, Origin},
     stream::Stream,
     tls,
@@ -74,7 +73,7 @@ impl Connector {
             Ok(stream) => stream?,
             Err(_) => return Err(late()),
         };
-        Line::new(origin, stream).await.map_err(broken)
+        Ok(Line::new(origin, stream))
     }
 
     async fn tcp(&self, origin: &Origin) -> Result<TcpStream, Error> {

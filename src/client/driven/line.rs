@@ -2,22 +2,20 @@
 
 use std::{
     future::{Future, poll_fn},
-    pin::{Pin, pin},
-    task::{Context, Poll},
+    io,
+    pin::pin,
+    task::{Context, Poll, ready},
 };
 
-use http::{HeaderValue, Request, Response, header, uri::Authority};
-use hyper::{
-    body::Incoming,
-    client::conn::{
-        TrySendError,
-        http1::{Builder, Connection, SendRequest},
-    },
-};
-use hyper_util::rt::TokioIo;
+use bytes::BytesMut;
+use http::uri::Authority;
+use tokio::io::AsyncReadExt;
 
-use super::stream::Stream;
-use crate::Body;
+use super::{framing::Framing, head::Head, message::Message, stream::Stream};
+
+/// How much room there is for what is read at first, and at most.
+const ROOM: usize = 8 << 10;
+const MOST_ROOM: usize = 64 << 10;
 
 /// Whom a connection leads to.
 #[derive(Clone)]
@@ -26,21 +24,26 @@ pub(super) struct Origin {
     pub(super) authority: Authority,
 }
 
-/// A connection and the way to send on it.
+/// A connection.
 pub(super) struct Line {
     pub(super) origin: Origin,
-    /// As the origin has it, spelled once for all requests.
-    host: Option<HeaderValue>,
-    sender: SendRequest<Body>,
-    wire: Wire,
+    stream: Stream,
+    /// What was read, and not yet told.
+    pub(super) buffer: BytesMut,
+    /// How much is read at once.
+    room: usize,
+    /// What is left to be written.
+    message: Option<Message>,
+    /// May it be used again, as far as is known?
+    keeps: bool,
 }
 
 /// Why there is no answer.
 pub(super) enum Unanswered {
     /// Nothing of the request was written.
-    Unsent(Box<Request<Body>>, hyper::Error),
+    Unsent(Box<Message>, io::Error),
     /// Nobody knows what arrived.
-    Sent(hyper::Error),
+    Sent(io::Error),
 }
 
 impl Origin {
@@ -56,88 +59,142 @@ impl PartialEq for Origin {
     }
 }
 
-impl From<TrySendError<Request<Body>>> for Unanswered {
-    fn from(mut error: TrySendError<Request<Body>>) -> Self {
-        match error.take_message() {
-            Some(request) => Self::Unsent(Box::new(request), error.into_error()),
-            None => Self::Sent(error.into_error()),
-        }
-    }
-}
-
 impl Line {
-    pub(super) async fn new(origin: Origin, stream: Stream) -> Result<Box<Self>, hyper::Error> {
-        // Head and body go out together; a TLS stream makes one record of them.
-        let (sender, connection) = Builder::new()
-            .writev(true)
-            .handshake(TokioIo::new(stream))
-            .await?;
-        // What is before an `@` is no part of the host.
-        let text = origin.authority.as_str();
-        let host = text.rsplit('@').next().unwrap_or(text);
-        Ok(Box::new(Self {
-            host: HeaderValue::from_str(host).ok(),
+    pub(super) fn new(origin: Origin, stream: Stream) -> Box<Self> {
+        Box::new(Self {
             origin,
-            sender,
-            wire: Wire(Some(connection)),
-        }))
+            stream,
+            buffer: BytesMut::new(),
+            room: ROOM,
+            message: None,
+            keeps: true,
+        })
     }
 
-    /// May a request be sent?
+    /// Is the last answer over, and may another request be sent?
     pub(super) fn is_ready(&self) -> bool {
-        self.wire.0.is_some() && self.sender.is_ready()
+        self.keeps && self.message.is_none() && self.buffer.is_empty()
     }
 
     /// Sends the request and waits for the head of its answer.
-    pub(super) fn send(
+    pub(super) async fn send(
         mut self: Box<Self>,
-        mut request: Request<Body>,
-    ) -> impl Future<Output = Result<(Box<Self>, Response<Incoming>), Unanswered>> + use<> {
-        if let Some(host) = &self.host {
-            let headers = request.headers_mut();
-            headers.entry(header::HOST).or_insert_with(|| host.clone());
+        message: Message,
+    ) -> Result<(Box<Self>, Head), Unanswered> {
+        let has_body = message.is_answered_in_full;
+        self.message = Some(message);
+        let head = poll_fn(|cx| self.poll_head(cx, has_body)).await?;
+        self.keeps &= head.keeps;
+        Ok((self, head))
+    }
+
+    fn poll_head(
+        &mut self,
+        cx: &mut Context<'_>,
+        has_body: bool,
+    ) -> Poll<Result<Head, Unanswered>> {
+        if let Some(message) = self.message.take_if(|message| message.is_unsent()) {
+            // It is read before anything is written: if the other side has closed it, another connection may have the request.
+            let read = match self.poll_read(cx) {
+                Poll::Pending => None,
+                Poll::Ready(Ok(0)) => Some(closed()),
+                Poll::Ready(Ok(_)) => Some(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "the connection told something that nobody had asked for",
+                )),
+                Poll::Ready(Err(error)) => Some(error),
+            };
+            if let Some(error) = read {
+                return Poll::Ready(Err(Unanswered::Unsent(Box::new(message), error)));
+            }
+            self.message = Some(message);
         }
-        // This hands the request over at once. The connection reads before it writes: if it finds that the other side has closed it,
-        // the request comes back.
-        let answer = self.sender.try_send_request(request);
-        async move {
-            let mut answer = pin!(answer);
-            let response = poll_fn(|cx| {
-                let driven = self.drive(cx);
-                match (answer.as_mut().poll(cx), driven) {
-                    (Poll::Ready(answered), _) => Poll::Ready(answered.map_err(Unanswered::from)),
-                    (Poll::Pending, Err(error)) => Poll::Ready(Err(Unanswered::Sent(error))),
-                    (Poll::Pending, Ok(())) => Poll::Pending,
+        let unwritten = match self.poll_write(cx) {
+            Poll::Ready(Err(error)) => {
+                match self.message.take() {
+                    Some(message) if message.is_unsent() => {
+                        return Poll::Ready(Err(Unanswered::Unsent(Box::new(message), error)));
+                    }
+                    _ => self.keeps = false,
                 }
-            })
-            .await?;
-            Ok((self, response))
+                Some(error)
+            }
+            _ => None,
+        };
+        loop {
+            match Head::take(&mut self.buffer, has_body) {
+                Ok(Some(head)) => return Poll::Ready(Ok(head)),
+                Ok(None) => {}
+                Err(error) => return Poll::Ready(Err(Unanswered::Sent(error))),
+            }
+            // Who does not read all of a request may have answered it nevertheless.
+            let error = match self.poll_read(cx) {
+                Poll::Ready(Ok(1..)) => continue,
+                Poll::Ready(Ok(0)) => unwritten.unwrap_or_else(closed),
+                Poll::Ready(Err(error)) => unwritten.unwrap_or(error),
+                Poll::Pending => match unwritten {
+                    Some(error) => error,
+                    None => return Poll::Pending,
+                },
+            };
+            return Poll::Ready(Err(Unanswered::Sent(error)));
         }
     }
 
-    /// Lets the connection read and write whatever it can.
-    ///
-    /// # Errors
-    /// Once, if it broke.
-    pub(super) fn drive(&mut self, cx: &mut Context<'_>) -> Result<(), hyper::Error> {
-        self.wire.drive(cx)
+    /// Writes what is left of the request.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(message) = &mut self.message {
+            ready!(message.poll_write(cx, &mut self.stream))?;
+            self.message = None;
+        }
+        Poll::Ready(Ok(()))
     }
-}
 
-/// A connection that is dropped at its end, so that whoever still waits for something from it is told.
-struct Wire(Option<Connection<TokioIo<Stream>, Body>>);
+    /// Reads more; 0 bytes are the end.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut spare = self.buffer.capacity() - self.buffer.len();
+        if spare < self.room / 2 {
+            self.buffer.reserve(self.room);
+            spare = self.buffer.capacity() - self.buffer.len();
+        }
+        let read = ready!(pin!(self.stream.read_buf(&mut self.buffer)).poll(cx))?;
+        if read == spare {
+            self.room = (self.room * 2).min(MOST_ROOM);
+        }
+        Poll::Ready(Ok(read))
+    }
 
-impl Wire {
-    fn drive(&mut self, cx: &mut Context<'_>) -> Result<(), hyper::Error> {
-        let Some(connection) = &mut self.0 else {
-            return Ok(());
-        };
-        match Pin::new(connection).poll(cx) {
-            Poll::Pending => Ok(()),
-            Poll::Ready(ended) => {
-                self.0 = None;
-                ended
+    /// The next data of a body that ends so; none at its end.
+    pub(super) fn poll_data(
+        &mut self,
+        cx: &mut Context<'_>,
+        framing: &mut Framing,
+    ) -> Poll<Option<io::Result<bytes::Bytes>>> {
+        // An answer may begin before all of its request is written.
+        if let Poll::Ready(Err(_)) = self.poll_write(cx) {
+            self.message = None;
+            self.keeps = false;
+        }
+        loop {
+            if let Some(data) = framing.take(&mut self.buffer)? {
+                return Poll::Ready(Some(Ok(data)));
+            }
+            if framing.is_over() {
+                return Poll::Ready(None);
+            }
+            if ready!(self.poll_read(cx))? == 0 {
+                self.keeps = false;
+                let is_over = framing.ends_with_connection();
+                *framing = Framing::Over;
+                return Poll::Ready((!is_over).then(|| Err(closed())));
             }
         }
     }
+}
+
+fn closed() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::UnexpectedEof,
+        "the other side closed the connection",
+    )
 }

@@ -8,7 +8,10 @@
 
 mod answer;
 mod connect;
+mod framing;
+mod head;
 mod line;
+mod message;
 mod pool;
 mod stream;
 mod tls;
@@ -16,6 +19,7 @@ mod tls;
 use std::{
     fmt,
     future::{Future, ready},
+    io,
     pin::Pin,
     sync::Arc,
 };
@@ -25,7 +29,9 @@ use http::{Request, Response, Uri, uri::Scheme};
 use self::{
     answer::Answer,
     connect::Connector,
+    head::Head,
     line::{Line, Origin, Unanswered},
+    message::Message,
     pool::Pool,
 };
 use super::ClientOptions;
@@ -77,31 +83,31 @@ impl DrivenClient {
         }
     }
 
-    pub(super) fn call(&self, mut request: Request<Body>) -> Answering {
-        let origin = match spell(&mut request) {
-            Ok(origin) => origin,
-            Err(error) => return Box::pin(ready(Err(error))),
+    pub(super) fn call(&self, request: Request<Body>) -> Answering {
+        let Some(authority) = request.uri().authority().cloned() else {
+            let error = Error::invalid("", "the vendor's URL names no host");
+            return Box::pin(ready(Err(error)));
         };
+        let origin = Origin::new(request.uri().scheme() == Some(&Scheme::HTTPS), authority);
+        let message = Message::new(request, &origin.authority);
         let shared = self.0.clone();
-        // A request is large. It goes to an idle connection at once, rather than through the future.
-        match shared.pool.take(&origin) {
-            Some(line) => {
-                let sent = line.send(request);
-                Box::pin(async move {
-                    match sent.await {
-                        // The vendor has closed it meanwhile, and seen nothing of the request.
-                        Err(Unanswered::Unsent(request, _)) => {
-                            shared.call_again(*request, origin).await
-                        }
-                        sent => finish(sent, &shared.pool),
-                    }
-                })
+        let idle = shared.pool.take(&origin);
+        Box::pin(async move {
+            let sent = match idle {
+                Some(line) => line.send(message).await,
+                None => {
+                    let line = shared.connector.connect(origin).await?;
+                    return finish(line.send(message).await, &shared.pool);
+                }
+            };
+            match sent {
+                // The vendor has closed it meanwhile, and seen nothing of the request. Apart: that is rare.
+                Err(Unanswered::Unsent(message, _)) => {
+                    Box::pin(shared.call_again(*message, origin)).await
+                }
+                sent => finish(sent, &shared.pool),
             }
-            None => Box::pin(async move {
-                let line = shared.connector.connect(origin).await?;
-                finish(line.send(request).await, &shared.pool)
-            }),
-        }
+        })
     }
 }
 
@@ -109,42 +115,35 @@ impl Shared {
     /// By the other idle connections, as long as there are any, then by a new one.
     async fn call_again(
         &self,
-        mut request: Request<Body>,
+        mut message: Message,
         origin: Origin,
     ) -> Result<Response<Body>, Error> {
         while let Some(line) = self.pool.take(&origin) {
-            match line.send(request).await {
-                Err(Unanswered::Unsent(unsent, _)) => request = *unsent,
+            match line.send(message).await {
+                Err(Unanswered::Unsent(unsent, _)) => message = *unsent,
                 sent => return finish(sent, &self.pool),
             }
         }
         let line = self.connector.connect(origin).await?;
-        finish(line.send(request).await, &self.pool)
+        finish(line.send(message).await, &self.pool)
     }
 }
 
-/// The request as HTTP/1.1 has it, with no more than the path in its first line; and where it goes.
-fn spell(request: &mut Request<Body>) -> Result<Origin, Error> {
-    let parts = std::mem::take(request.uri_mut()).into_parts();
-    let Some(authority) = parts.authority else {
-        return Err(Error::invalid("", "the vendor's URL names no host"));
-    };
-    *request.uri_mut() = parts.path_and_query.map(Uri::from).unwrap_or_default();
-    Ok(Origin::new(parts.scheme == Some(Scheme::HTTPS), authority))
-}
-
 fn finish(
-    sent: Result<(Box<Line>, Response<hyper::body::Incoming>), Unanswered>,
+    sent: Result<(Box<Line>, Head), Unanswered>,
     pool: &Arc<Pool>,
 ) -> Result<Response<Body>, Error> {
     match sent {
-        Ok((line, response)) => Ok(response.map(|body| Body::new(Answer::new(body, line, pool)))),
+        Ok((line, head)) => {
+            let answer = Answer::new(head.framing, line, pool);
+            Ok(head.response.map(|()| Body::new(answer)))
+        }
         Err(Unanswered::Unsent(_, source)) => Err(broken(source).with_unsent()),
         Err(Unanswered::Sent(source)) => Err(broken(source)),
     }
 }
 
-fn broken(source: hyper::Error) -> Error {
+fn broken(source: io::Error) -> Error {
     Error::new(
         ErrorKind::Connection,
         "the connection to the vendor broke before it answered",

@@ -1,0 +1,189 @@
+//! Where an answer's body ends (RFC 9112, section 6).
+
+use std::io;
+
+use bytes::{Buf, Bytes, BytesMut};
+use memchr::memchr;
+
+/// The most bytes of a line with a chunk's size, and of all trailers together.
+const MOST_OF_A_LINE: usize = 16 << 10;
+
+/// How much is left of a body.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// Nothing.
+    Over,
+    /// So many bytes.
+    Length(u64),
+    /// Chunks.
+    Chunked(Chunk),
+    /// Whatever comes until the connection is closed.
+    UntilClosed,
+}
+
+/// A place within a body in chunks.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Chunk {
+    /// Before the line with a chunk's size.
+    Size,
+    /// So many bytes before the end of a chunk.
+    Data(u64),
+    /// Behind a chunk's data, before the end of its line.
+    DataEnd,
+    /// Behind the last chunk, after so many bytes of trailers.
+    Trailers(usize),
+}
+
+impl Framing {
+    pub(super) const fn is_over(&self) -> bool {
+        matches!(self, Self::Over)
+    }
+
+    /// How many bytes are left, if that is known.
+    pub(super) const fn left(&self) -> Option<u64> {
+        match self {
+            Self::Over => Some(0),
+            Self::Length(left) => Some(*left),
+            Self::Chunked(_) | Self::UntilClosed => None,
+        }
+    }
+
+    /// Takes all the data that are there, as one piece: chunks that came together are told together.
+    ///
+    /// # Errors
+    /// If these are no chunks.
+    pub(super) fn take(&mut self, buffer: &mut BytesMut) -> io::Result<Option<Bytes>> {
+        match self {
+            Self::Over => Ok(None),
+            Self::UntilClosed => Ok(some(buffer.split())),
+            Self::Length(left) => {
+                let here =
+                    usize::try_from(*left).map_or(buffer.len(), |left| left.min(buffer.len()));
+                *left -= here as u64;
+                if *left == 0 {
+                    *self = Self::Over;
+                }
+                Ok(some(buffer.split_to(here)))
+            }
+            Self::Chunked(chunk) => {
+                let (data, is_over) = chunk.take(buffer)?;
+                if is_over {
+                    *self = Self::Over;
+                }
+                Ok(some(data))
+            }
+        }
+    }
+
+    /// The connection was closed. Was that the end of the body?
+    pub(super) const fn ends_with_connection(&self) -> bool {
+        matches!(self, Self::Over | Self::UntilClosed)
+    }
+}
+
+impl Chunk {
+    /// The data, and whether the body is over. They are moved together within the buffer, over the lines between them.
+    fn take(&mut self, buffer: &mut BytesMut) -> io::Result<(BytesMut, bool)> {
+        // The data found so far are `start..end`; what is before `read` was looked at.
+        let (mut start, mut end, mut read) = (0, 0, 0);
+        let mut is_over = false;
+        loop {
+            let rest = buffer.get(read..).unwrap_or_default();
+            match self {
+                Self::Size => {
+                    let Some(line) = line(rest)? else { break };
+                    read += line.len() + 2;
+                    *self = match size(line)? {
+                        0 => Self::Trailers(0),
+                        size => Self::Data(size),
+                    };
+                }
+                Self::Data(left) => {
+                    let here =
+                        usize::try_from(*left).map_or(rest.len(), |left| left.min(rest.len()));
+                    if here == 0 {
+                        break;
+                    }
+                    if start == end {
+                        (start, end) = (read, read);
+                    }
+                    if end != read {
+                        buffer.copy_within(read..read + here, end);
+                    }
+                    end += here;
+                    read += here;
+                    *left -= here as u64;
+                    if *left == 0 {
+                        *self = Self::DataEnd;
+                    }
+                }
+                Self::DataEnd => match rest {
+                    [b'\r', b'\n', ..] => {
+                        read += 2;
+                        *self = Self::Size;
+                    }
+                    [] | [b'\r'] => break,
+                    _ => return Err(bad("a chunk is longer than it said")),
+                },
+                Self::Trailers(seen) => {
+                    let Some(line) = line(rest)? else { break };
+                    read += line.len() + 2;
+                    *seen += line.len();
+                    if *seen > MOST_OF_A_LINE {
+                        return Err(bad("its trailers are too long"));
+                    }
+                    if line.is_empty() {
+                        is_over = true;
+                        break;
+                    }
+                }
+            }
+        }
+        if start == end {
+            buffer.advance(read);
+            return Ok((BytesMut::new(), is_over));
+        }
+        buffer.advance(start);
+        let data = buffer.split_to(end - start);
+        buffer.advance(read - end);
+        Ok((data, is_over))
+    }
+}
+
+fn some(data: BytesMut) -> Option<Bytes> {
+    (!data.is_empty()).then(|| data.freeze())
+}
+
+/// The line at the beginning, without its end; none if the end is not there yet.
+fn line(bytes: &[u8]) -> io::Result<Option<&[u8]>> {
+    match memchr(b'\n', bytes) {
+        Some(end) => match bytes.get(..end) {
+            Some([line @ .., b'\r']) => Ok(Some(line)),
+            _ => Err(bad("a line of it ends without a carriage return")),
+        },
+        None if bytes.len() > MOST_OF_A_LINE => Err(bad("a line of it is too long")),
+        None => Ok(None),
+    }
+}
+
+/// The size of a chunk. What follows a semicolon is nobody's business.
+fn size(line: &[u8]) -> io::Result<u64> {
+    let digits = line.split(|byte| *byte == b';').next().unwrap_or_default();
+    let digits = digits.trim_ascii_end();
+    // More digits than these might not fit.
+    if digits.is_empty() || digits.len() > 15 {
+        return Err(bad("a chunk's size is no number"));
+    }
+    digits.iter().try_fold(0_u64, |size, digit| {
+        let digit = char::from(*digit).to_digit(16);
+        let digit = digit.ok_or_else(|| bad("a chunk's size is no number"))?;
+        Ok(size << 4 | u64::from(digit))
+    })
+}
+
+fn bad(what: &str) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!("the answer's body is not in chunks as HTTP/1.1 has them: {what}"),
+    )
+}
