@@ -28,6 +28,9 @@ mod listen;
 #[allow(dead_code, reason = "latency is the bed's business")]
 #[path = "../bed/load.rs"]
 mod load;
+#[allow(dead_code, reason = "the curves say themselves what is logged")]
+#[path = "../../examples/gateway/logging.rs"]
+mod logging;
 #[allow(dead_code, reason = "nobody asks for metrics")]
 #[path = "../../examples/gateway/metrics.rs"]
 mod metrics;
