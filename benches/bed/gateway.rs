@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 use trunkline::config::{Config, Gateway};
 
-use crate::{door::Door, listen::accept, metrics::Metrics};
+use crate::{door::Door, listen::accept, logging, metrics::Metrics};
 
 /// What the vendor can be asked for: by dialect, so many events at such a pace in ms.
 pub type Ways = &'static [(&'static str, &'static [&'static str])];
@@ -17,11 +17,7 @@ pub type Ways = &'static [(&'static str, &'static [&'static str])];
 pub async fn run(listener: TcpListener, vendor: String, ways: Ways, flags: Vec<String>) {
     let has = |flag: &str| flags.iter().any(|given| given == flag);
     let level = if has("quiet") { "warn" } else { "info" };
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(level))
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .init();
+    logging::start_with(EnvFilter::new(level));
     let config = Config::from_yaml(&yaml(&vendor, ways, has("limited")), &|_| None)
         .expect("a right configuration");
     let gateway = Arc::new(Gateway::new(&config).expect("a client"));

@@ -24,6 +24,9 @@ mod hurried;
 #[path = "../../examples/gateway/listen.rs"]
 mod listen;
 mod load;
+#[allow(dead_code, reason = "the bed says itself what is logged")]
+#[path = "../../examples/gateway/logging.rs"]
+mod logging;
 mod measure;
 #[allow(dead_code, reason = "the bed reads its own figures")]
 #[path = "../../examples/gateway/metrics.rs"]

@@ -16,6 +16,9 @@ use super::hurried::Hurried;
 /// How long a client may take for its handshake, and for the head of each request: longer is no client but an attack.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// As many headers as hyper reads without being told.
+const USUAL_HEADERS: usize = 100;
+
 /// Calls at the same time over one HTTP/2 connection.
 const MAX_STREAMS: u32 = 250;
 
@@ -31,8 +34,11 @@ where
     http.http1()
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
-        .max_headers(limits.headers)
         .max_buf_size(limits.header_bytes);
+    // Where it is told a number, it moves the room for so many headers about with each request.
+    if limits.headers != USUAL_HEADERS {
+        http.http1().max_headers(limits.headers);
+    }
     http.http2()
         .timer(TokioTimer::new())
         .keep_alive_interval(PATIENCE)
