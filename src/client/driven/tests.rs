@@ -396,12 +396,18 @@ async fn what_a_vendor_says_unasked_is_no_answer() {
         "\r\n",
         "x",
     ] {
-        let (url, connections) = vendor(move |mut stream, _| async move {
-            assert!(has_head(&mut stream).await);
-            stream.write_all(WHOLE.as_bytes()).await.unwrap();
-            tokio::time::sleep(Duration::from_millis(1)).await;
-            stream.write_all(unasked.as_bytes()).await.unwrap();
-            has_head(&mut stream).await;
+        let (tell, mut told) = mpsc::unbounded_channel();
+        let tell_too = tell.clone();
+        let (url, connections) = vendor(move |mut stream, _| {
+            let tell = tell.clone();
+            async move {
+                assert!(has_head(&mut stream).await);
+                stream.write_all(WHOLE.as_bytes()).await.unwrap();
+                tokio::task::yield_now().await;
+                stream.write_all(unasked.as_bytes()).await.unwrap();
+                tell.send(()).unwrap();
+                has_head(&mut stream).await;
+            }
         })
         .await;
         let client = client();
@@ -410,18 +416,24 @@ async fn what_a_vendor_says_unasked_is_no_answer() {
             assert_eq!(text(response).await.unwrap(), "hi");
             assert_eq!(connections.load(SeqCst), calls);
             // Until the news is here.
+            told.recv().await.unwrap();
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         // Nor is it one on a new connection, where nothing was asked at all.
-        let (url, _) = vendor(move |mut stream, _| async move {
-            stream.write_all(unasked.as_bytes()).await.unwrap();
-            has_head(&mut stream).await;
+        let (url, _) = vendor(move |mut stream, _| {
+            let tell = tell_too.clone();
+            async move {
+                stream.write_all(unasked.as_bytes()).await.unwrap();
+                tell.send(()).unwrap();
+                has_head(&mut stream).await;
+            }
         })
         .await;
         let authority = url.parse::<Uri>().unwrap().authority().unwrap().clone();
         let message = Message::new(get(&url), &authority);
         let origin = Origin::new(false, authority);
         let line = client.0.connector.connect(origin).await.unwrap();
+        told.recv().await.unwrap();
         tokio::time::sleep(Duration::from_millis(5)).await;
         let sent = line.send(message).await;
         assert!(matches!(sent, Err(Unanswered::Unsent(..))), "{unasked:?}");
