@@ -106,14 +106,23 @@ async fn write(message: &mut Message, to: &mut Slow) -> io::Result<()> {
     poll_fn(|cx| message.poll_write(cx, to)).await
 }
 
+/// Method, URL, headers and body; what is written of the head, and behind it.
+type Case<'a> = (
+    &'a str,
+    &'a str,
+    &'a [(&'static str, &'a str)],
+    &'a dyn Fn() -> Body,
+    &'a [&'a str],
+    &'a str,
+);
+
 #[tokio::test]
 async fn requests_are_written_the_same_however_little_is_taken_at_once() {
     let large = "x".repeat(2 * SMALL);
     let whole = || Body::from(large.clone());
     const HOST: &str = "host: h";
     let length = format!("content-length: {}", large.len());
-    type Make<'a> = &'a dyn Fn() -> Body;
-    let cases: [(&str, &str, &[(&'static str, &str)], Make<'_>, &[&str], &str); 20] = [
+    let cases: [Case<'_>; 20] = [
         // The first line, and who it is for.
         (
             "GET",
