@@ -45,9 +45,14 @@ pub(crate) trait FrameSource: Send {
 
 impl EventStream {
     pub(crate) fn new(dialect: &'static dyn Dialect, source: impl FrameSource + 'static) -> Self {
+        Self::boxed(dialect, Box::new(source))
+    }
+
+    /// Of a source that has its place already.
+    pub(crate) fn boxed(dialect: &'static dyn Dialect, source: Box<dyn FrameSource>) -> Self {
         Self {
             dialect,
-            source: Some(Box::new(source)),
+            source: Some(source),
             usage: None,
             hooks: Vec::new(),
         }

@@ -64,35 +64,35 @@ where
         room: &room,
         served: &served,
     };
-    let first = match attempt.request.operation {
+    if !ready {
+        client
+            .ready()
+            .await
+            .map_err(|error| redact(transport_error(error), &key).with_served(served.clone()))?;
+    }
+    let error = match attempt.request.operation {
         // What is translated apart from conversations may take several calls.
         Operation::Embeddings(_) | Operation::Rerank => {
-            Box::pin(exchange.translated(&mut client, ready, &key)).await
-        }
-        _ => match exchange.prepared(&key, None) {
-            Ok(prepared) => {
-                let (sent, expected) = exchange.expect(prepared);
-                if !ready {
-                    client.ready().await.map_err(|error| {
-                        redact(transport_error(error), &key).with_served(served.clone())
-                    })?;
-                }
-                let answer = client.call(sent);
-                let answer = exchange.answer(answer, &expected).await;
-                match answer {
-                    Err(error) => {
-                        Box::pin(exchange.mended(&mut client, error, &expected, &key)).await
-                    }
-                    answer => answer,
-                }
+            match Box::pin(exchange.translated(&mut client, true, &key)).await {
+                Ok(response) => return Ok(response),
+                Err(error) => error,
             }
-            Err(error) => Err(error),
+        }
+        _ => match exchange.call(&mut client, &key, None) {
+            Ok((answer, expected)) => match exchange.answer(answer, &expected).await {
+                Ok(response) => return Ok(response),
+                Err(error) => {
+                    let mended = exchange.mended(&mut client, error, &expected, &key);
+                    match Box::pin(mended).await {
+                        Ok(response) => return Ok(response),
+                        Err(error) => error,
+                    }
+                }
+            },
+            Err(error) => error,
         },
     };
-    match first {
-        Ok(response) => Ok(response),
-        Err(error) => Box::pin(exchange.with_another_key(&mut client, error, key)).await,
-    }
+    Box::pin(exchange.with_another_key(&mut client, error, key)).await
 }
 
 async fn secret(attempt: &Attempt, served: &Arc<Served>) -> Result<Secret, Error> {
@@ -122,8 +122,16 @@ struct Expected {
 }
 
 impl Exchange<'_> {
-    fn prepared(self, key: &Secret, mended: Option<(Bytes, Fidelity)>) -> Result<Prepared, Error> {
-        prepare(self.attempt, self.inlined, key, mended)
+    /// Makes the call. Apart from those who wait, so that they have no room for what is gone by then.
+    fn call<C: Service<http::Request<Body>>>(
+        self,
+        client: &mut C,
+        key: &Secret,
+        mended: Option<(Bytes, Fidelity)>,
+    ) -> Result<(C::Future, Expected), Error> {
+        let prepared = prepare(self.attempt, self.inlined, key, mended)?;
+        let (sent, expected) = self.expect(prepared);
+        Ok((client.call(sent), expected))
     }
 
     /// The request, and what is awaited from now on.
@@ -205,9 +213,9 @@ impl Exchange<'_> {
             account = &*self.served.account,
             "the vendor refused a part of the request that can be left out: it is sent once more without"
         );
-        let (sent, expected) = self.expect(self.prepared(key, Some((mended, lost)))?);
         let client = client.ready().await.map_err(transport_error)?;
-        self.answer(client.call(sent), &expected).await
+        let (answer, expected) = self.call(client, key, Some((mended, lost)))?;
+        self.answer(answer, &expected).await
     }
 
     /// A token may be revoked before its time. That is no fault of the account's while there is another to be had.
@@ -245,9 +253,9 @@ impl Exchange<'_> {
         if let Operation::Embeddings(_) | Operation::Rerank = self.attempt.request.operation {
             return self.translated(client, false, key).await;
         }
-        let (sent, expected) = self.expect(self.prepared(key, None)?);
         let ready = client.ready().await.map_err(transport_error)?;
-        match self.answer(ready.call(sent), &expected).await {
+        let (answer, expected) = self.call(ready, key, None)?;
+        match self.answer(answer, &expected).await {
             Err(error) => self.mended(client, error, &expected, key).await,
             answer => answer,
         }
@@ -313,9 +321,10 @@ async fn reply(
     let marker = Marker::new(attempt, dialect);
     let headers = turn_state(attempt, dialect, &parts.headers, &marker);
     let reply = if let Some(framing) = stream_framing(&parts.headers, expected.framing) {
-        let mut stream = VendorStream::new(dialect, framing, body, clock.rest, room).marked(marker);
+        let stream = VendorStream::new(dialect, framing, body, clock.rest, room);
+        let mut stream = Box::new(stream.marked(marker));
         clock.run(stream.commit()).await?;
-        Reply::Stream(EventStream::new(dialect, stream))
+        Reply::Stream(EventStream::boxed(dialect, stream))
     } else {
         let bytes = clock.read_held(body, room).await?;
         let payload = &attempt.request.payload;
