@@ -11,7 +11,7 @@
 //!    ModelRequest   ─▶ HedgeLayer          a second account, while the first is silent (if wanted)
 //!    ModelRequest   ─▶ PoolLayer           model → one account of one vendor   (ModelRequest → Attempt)
 //!    Attempt        ─▶ Upstream<C>         Provider + Dialect → HTTP → reply, committed at the first content
-//! http::Request     ─▶ C                   any HTTP client service (hyper's connections by default)
+//! http::Request     ─▶ C                   any HTTP client service (connections of our own by default)
 //! ```
 //!
 //! The request types differ from layer to layer, so the compiler checks the order. Between two layers any generic tower layer fits
@@ -27,7 +27,7 @@
 //!
 //! | feature | default | what |
 //! | --- | --- | --- |
-//! | `reqwest` | yes | the HTTP clients, hyper's connections and reqwest, over rustls ([`client`]) |
+//! | `reqwest` | yes | the HTTP clients, one over connections of our own and reqwest, over rustls ([`client`]) |
 //! | `decompress` | yes | reads answers that were compressed without being asked for ([`upstream`]) |
 //! | `config` | | a YAML file or the environment, read into a stack (`trunkline::config`) |
 //! | `oauth` | | keys of Google's service accounts, which sign ([`credential::google`]) |

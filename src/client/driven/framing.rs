@@ -81,6 +81,18 @@ impl Framing {
     }
 }
 
+/// What comes next of a body in chunks.
+enum Step {
+    /// So many bytes of data.
+    Data(usize),
+    /// A line of so many bytes.
+    Line(usize),
+    /// The last line, of so many bytes.
+    End(usize),
+    /// Nothing that is there already.
+    Later,
+}
+
 impl Chunk {
     /// The data, and whether the body is over. They are moved together within the buffer, over the lines between them.
     fn take(&mut self, buffer: &mut BytesMut) -> io::Result<(BytesMut, bool)> {
@@ -88,22 +100,8 @@ impl Chunk {
         let (mut start, mut end, mut read) = (0, 0, 0);
         let mut is_over = false;
         loop {
-            let rest = buffer.get(read..).unwrap_or_default();
-            match self {
-                Self::Size => {
-                    let Some(line) = line(rest)? else { break };
-                    read += line.len() + 2;
-                    *self = match size(line)? {
-                        0 => Self::Trailers(0),
-                        size => Self::Data(size),
-                    };
-                }
-                Self::Data(left) => {
-                    let here =
-                        usize::try_from(*left).map_or(rest.len(), |left| left.min(rest.len()));
-                    if here == 0 {
-                        break;
-                    }
+            match self.step(buffer.get(read..).unwrap_or_default()) {
+                Ok(Step::Data(here)) => {
                     if start == end {
                         (start, end) = (read, read);
                     }
@@ -112,31 +110,17 @@ impl Chunk {
                     }
                     end += here;
                     read += here;
-                    *left -= here as u64;
-                    if *left == 0 {
-                        *self = Self::DataEnd;
-                    }
                 }
-                Self::DataEnd => match rest {
-                    [b'\r', b'\n', ..] => {
-                        read += 2;
-                        *self = Self::Size;
-                    }
-                    [] | [b'\r'] => break,
-                    _ => return Err(bad("a chunk is longer than it said")),
-                },
-                Self::Trailers(seen) => {
-                    let Some(line) = line(rest)? else { break };
-                    read += line.len() + 2;
-                    *seen += line.len();
-                    if *seen > MOST_OF_A_LINE {
-                        return Err(bad("its trailers are too long"));
-                    }
-                    if line.is_empty() {
-                        is_over = true;
-                        break;
-                    }
+                Ok(Step::Line(length)) => read += length,
+                Ok(Step::End(length)) => {
+                    read += length;
+                    is_over = true;
+                    break;
                 }
+                Ok(Step::Later) => break,
+                // What came before it is told first. It is found again then.
+                Err(_) if start != end => break,
+                Err(error) => return Err(error),
             }
         }
         if start == end {
@@ -148,6 +132,53 @@ impl Chunk {
         buffer.advance(read - end);
         Ok((data, is_over))
     }
+
+    fn step(&mut self, rest: &[u8]) -> io::Result<Step> {
+        match self {
+            Self::Size => {
+                let Some(line) = line(rest)? else {
+                    return Ok(Step::Later);
+                };
+                *self = match size(line)? {
+                    0 => Self::Trailers(0),
+                    size => Self::Data(size),
+                };
+                Ok(Step::Line(line.len() + 2))
+            }
+            Self::Data(left) => {
+                let here = usize::try_from(*left).map_or(rest.len(), |left| left.min(rest.len()));
+                if here == 0 {
+                    return Ok(Step::Later);
+                }
+                *left -= here as u64;
+                if *left == 0 {
+                    *self = Self::DataEnd;
+                }
+                Ok(Step::Data(here))
+            }
+            Self::DataEnd => match rest {
+                [b'\r', b'\n', ..] => {
+                    *self = Self::Size;
+                    Ok(Step::Line(2))
+                }
+                [] | [b'\r'] => Ok(Step::Later),
+                _ => Err(bad("a chunk is longer than it said")),
+            },
+            Self::Trailers(seen) => {
+                let Some(line) = line(rest)? else {
+                    return Ok(Step::Later);
+                };
+                if line.is_empty() {
+                    return Ok(Step::End(2));
+                }
+                if *seen + line.len() > MOST_OF_A_LINE {
+                    return Err(bad("its trailers are too long"));
+                }
+                *seen += line.len();
+                Ok(Step::Line(line.len() + 2))
+            }
+        }
+    }
 }
 
 fn some(data: BytesMut) -> Option<Bytes> {
@@ -156,28 +187,32 @@ fn some(data: BytesMut) -> Option<Bytes> {
 
 /// The line at the beginning, without its end; none if the end is not there yet.
 fn line(bytes: &[u8]) -> io::Result<Option<&[u8]>> {
-    match memchr(b'\n', bytes) {
-        Some(end) => match bytes.get(..end) {
-            Some([line @ .., b'\r']) => Ok(Some(line)),
-            _ => Err(bad("a line of it ends without a carriage return")),
-        },
-        None if bytes.len() > MOST_OF_A_LINE => Err(bad("a line of it is too long")),
+    let end = memchr(b'\n', bytes);
+    if end.unwrap_or(bytes.len()) > MOST_OF_A_LINE {
+        return Err(bad("a line of it is too long"));
+    }
+    match end.and_then(|end| bytes.get(..end)) {
+        // A carriage return by itself is the end of a line to some, and not to others.
+        Some([line @ .., b'\r']) if !line.contains(&b'\r') => Ok(Some(line)),
+        Some(_) => Err(bad("a line of it does not end as lines do")),
         None => Ok(None),
     }
 }
 
 /// The size of a chunk. What follows a semicolon is nobody's business.
 fn size(line: &[u8]) -> io::Result<u64> {
-    let digits = line.split(|byte| *byte == b';').next().unwrap_or_default();
-    let digits = digits.trim_ascii_end();
-    // More digits than these might not fit.
-    if digits.is_empty() || digits.len() > 15 {
-        return Err(bad("a chunk's size is no number"));
+    let no_number = || bad("a chunk's size is no number");
+    let mut digits = line.split(|byte| *byte == b';').next().unwrap_or_default();
+    while let [before @ .., b' ' | b'\t'] = digits {
+        digits = before;
+    }
+    if digits.is_empty() {
+        return Err(no_number());
     }
     digits.iter().try_fold(0_u64, |size, digit| {
-        let digit = char::from(*digit).to_digit(16);
-        let digit = digit.ok_or_else(|| bad("a chunk's size is no number"))?;
-        Ok(size << 4 | u64::from(digit))
+        let digit = char::from(*digit).to_digit(16).ok_or_else(no_number)?;
+        let size = size.checked_mul(16).ok_or_else(no_number)?;
+        Ok(size | u64::from(digit))
     })
 }
 
@@ -187,3 +222,6 @@ fn bad(what: &str) -> io::Error {
         format!("the answer's body is not in chunks as HTTP/1.1 has them: {what}"),
     )
 }
+
+#[cfg(test)]
+mod tests;

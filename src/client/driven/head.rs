@@ -9,7 +9,7 @@ use super::framing::{Chunk, Framing};
 
 /// The most headers of an answer, and their bytes.
 const MOST_HEADERS: usize = 100;
-const MOST_BYTES: usize = 256 << 10;
+pub(super) const MOST_BYTES: usize = 256 << 10;
 
 /// An answer whose body is still to be read.
 pub(super) struct Head {
@@ -51,7 +51,7 @@ impl Head {
         let status = config.parse_response_with_uninit_headers(&mut parsed, buffer, &mut places);
         let length = match status {
             Ok(httparse::Status::Complete(length)) => length,
-            Ok(httparse::Status::Partial) if buffer.len() > MOST_BYTES => {
+            Ok(httparse::Status::Partial) if buffer.len() >= MOST_BYTES => {
                 return Err(bad("it is too long"));
             }
             Ok(httparse::Status::Partial) => return Ok(None),
@@ -86,7 +86,7 @@ impl Head {
             );
         }
         let (framing, is_clear) = match has_body && has_room_for_body(status) {
-            true => framing(&headers)?,
+            true => framing(version, &headers)?,
             false => (Framing::Over, true),
         };
         let keeps = is_clear && framing != Framing::UntilClosed && keeps(version, &headers);
@@ -109,15 +109,16 @@ fn has_room_for_body(status: StatusCode) -> bool {
 }
 
 /// How the body ends, and whether that is beyond doubt.
-fn framing(headers: &HeaderMap) -> io::Result<(Framing, bool)> {
+fn framing(version: Version, headers: &HeaderMap) -> io::Result<(Framing, bool)> {
     let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
     let codings = headers.get_all(header::TRANSFER_ENCODING);
     if let Some(last) = codings.iter().next_back() {
-        let last = last.as_bytes().rsplit(|byte| *byte == b',').next();
-        let is_chunked =
-            last.is_some_and(|last| last.trim_ascii().eq_ignore_ascii_case(b"chunked"));
-        // A length beside it is no length of this body: somebody on the way may believe it nevertheless.
-        let is_clear = lengths.next().is_none();
+        let mut codings = last.as_bytes().rsplit(|byte| *byte == b',');
+        // Empty members of a list are none.
+        let last = codings.find_map(|coding| Some(coding.trim_ascii()).filter(|c| !c.is_empty()));
+        let is_chunked = last.is_some_and(|last| last.eq_ignore_ascii_case(b"chunked"));
+        // A length beside it is no length of this body: somebody on the way may believe it nevertheless, as may who knows no chunks.
+        let is_clear = lengths.next().is_none() && version == Version::HTTP_11;
         return Ok(match is_chunked {
             true => (Framing::Chunked(Chunk::Size), is_clear),
             false => (Framing::UntilClosed, false),
@@ -150,10 +151,7 @@ fn keeps(version: Version, headers: &HeaderMap) -> bool {
             .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
             .any(|said| said.trim_ascii().eq_ignore_ascii_case(word))
     };
-    match version {
-        Version::HTTP_11 => !says(b"close"),
-        _ => says(b"keep-alive"),
-    }
+    !says(b"close") && (version == Version::HTTP_11 || says(b"keep-alive"))
 }
 
 fn bad(what: &str) -> io::Error {
@@ -162,3 +160,6 @@ fn bad(what: &str) -> io::Error {
         format!("the answer's head is not one of HTTP/1.1: {what}"),
     )
 }
+
+#[cfg(test)]
+mod tests;

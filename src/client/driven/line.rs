@@ -9,9 +9,15 @@ use std::{
 
 use bytes::BytesMut;
 use http::uri::Authority;
+use memchr::memchr;
 use tokio::io::AsyncReadExt;
 
-use super::{framing::Framing, head::Head, message::Message, stream::Stream};
+use super::{
+    framing::Framing,
+    head::{self, Head},
+    message::Message,
+    stream::Stream,
+};
 
 /// How much room there is for what is read at first, and at most.
 const ROOM: usize = 8 << 10;
@@ -34,6 +40,8 @@ pub(super) struct Line {
     room: usize,
     /// What is left to be written.
     message: Option<Message>,
+    /// Why that was given up.
+    unwritten: Option<io::Error>,
     /// May it be used again, as far as is known?
     keeps: bool,
 }
@@ -67,6 +75,7 @@ impl Line {
             buffer: BytesMut::new(),
             room: ROOM,
             message: None,
+            unwritten: None,
             keeps: true,
         })
     }
@@ -109,35 +118,44 @@ impl Line {
             }
             self.message = Some(message);
         }
-        let unwritten = match self.poll_write(cx) {
-            Poll::Ready(Err(error)) => {
-                match self.message.take() {
-                    Some(message) if message.is_unsent() => {
-                        return Poll::Ready(Err(Unanswered::Unsent(Box::new(message), error)));
-                    }
-                    _ => self.keeps = false,
+        let mut is_hopeless = false;
+        if let Poll::Ready(Err(error)) = self.poll_write(cx) {
+            match self.message.take() {
+                Some(message) if message.is_unsent() => {
+                    return Poll::Ready(Err(Unanswered::Unsent(Box::new(message), error)));
                 }
-                Some(error)
+                message => is_hopeless = message.is_some_and(|message| message.is_broken),
             }
-            _ => None,
-        };
+            self.keeps = false;
+            self.unwritten = Some(error);
+        }
+        // Who does not read all of a request may have answered it nevertheless.
         loop {
-            match Head::take(&mut self.buffer, has_body) {
-                Ok(Some(head)) => return Poll::Ready(Ok(head)),
-                Ok(None) => {}
-                Err(error) => return Poll::Ready(Err(Unanswered::Sent(error))),
-            }
-            // Who does not read all of a request may have answered it nevertheless.
             let error = match self.poll_read(cx) {
-                Poll::Ready(Ok(1..)) => continue,
-                Poll::Ready(Ok(0)) => unwritten.unwrap_or_else(closed),
-                Poll::Ready(Err(error)) => unwritten.unwrap_or(error),
-                Poll::Pending => match unwritten {
-                    Some(error) => error,
-                    None => return Poll::Pending,
+                Poll::Ready(Ok(0)) => closed(),
+                Poll::Ready(Ok(read)) => match self.head_behind(read, has_body) {
+                    Ok(Some(head)) => return Poll::Ready(Ok(head)),
+                    Ok(None) => continue,
+                    Err(error) => error,
                 },
+                Poll::Ready(Err(error)) => error,
+                // Nobody answers the half of a request. A connection that cannot be written to is another matter: its end comes soon,
+                // and perhaps an answer before it.
+                Poll::Pending if is_hopeless => closed(),
+                Poll::Pending => return Poll::Pending,
             };
+            let error = self.unwritten.take().unwrap_or(error);
             return Poll::Ready(Err(Unanswered::Sent(error)));
+        }
+    }
+
+    /// The head, if these last bytes end it: looking at all of them for each piece takes long if there are many small ones.
+    fn head_behind(&mut self, read: usize, has_body: bool) -> io::Result<Option<Head>> {
+        let before = self.buffer.len().saturating_sub(read);
+        let new = self.buffer.get(before..).unwrap_or_default();
+        match memchr(b'\n', new) {
+            None if before > 0 && self.buffer.len() < head::MOST_BYTES => Ok(None),
+            _ => Head::take(&mut self.buffer, has_body),
         }
     }
 

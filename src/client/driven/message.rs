@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
-use http::{HeaderMap, Method, Request, header, uri::Authority};
+use http::{HeaderMap, Method, Request, Uri, header, uri::Authority};
 use http_body::Body as _;
 use tokio::io::AsyncWrite;
 
@@ -26,8 +26,10 @@ pub(super) struct Message {
     pieces: VecDeque<Bytes>,
     /// The rest of a body that is not all there yet.
     later: Option<Later>,
-    /// Was anything written, or is a part of it lost?
+    /// Was anything written?
     begun: bool,
+    /// Did its body fail? What was there of it is lost, and the rest will not come.
+    pub(super) is_broken: bool,
     /// Does the answer to it have a body?
     pub(super) is_answered_in_full: bool,
 }
@@ -43,15 +45,14 @@ impl Message {
     pub(super) fn new(request: Request<Body>, authority: &Authority) -> Self {
         let (parts, body) = request.into_parts();
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        // A URL may have a query and no path.
+        let root = if path.starts_with('?') { "/" } else { "" };
         let mut head = Vec::with_capacity(1024);
-        for text in [parts.method.as_str(), " ", path, " HTTP/1.1\r\n"] {
+        for text in [parts.method.as_str(), " ", root, path, " HTTP/1.1\r\n"] {
             head.extend_from_slice(text.as_bytes());
         }
         if !parts.headers.contains_key(header::HOST) {
-            // What is before an `@` is no part of the host.
-            let text = authority.as_str();
-            let host = text.rsplit('@').next().unwrap_or(text);
-            line(&mut head, "host", host.as_bytes());
+            line(&mut head, "host", host(&parts.uri, authority).as_bytes());
         }
         let (body, later) = match body.try_into_bytes() {
             Ok(body) => (body, None),
@@ -82,13 +83,14 @@ impl Message {
             pieces,
             later,
             begun: false,
+            is_broken: false,
             is_answered_in_full: parts.method != Method::HEAD,
         }
     }
 
     /// Is all of it here still, to be sent by another connection?
     pub(super) const fn is_unsent(&self) -> bool {
-        !self.begun
+        !self.begun && !self.is_broken
     }
 
     /// Writes all of it.
@@ -106,9 +108,17 @@ impl Message {
         loop {
             // Whatever is there goes out together.
             while self.pieces.len() < AT_ONCE && self.later.is_some() {
-                match self.poll_more(cx)? {
-                    Poll::Ready(()) => {}
-                    Poll::Pending if self.pieces.is_empty() => return Poll::Pending,
+                match self.poll_more(cx) {
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(error)) => {
+                        self.is_broken = true;
+                        return Poll::Ready(Err(error));
+                    }
+                    Poll::Pending if self.pieces.is_empty() => {
+                        // The other side may wait for what was written so far.
+                        ready!(Pin::new(stream).poll_flush(cx))?;
+                        return Poll::Pending;
+                    }
                     Poll::Pending => break,
                 }
             }
@@ -148,8 +158,6 @@ impl Message {
             return Poll::Ready(Ok(()));
         };
         let next = ready!(Pin::new(&mut later.body).poll_frame(cx));
-        // What breaks off cannot be sent again, elsewhere or here.
-        self.begun |= matches!(next, Some(Err(_)));
         let Some(frame) = next.transpose().map_err(io::Error::other)? else {
             match later.left {
                 None => self.pieces.push_back(Bytes::from_static(b"0\r\n\r\n")),
@@ -180,6 +188,17 @@ impl Message {
         }
         Poll::Ready(Ok(()))
     }
+}
+
+/// What is before an `@` is no part of the host, and the port that the scheme has anyway is left out: signatures count on that.
+fn host<'a>(uri: &Uri, authority: &'a Authority) -> &'a str {
+    let text = authority.as_str();
+    let host = text.rsplit('@').next().unwrap_or(text);
+    let port = match uri.scheme_str() {
+        Some("https") => ":443",
+        _ => ":80",
+    };
+    host.strip_suffix(port).unwrap_or(host)
 }
 
 /// The length that whoever made the request says it has.
@@ -217,3 +236,6 @@ fn length(head: &mut Vec<u8>, bytes: u64) {
 fn wants_length(method: &Method) -> bool {
     matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,12 @@
 //! polls the connection itself: no task, no channel between threads, no wake-up for each chunk, and a burst of chunks that came in
 //! one packet is there at once.
 //!
-//! Each call has a connection for itself. Who leaves closes it; whoever reads to the end gives it back to the [`Pool`].
+//! Each call has a connection for itself. Who leaves closes it; whoever reads to the end gives it back to the [`Pool`], unless anything
+//! about the answer leaves a doubt where it ends (RFC 9112, section 6.3). A request that was not begun may go out by another connection;
+//! one whose body failed never does.
+//!
+//! A request is written by [`Message`]; the answer is read as a [`Head`], then as the data between its [`framing`]; a [`Line`] does both
+//! at a time, since an answer may begin before its request was written.
 
 mod answer;
 mod connect;

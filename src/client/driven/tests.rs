@@ -8,11 +8,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use http_body_util::{BodyExt, StreamBody};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     sync::mpsc,
 };
 use tokio_rustls::{
@@ -157,6 +157,326 @@ fn client_of(options: &ClientOptions) -> DrivenClient {
     let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone());
     let tls = tls::verified_by(verifier.build().unwrap(), provider).unwrap();
     DrivenClient::over(Connector::new(options, Some(tls)), options)
+}
+
+/// A vendor for whom each connection is served so, by its number. Where it is, and how many connections there were.
+async fn vendor<F>(
+    serve: impl Fn(TcpStream, usize) -> F + Send + 'static,
+) -> (String, Arc<AtomicUsize>)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let connections = Arc::new(AtomicUsize::new(0));
+    let count = connections.clone();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            stream.set_nodelay(true).unwrap();
+            let served = serve(stream, count.fetch_add(1, SeqCst));
+            tokio::spawn(served);
+        }
+    });
+    (url, connections)
+}
+
+/// Reads until there is a head. Is there one?
+async fn has_head(stream: &mut TcpStream) -> bool {
+    let mut seen = Vec::new();
+    while !seen.windows(4).any(|bytes| bytes == b"\r\n\r\n") {
+        if stream.read_buf(&mut seen).await.unwrap_or(0) == 0 {
+            return false;
+        }
+    }
+    true
+}
+
+/// As they should be: with and without a body, in one piece and in many, one after another.
+#[tokio::test]
+async fn answers_are_read_however_they_come_and_end() {
+    let one = "HTTP/1.1 200 OK|content-length: 2||hi";
+    let two = format!("{one}{one}");
+    let hinted = format!("HTTP/1.1 100 Continue||HTTP/1.1 103 Early Hints|link: <x>||{one}");
+    let http10 = |more: &str| format!("HTTP/1.0 200 OK|{more}|");
+    for (method, answer, wanted, is_kept) in [
+        ("GET", one, (200, "hi"), true),
+        ("GET", &hinted, (200, "hi"), true),
+        (
+            "GET",
+            "HTTP/1.1 200 OK|transfer-encoding: chunked||2;x=y|hi|0|a: b||",
+            (200, "hi"),
+            true,
+        ),
+        (
+            "GET",
+            "HTTP/1.1 200 OK|content-length: 0||",
+            (200, ""),
+            true,
+        ),
+        ("GET", "HTTP/1.1 204 No Content||", (204, ""), true),
+        (
+            "GET",
+            "HTTP/1.1 304 Not Modified|content-length: 2||",
+            (304, ""),
+            true,
+        ),
+        (
+            "HEAD",
+            "HTTP/1.1 200 OK|content-length: 2||",
+            (200, ""),
+            true,
+        ),
+        (
+            "HEAD",
+            "HTTP/1.1 200 OK|transfer-encoding: chunked||",
+            (200, ""),
+            true,
+        ),
+        ("HEAD", "HTTP/1.1 200 OK||", (200, ""), true),
+        (
+            "GET",
+            &http10("content-length: 2|connection: keep-alive|").replace("||", "||hi"),
+            (200, "hi"),
+            true,
+        ),
+        (
+            "GET",
+            &http10("content-length: 2|").replace("||", "||hi"),
+            (200, "hi"),
+            false,
+        ),
+        (
+            "GET",
+            "HTTP/1.1 200 OK|transfer-encoding: chunked|content-length: 2||2|hi|0||",
+            (200, "hi"),
+            false,
+        ),
+        // What nobody had asked for makes the connection unusable.
+        ("GET", &two, (200, "hi"), false),
+        ("HEAD", one, (200, ""), false),
+        (
+            "GET",
+            "HTTP/1.1 304 Not Modified|content-length: 2||hi",
+            (304, ""),
+            false,
+        ),
+        (
+            "GET",
+            "HTTP/1.1 200 OK|transfer-encoding: chunked||2|hi|0|||",
+            (200, "hi"),
+            false,
+        ),
+    ] {
+        let answer = answer.replace('|', "\r\n");
+        // More would come while nobody listens any more, or when somebody else does.
+        let sizes = if is_kept {
+            &[usize::MAX, 1, 3][..]
+        } else {
+            &[usize::MAX]
+        };
+        for size in sizes {
+            let (answer, size) = (answer.clone(), *size);
+            let (url, connections) = vendor(move |mut stream, _| {
+                let answer = answer.clone();
+                async move {
+                    while has_head(&mut stream).await {
+                        for piece in answer.as_bytes().chunks(size) {
+                            stream.write_all(piece).await.unwrap();
+                            tokio::task::yield_now().await;
+                        }
+                    }
+                }
+            })
+            .await;
+            let client = client();
+            for _ in 0..3 {
+                let mut request = get(&url);
+                *request.method_mut() = method.parse().unwrap();
+                let response = client.call(request).await.unwrap();
+                assert_eq!(response.status(), wanted.0);
+                let body = text(response).await;
+                assert_eq!(body.unwrap(), wanted.1, "{method} {url}");
+            }
+            let connections = connections.load(SeqCst);
+            assert_eq!(
+                connections,
+                if is_kept { 1 } else { 3 },
+                "{method} {wanted:?} {size}"
+            );
+        }
+    }
+}
+
+/// Wherever it breaks off, and whatever is wrong with it.
+#[tokio::test]
+async fn what_is_no_answer_is_an_error_and_the_end_of_its_connection() {
+    let whole = "HTTP/1.1 200 OK|transfer-encoding: chunked||2|hi|0||".replace('|', "\r\n");
+    let cut = (1..whole.len()).map(|end| whole[..end].to_owned());
+    let wrong = [
+        "HTTP/1.1 101 Switching Protocols|upgrade: x||",
+        "HTTP/1.1 200 OK|content-length: 2|content-length: 3||hi!",
+        "HTTP/1.1 200 OK|transfer-encoding: chunked||2|hi!|0||",
+        "HTTP/1.1 200 OK|transfer-encoding: chunked||x|",
+        "HTTP/1.1 100 Continue||SSH-2.0|",
+        "\x15\x03\x01",
+    ];
+    let wrong = wrong.map(|answer| answer.replace('|', "\r\n"));
+    for answer in cut.chain(wrong) {
+        let told = answer.clone();
+        let (url, connections) = vendor(move |mut stream, _| {
+            let told = told.clone();
+            async move {
+                assert!(has_head(&mut stream).await);
+                stream.write_all(told.as_bytes()).await.unwrap();
+            }
+        })
+        .await;
+        let client = client();
+        let sent = client.call(get(&url)).await;
+        let failed = match sent {
+            Ok(response) => text(response).await.is_err(),
+            Err(error) => !error.is_unsent(),
+        };
+        assert!(failed, "{answer:?}");
+        assert_eq!(
+            (client.0.pool.len(), connections.load(SeqCst)),
+            (0, 1),
+            "{answer:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_answer_counts_though_the_request_was_not_read_to_its_end() {
+    const REFUSED: &[u8] = b"HTTP/1.1 413 Content Too Large\r\ncontent-length: 3\r\n\r\nbig";
+    for hangs_up in [true, false] {
+        let (tell, mut over) = mpsc::unbounded_channel();
+        let (url, _) = vendor(move |mut stream, _| {
+            let tell = tell.clone();
+            async move {
+                assert!(has_head(&mut stream).await);
+                stream.write_all(REFUSED).await.unwrap();
+                if !hangs_up {
+                    let mut rest = Vec::new();
+                    let _ = stream.read_to_end(&mut rest).await;
+                }
+                tell.send(()).unwrap();
+            }
+        })
+        .await;
+        let client = client();
+        for is_streamed in [true, false].repeat(5) {
+            let body = Bytes::from(vec![b'x'; 5 << 20]);
+            let mut request = get(&url);
+            *request.method_mut() = http::Method::POST;
+            *request.body_mut() = match is_streamed {
+                false => Body::from(body),
+                true => {
+                    let pieces = vec![body; 3];
+                    let pieces = pieces.into_iter().map(http_body::Frame::data);
+                    let pieces = stream::iter(pieces.map(Ok::<_, BoxError>));
+                    Body::new(StreamBody::new(pieces))
+                }
+            };
+            let response = client.call(request).await.unwrap();
+            assert_eq!(response.status(), 413);
+            assert_eq!(text(response).await.unwrap(), "big");
+            assert_eq!(client.0.pool.len(), 0);
+            over.recv().await.unwrap();
+        }
+    }
+}
+
+/// As it was before, that of another call, or nothing at all.
+#[tokio::test]
+async fn what_a_vendor_says_unasked_is_no_answer() {
+    for unasked in [
+        "HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nbad",
+        "\r\n",
+        "x",
+    ] {
+        let (tell, mut told) = mpsc::unbounded_channel();
+        let tell_too = tell.clone();
+        let (url, connections) = vendor(move |mut stream, _| {
+            let tell = tell.clone();
+            async move {
+                assert!(has_head(&mut stream).await);
+                stream.write_all(WHOLE.as_bytes()).await.unwrap();
+                tokio::task::yield_now().await;
+                stream.write_all(unasked.as_bytes()).await.unwrap();
+                tell.send(()).unwrap();
+                has_head(&mut stream).await;
+            }
+        })
+        .await;
+        let client = client();
+        for calls in 1..=3 {
+            let response = client.call(get(&url)).await.unwrap();
+            assert_eq!(text(response).await.unwrap(), "hi");
+            assert_eq!(connections.load(SeqCst), calls);
+            // Until the news is here.
+            told.recv().await.unwrap();
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        // Nor is it one on a new connection, where nothing was asked at all.
+        let (url, _) = vendor(move |mut stream, _| {
+            let tell = tell_too.clone();
+            async move {
+                stream.write_all(unasked.as_bytes()).await.unwrap();
+                tell.send(()).unwrap();
+                has_head(&mut stream).await;
+            }
+        })
+        .await;
+        let authority = url.parse::<Uri>().unwrap().authority().unwrap().clone();
+        let message = Message::new(get(&url), &authority);
+        let origin = Origin::new(false, authority);
+        let line = client.0.connector.connect(origin).await.unwrap();
+        told.recv().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        let sent = line.send(message).await;
+        assert!(matches!(sent, Err(Unanswered::Unsent(..))), "{unasked:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_whose_body_breaks_off_is_over_at_once() {
+    let frame = |text: &'static str| Ok(http_body::Frame::data(Bytes::from(text)));
+    for pieces in [0, 1] {
+        let (tell, mut over) = mpsc::unbounded_channel();
+        let (url, connections) = vendor(move |mut stream, _| {
+            let tell = tell.clone();
+            async move {
+                assert!(has_head(&mut stream).await);
+                stream.write_all(WHOLE.as_bytes()).await.unwrap();
+                let mut rest = Vec::new();
+                let _ = stream.read_to_end(&mut rest).await;
+                tell.send(String::from_utf8(rest).unwrap()).unwrap();
+            }
+        })
+        .await;
+        // There is a connection to be used, and it is not another one's turn then.
+        let client = client();
+        let response = client.call(get(&url)).await.unwrap();
+        assert_eq!(text(response).await.unwrap(), "hi");
+        let mut request = get(&url);
+        let failure = stream::once(async move {
+            // What came before it goes out by itself.
+            for _ in 0..pieces {
+                tokio::task::yield_now().await;
+            }
+            Err(BoxError::from("the caller has left"))
+        });
+        let body = stream::iter((0..pieces).map(move |_| frame("hello")));
+        *request.body_mut() = Body::new(StreamBody::new(Box::pin(body.chain(failure))));
+        let error = client.call(request).await.unwrap_err();
+        assert!(!error.is_unsent());
+        let rest = over.recv().await.unwrap();
+        assert!(!rest.contains("0\r\n\r\n"), "{rest}");
+        assert_eq!(rest.ends_with("5\r\nhello\r\n"), pieces > 0, "{rest}");
+        assert_eq!((client.0.pool.len(), connections.load(SeqCst)), (0, 1));
+    }
 }
 
 async fn text(response: Response<Body>) -> Result<String, BoxError> {

@@ -114,13 +114,17 @@ fn signed_headers<'h>(uri: &'h Uri, headers: &'h HeaderMap) -> Vec<(&'h str, Cow
     signed
 }
 
-/// The header that the client will send: HTTPS's own port is left out.
+/// The header that the client will send: the scheme's own port is left out.
 fn host(uri: &Uri) -> String {
     let authority = uri.authority().map_or("", |authority| authority.as_str());
     let authority = authority.to_ascii_lowercase();
-    match authority.strip_suffix(":443") {
-        Some(host) if uri.scheme_str() == Some("https") => host.to_owned(),
-        _ => authority,
+    let port = match uri.scheme_str() {
+        Some("https") => ":443",
+        _ => ":80",
+    };
+    match authority.strip_suffix(port) {
+        Some(host) => host.to_owned(),
+        None => authority,
     }
 }
 
