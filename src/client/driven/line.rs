@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 use http::uri::Authority;
 use memchr::memchr;
 use tokio::io::AsyncReadExt;
@@ -170,13 +170,16 @@ impl Line {
 
     /// Reads more; 0 bytes are the end.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let mut spare = self.buffer.capacity() - self.buffer.len();
-        if spare < self.room / 2 {
-            self.buffer.reserve(self.room);
-            spare = self.buffer.capacity() - self.buffer.len();
+        let spare = self.buffer.capacity() - self.buffer.len();
+        // Told to make room, the buffer would double at times. What is held for one answer is to stay small.
+        if spare < self.room / 2 && !self.buffer.try_reclaim(self.room) {
+            let mut fresh = BytesMut::with_capacity(self.buffer.len() + self.room);
+            fresh.extend_from_slice(&self.buffer);
+            self.buffer = fresh;
         }
-        let read = ready!(pin!(self.stream.read_buf(&mut self.buffer)).poll(cx))?;
-        if read == spare {
+        let mut room = (&mut self.buffer).limit(self.room);
+        let read = ready!(pin!(self.stream.read_buf(&mut room)).poll(cx))?;
+        if read == self.room {
             self.room = (self.room * 2).min(MOST_ROOM);
         }
         Poll::Ready(Ok(read))

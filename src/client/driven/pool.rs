@@ -8,6 +8,7 @@ use std::{
 
 use tokio::{
     runtime::Handle,
+    task::AbortHandle,
     time::{Instant, sleep},
 };
 
@@ -26,8 +27,8 @@ pub(super) struct Pool {
 struct Idle {
     /// A list, for they are few, and comparing is cheaper than hashing.
     origins: Vec<(Origin, VecDeque<Kept>)>,
-    /// Is there a task that drops the old ones?
-    swept: bool,
+    /// The task that drops the old ones, if there is one.
+    sweeper: Option<AbortHandle>,
 }
 
 /// A connection and since when nobody uses it.
@@ -72,11 +73,11 @@ impl Pool {
                 None
             }
         };
-        if !idle.swept
+        if idle.sweeper.is_none()
             && let Ok(runtime) = Handle::try_current()
         {
-            idle.swept = true;
-            runtime.spawn(sweep(Arc::downgrade(self), self.most_time));
+            let sweeper = runtime.spawn(sweep(Arc::downgrade(self), self.most_time));
+            idle.sweeper = Some(sweeper.abort_handle());
         }
         drop(idle);
         // Closing it takes time that nobody should wait for.
@@ -93,8 +94,10 @@ impl Pool {
             old.extend(kept.drain(..young));
         }
         idle.origins.retain(|(_, kept)| !kept.is_empty());
-        idle.swept = !idle.origins.is_empty();
-        let left = idle.swept;
+        let left = !idle.origins.is_empty();
+        if !left {
+            idle.sweeper = None;
+        }
         drop(idle);
         drop(old);
         left
@@ -108,6 +111,14 @@ impl Pool {
     fn idle(&self) -> MutexGuard<'_, Idle> {
         // Nothing in there is ever left half done.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        if let Some(sweeper) = self.idle().sweeper.take() {
+            sweeper.abort();
+        }
     }
 }
 
