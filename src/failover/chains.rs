@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use crate::{
@@ -20,6 +20,8 @@ pub struct Chains {
     patterns: Arc<Patterns<Vec<Arc<str>>>>,
     splits: Splits,
     content_filter: bool,
+    /// What follows each name, found out with the first call.
+    ways: Arc<OnceLock<HashMap<Arc<str>, Arc<[Arc<str>]>>>>,
 }
 
 impl Chains {
@@ -30,6 +32,7 @@ impl Chains {
             patterns: Arc::default(),
             splits: Splits::new(),
             content_filter: false,
+            ways: Arc::default(),
         }
     }
 
@@ -50,6 +53,7 @@ impl Chains {
                 Arc::make_mut(&mut self.fallbacks).insert(model, fallbacks);
             }
         }
+        self.ways = Arc::default();
         self
     }
 
@@ -102,24 +106,54 @@ impl Chains {
             ..self.clone()
         };
         let (first, others) = same.walk(request);
+        let others = others.iter().flat_map(|others| others.iter().cloned());
         std::iter::once(first).chain(others).collect()
     }
 
-    /// The model to ask first, and those to ask after it, in order, each once.
-    pub(super) fn walk(&self, request: &ModelRequest) -> (Arc<str>, Vec<Arc<str>>) {
-        let (first, _) = self.splits.resolve(&request.model, request);
+    /// The model to ask first, and those to ask after it, in order, each once; none if there are none.
+    pub(super) fn walk(&self, request: &ModelRequest) -> (Arc<str>, Option<Arc<[Arc<str>]>>) {
+        if self.splits.is_empty() {
+            let first = request.model.clone();
+            let others = match self.ways().get(&first) {
+                Some(others) => Some(others.clone()),
+                None if self.patterns.is_empty() => None,
+                None => self.others(&first, Arc::clone),
+            };
+            return (first, others);
+        }
+        let resolve = |name: &Arc<str>| self.splits.resolve(name, request).0;
+        let first = resolve(&request.model);
+        let others = self.others(&first, resolve);
+        (first, others)
+    }
+
+    /// Those after each name without a `*`: as long as no name stands for a split they are the same for every call.
+    fn ways(&self) -> &HashMap<Arc<str>, Arc<[Arc<str>]>> {
+        self.ways.get_or_init(|| {
+            let names = self.fallbacks.keys();
+            let ways =
+                names.filter_map(|name| Some((name.clone(), self.others(name, Arc::clone)?)));
+            ways.collect()
+        })
+    }
+
+    fn others(
+        &self,
+        first: &Arc<str>,
+        resolve: impl Fn(&Arc<str>) -> Arc<str>,
+    ) -> Option<Arc<[Arc<str>]>> {
         let mut others: Vec<Arc<str>> = Vec::new();
         // Allocates nothing for the many models that have no chain.
-        let mut ahead: VecDeque<_> = self.after(&first).iter().collect();
+        let mut ahead: VecDeque<_> = self.after(first).iter().collect();
         while let Some(name) = ahead.pop_front() {
-            let (name, _) = self.splits.resolve(name, request);
-            if name == first || others.contains(&name) {
+            let name = resolve(name);
+            if name == *first || others.contains(&name) {
                 continue;
             }
             ahead.extend(self.after(&name));
             others.push(name);
         }
-        (first, others)
+        (!others.is_empty()).then(|| others.into())
     }
 
     fn after(&self, model: &str) -> &[Arc<str>] {
@@ -149,7 +183,8 @@ mod tests {
 
     fn walk(chains: &Chains, model: &str) -> Vec<String> {
         let (first, others) = chains.walk(&request(model));
-        let all = std::iter::once(&first).chain(&others);
+        let others = others.iter().flat_map(|others| others.iter());
+        let all = std::iter::once(&first).chain(others);
         all.map(|m| m.to_string()).collect()
     }
 
