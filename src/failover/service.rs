@@ -9,7 +9,7 @@ use tower::ServiceExt;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::Chains;
+use super::{Chains, chains::Others};
 use crate::{
     BoxError,
     error::{Error, ErrorKind},
@@ -71,11 +71,15 @@ where
     fn call(&mut self, request: ModelRequest) -> Self::Future {
         let (model, others) = self.spare.shared().walk(&request);
         // What one account keeps, no other model has.
-        let others = others.filter(|_| request.pin.is_none());
-        request.budget.reserve(others.as_deref().map_or(0, count));
-        let Some(others) = others else {
-            return LookedFuture::new(self.inner.call(request.with_model(model)), None);
+        let many = if request.pin.is_none() {
+            others.count()
+        } else {
+            0
         };
+        request.budget.reserve(count(many));
+        if many == 0 {
+            return LookedFuture::new(self.inner.call(request.with_model(model)), None);
+        }
         let first = self.inner.call(request.clone().with_model(model));
         let next = Next {
             spare: self.spare.clone(),
@@ -91,7 +95,7 @@ where
 pub struct Next<S> {
     spare: Spare<S, Chains>,
     request: ModelRequest,
-    others: Arc<[Arc<str>]>,
+    others: Others,
 }
 
 impl<S> Look for Next<S>
@@ -120,12 +124,13 @@ where
 {
     /// Asks them; the first failed with `worst`.
     async fn ask(self, mut worst: Error) -> Result<ModelResponse, Error> {
-        let request = &self.request;
-        let content_filter = self.spare.shared().covers_content_filter();
+        let (request, chains) = (&self.request, self.spare.shared());
+        let content_filter = chains.covers_content_filter();
+        let others = chains.after_first(request, self.others);
         let mut inner = self.spare.another();
-        let mut left = self.others.iter();
+        let mut left = others.iter();
         while let Some(model) = left.next() {
-            request.budget.reserve(count(left.as_slice()));
+            request.budget.reserve(count(left.len()));
             if !request.budget.has_attempt() {
                 break;
             }
@@ -154,8 +159,8 @@ fn goes_on(error: &Error, content_filter: bool) -> bool {
     error.policy().next_model || (content_filter && error.kind() == ErrorKind::ContentFilter)
 }
 
-fn count(models: &[Arc<str>]) -> u32 {
-    u32::try_from(models.len()).unwrap_or(u32::MAX)
+fn count(models: usize) -> u32 {
+    u32::try_from(models).unwrap_or(u32::MAX)
 }
 
 fn ours(error: impl Into<BoxError>) -> Error {
