@@ -92,6 +92,10 @@ pub trait Look {
 
 /// What comes of an answer that a layer did something about.
 #[allow(missing_debug_implementations, reason = "never seen outside")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "it is taken apart where it is made"
+)]
 pub enum Looked {
     /// This, at once.
     Done(Result<ModelResponse, Error>),

@@ -21,8 +21,11 @@ pub struct Chains {
     splits: Splits,
     content_filter: bool,
     /// What follows each name, found out with the first call.
-    ways: Arc<OnceLock<HashMap<Arc<str>, Vec<Arc<str>>>>>,
+    ways: Arc<OnceLock<Ways>>,
 }
+
+/// The models after each.
+type Ways = HashMap<Arc<str>, Vec<Arc<str>>>;
 
 /// The models after the first.
 #[derive(Debug, PartialEq, Eq)]
@@ -158,7 +161,7 @@ impl Chains {
     }
 
     /// Those after each name without a `*`: as long as no name stands for a split they are the same for every call.
-    fn ways(&self) -> &HashMap<Arc<str>, Vec<Arc<str>>> {
+    fn ways(&self) -> &Ways {
         self.ways.get_or_init(|| {
             let names = self.fallbacks.keys();
             let ways = names.map(|name| (name.clone(), self.others(name, Arc::clone)));

@@ -1,9 +1,6 @@
 //! The layer and its service.
 
-use std::{
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::task::{Context, Poll};
 
 use tower::ServiceExt;
 use tower_layer::Layer;

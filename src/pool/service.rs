@@ -77,6 +77,10 @@ where
 }
 
 /// One call: account after account, until one serves it or the error says to stop.
+#[allow(
+    clippy::manual_async_fn,
+    reason = "the future of an `async fn` has room for its arguments twice"
+)]
 fn serve<S>(
     mut inner: S,
     pools: Pools,
@@ -87,8 +91,7 @@ where
     S::Error: Into<BoxError>,
     S::Future: Send,
 {
-    // A block, because the future of an `async fn` has room for its arguments twice. And nothing large is held here while something is
-    // awaited: allocators are quick with small blocks only.
+    // Nothing large is held here while something is awaited, but what is needed later: allocators are quick with small blocks only.
     async move {
         let shared = pools.shared();
         let (mut walk, mut lease) = 'first: {
