@@ -23,6 +23,7 @@ use crate::{
     chat::{ChatRequest, Fidelity},
     dialect::{self, Dialect, RateWindows},
     error::{Error, ErrorKind},
+    marks,
     media::MediaSource,
     origin::Marker,
     provider::Provider,
@@ -55,12 +56,13 @@ where
         Some((media, dialect)) => {
             let inlined = media::inlined(&attempt, dialect, &*media);
             let inlined = Box::pin(Clock::of_call(&attempt).run(inlined)).await;
-            inlined.map_err(|error| error.with_served(served.clone()))?
+            let inlined = inlined.map_err(|error| error.with_served(served.clone()))?;
+            inlined.map(Box::new)
         }
     };
     let exchange = Exchange {
         attempt: &attempt,
-        inlined: inlined.as_ref(),
+        inlined: inlined.as_deref(),
         room: &room,
         served: &served,
     };
@@ -397,10 +399,16 @@ fn whole(
             ));
         }
     }
-    if dialect::has_error(&bytes) {
+    // Most answers hold nothing that has to be looked for.
+    let is_plain = marks::is_plain(&bytes);
+    if !is_plain && dialect::has_error(&bytes) {
         return Err(provider.classify(parts, &bytes));
     }
-    let mut complete = Complete::json(dialect, marker.body(bytes));
+    let bytes = match is_plain && !marker.marks_all() {
+        true => bytes,
+        false => marker.body(bytes),
+    };
+    let mut complete = Complete::json(dialect, bytes);
     // Read here, not above: an answer that cannot be read is a failure that another account may mend. One that passes is looked at
     // for its usage, which it is asked for anyway; one without is not believed unread.
     if translated || complete.usage().is_none() {
@@ -428,7 +436,12 @@ pub(super) struct Room {
 
 /// How the answer is framed, if it is a stream at all.
 fn stream_framing(headers: &HeaderMap, expected: Framing) -> Option<Framing> {
-    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let value = headers.get(header::CONTENT_TYPE)?;
+    // As most others are.
+    if value == "application/json" {
+        return None;
+    }
+    let value = value.to_str().ok()?;
     let kind = value.split(';').next().unwrap_or_default().trim();
     let is = |name: &str| kind.eq_ignore_ascii_case(name);
     match expected {
