@@ -34,6 +34,16 @@ pub(crate) struct Seen {
     pub(crate) medium: Option<usize>,
 }
 
+/// Is a whole answer neither an error nor one that holds a value like ours, as one look at it tells? If not, that is not known.
+pub(crate) fn is_plain(answer: &[u8]) -> bool {
+    /// Each is searched for by itself by whoever wants to know more.
+    const SIGNS: [&str; 3] = ["\"error\"", "\"base_resp\"", "\"tl"];
+    static SEARCH: LazyLock<Option<packed::Searcher>> =
+        LazyLock::new(|| packed::Searcher::new(SIGNS));
+    let search = SEARCH.as_ref();
+    search.is_some_and(|search| search.find(answer).is_none())
+}
+
 /// May there be a mark in it?
 pub(crate) fn may_hold(body: &[u8]) -> bool {
     find(body, 0, |found| found < MARKS).is_some()
@@ -147,6 +157,27 @@ mod tests {
         assert!(!may_hold(none.as_bytes()));
         assert_eq!(look(none.as_bytes()), Seen::default());
         assert_eq!(look(b""), Seen::default());
+    }
+
+    #[test]
+    fn an_answer_with_a_sign_is_not_plain() {
+        for sign in [
+            "\"error\":{}",
+            "\"type\":\"error\"",
+            "\"base_resp\"",
+            "\"tl1.x\"",
+            "\"tlo",
+        ] {
+            for before in [0, 1, 31, 64, 4_000] {
+                let body = format!("{}{sign}{}", "\"er\"t".repeat(before), "x".repeat(before));
+                assert!(!is_plain(body.as_bytes()), "{sign} after {before}");
+            }
+        }
+        let none = r#"{"an error":"\"error\\","errors":1,"t":2}"#;
+        assert_eq!(
+            is_plain(none.as_bytes()),
+            packed::Searcher::new(["a"]).is_some()
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! they are carried as [`Json`], never as a parsed tree.
 
 mod check;
+mod glance;
 mod read;
 mod skim;
 mod twin;
@@ -16,8 +17,9 @@ use serde_json::value::RawValue;
 
 pub(crate) use self::{
     check::is_object,
+    glance::{Glance, glance, last},
     read::{Object, Path, Value},
-    skim::{Limits, Unlimited, places, values},
+    skim::{Limits, Unlimited, places},
     twin::Twin,
     write::{ObjectWriter, object, put_text},
 };

@@ -69,15 +69,6 @@ pub(crate) fn places<const N: usize>(
     Some(places)
 }
 
-/// The values of these members as they are spelled; a member that is `null` is not there. None: as for [`places`].
-pub(crate) fn values<'a, const N: usize>(
-    json: &'a [u8],
-    names: [&str; N],
-) -> Option<[Option<&'a [u8]>; N]> {
-    let value = |place: Option<Range<usize>>| json.get(place?).filter(|value| *value != b"null");
-    Some(places(json, &Unlimited, names)?.map(value))
-}
-
 /// For bodies that were looked at already, or that nobody limits.
 pub(crate) struct Unlimited;
 
@@ -258,7 +249,7 @@ impl<L: Limits> Skim<'_, L> {
 }
 
 #[inline(always)]
-fn behind(rest: &[u8], byte: u8) -> Option<&[u8]> {
+pub(super) fn behind(rest: &[u8], byte: u8) -> Option<&[u8]> {
     match rest {
         [first, rest @ ..] if *first == byte => Some(rest),
         _ => None,
@@ -267,7 +258,7 @@ fn behind(rest: &[u8], byte: u8) -> Option<&[u8]> {
 
 /// Behind white space, of which there mostly is none.
 #[inline(always)]
-fn space(rest: &[u8]) -> &[u8] {
+pub(super) fn space(rest: &[u8]) -> &[u8] {
     match rest {
         [byte, ..] if *byte <= b' ' => spaces(rest),
         _ => rest,
@@ -281,7 +272,7 @@ fn spaces(mut rest: &[u8]) -> &[u8] {
     rest
 }
 
-fn number(rest: &[u8]) -> Option<&[u8]> {
+pub(super) fn number(rest: &[u8]) -> Option<&[u8]> {
     let rest = behind(rest, b'-').unwrap_or(rest);
     let mut rest = match behind(rest, b'0') {
         Some(rest) => rest,

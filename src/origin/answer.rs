@@ -51,6 +51,11 @@ impl Marker {
         self.json(&body).map_or(body, Into::into)
     }
 
+    /// Are values marked that do not look like ones of ours?
+    pub(crate) const fn marks_all(&self) -> bool {
+        self.all
+    }
+
     /// A header's value marked.
     pub(crate) fn header(&self, value: &http::HeaderValue) -> Option<http::HeaderValue> {
         let text = value.to_str().ok()?;

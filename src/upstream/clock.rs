@@ -78,7 +78,8 @@ impl Clock {
             attempt: after(timeouts.total),
             call: budget.deadline(),
         };
-        let left = budget.remaining().filter(|_| attempt.others);
+        let left = rest.call.map(|at| at.saturating_duration_since(now));
+        let left = left.filter(|_| attempt.others);
         let own = match answers {
             Answers::Streamed => after(timeouts.first_token).map(|at| (at, Limit::FirstToken)),
             Answers::Whole => match timeouts.first_byte {
@@ -99,11 +100,8 @@ impl Clock {
                 .filter(|left| !left.is_zero() && !budget.room().is_zero()),
         };
         let others = after(others).map(|at| (at, Limit::NextTarget));
-        let limits = own.into_iter().chain(others).chain(rest.ends());
-        Self {
-            first: limits.min_by_key(|(at, _)| *at),
-            rest,
-        }
+        let first = sooner(sooner(own, others), rest.ends());
+        Self { first, rest }
     }
 
     /// Only the call's own deadline.
@@ -256,26 +254,28 @@ impl Future for Reading {
 
 impl Rest {
     /// What ends it whatever comes.
-    fn ends(self) -> impl Iterator<Item = (Instant, Limit)> {
+    fn ends(self) -> Option<(Instant, Limit)> {
         let attempt = self.attempt.map(|at| (at, Limit::Attempt));
         // Of two that are over at once, the call's own is told: nothing is left to try.
-        let call = self.call.map(|at| (at, Limit::Total));
-        call.into_iter().chain(attempt)
+        sooner(self.call.map(|at| (at, Limit::Total)), attempt)
     }
 
     /// What is over first if nothing comes from `now` on.
     pub(super) fn next(self, now: Instant) -> Option<(Instant, Limit)> {
-        // Asked with every event that comes alone.
-        let mut first = self.call.map(|at| (at, Limit::Total));
         let idle = self.idle.and_then(|idle| now.checked_add(idle));
-        for (at, limit) in [(self.attempt, Limit::Attempt), (idle, Limit::Idle)] {
-            if let Some(at) = at
-                && first.is_none_or(|(first, _)| at < first)
-            {
-                first = Some((at, limit));
-            }
-        }
-        first
+        sooner(self.ends(), idle.map(|at| (at, Limit::Idle)))
+    }
+}
+
+/// The one of these that is over first; of two at once the first one.
+fn sooner(
+    one: Option<(Instant, Limit)>,
+    other: Option<(Instant, Limit)>,
+) -> Option<(Instant, Limit)> {
+    match (one, other) {
+        (Some((at, _)), Some((sooner, _))) if sooner < at => other,
+        (None, _) => other,
+        _ => one,
     }
 }
 

@@ -15,6 +15,9 @@ use crate::{
 /// # Errors
 /// If it is compressed in a way that is not read here.
 pub(super) fn plain(headers: &HeaderMap, body: Body) -> Result<Body, Error> {
+    if !headers.contains_key(header::CONTENT_ENCODING) {
+        return Ok(body);
+    }
     let mut codings = headers
         .get_all(header::CONTENT_ENCODING)
         .into_iter()

@@ -23,6 +23,7 @@ use crate::{
     chat::{ChatRequest, Fidelity},
     dialect::{self, Dialect, RateWindows},
     error::{Error, ErrorKind},
+    marks,
     media::MediaSource,
     origin::Marker,
     provider::Provider,
@@ -34,65 +35,71 @@ use crate::{
 /// How much of an error's body is read.
 const MAX_ERROR_BODY: usize = 256 << 10;
 
-pub(super) async fn run<C, B>(
+/// The arguments are a block's that they are moved into, not an async function's, whose future would have room for them twice.
+pub(super) fn run<C, B>(
     mut client: C,
     ready: bool,
     attempt: Attempt,
     media: Option<Arc<dyn MediaSource>>,
     room: Room,
-) -> Result<ModelResponse, Error>
+) -> impl Future<Output = Result<ModelResponse, Error>>
 where
     C: Service<http::Request<Body>, Response = http::Response<B>> + Clone,
     C::Error: Into<BoxError>,
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    let served = attempt.deployment.served(attempt.number);
-    let key = secret(&attempt, &served).await?;
-    let inlined = match media.zip(media::translated_for(&attempt)) {
-        None => None,
-        // Apart, as whatever few calls need: they are not to make the others' futures large.
-        Some((media, dialect)) => {
-            let inlined = media::inlined(&attempt, dialect, &*media);
-            let inlined = Box::pin(Clock::of_call(&attempt).run(inlined)).await;
-            inlined.map_err(|error| error.with_served(served.clone()))?
-        }
-    };
-    let exchange = Exchange {
-        attempt: &attempt,
-        inlined: inlined.as_ref(),
-        room: &room,
-        served: &served,
-    };
-    if !ready {
-        client
-            .ready()
-            .await
-            .map_err(|error| redact(transport_error(error), &key).with_served(served.clone()))?;
-    }
-    let error = match attempt.request.operation {
-        // What is translated apart from conversations may take several calls.
-        Operation::Embeddings(_) | Operation::Rerank => {
-            match Box::pin(exchange.translated(&mut client, true, &key)).await {
-                Ok(response) => return Ok(response),
-                Err(error) => error,
+    async move {
+        let served = attempt.deployment.served(attempt.number);
+        let key = secret(&attempt, &served).await?;
+        let inlined = match media.zip(media::translated_for(&attempt)) {
+            None => None,
+            // Apart, as whatever few calls need: they are not to make the others' futures large.
+            Some((media, dialect)) => {
+                let inlined = media::inlined(&attempt, dialect, &*media);
+                let inlined = Box::pin(Clock::of_call(&attempt).run(inlined)).await;
+                let inlined = inlined.map_err(|error| error.with_served(served.clone()))?;
+                inlined.map(Box::new)
             }
+        };
+        let exchange = Exchange {
+            attempt: &attempt,
+            inlined: inlined.as_deref(),
+            room: &room,
+            served: &served,
+        };
+        if !ready {
+            client.ready().await.map_err(|error| {
+                redact(transport_error(error), &key).with_served(served.clone())
+            })?;
         }
-        _ => match exchange.call(&mut client, &key, None) {
-            Ok((answer, expected)) => match exchange.answer(answer, &expected).await {
-                Ok(response) => return Ok(response),
-                Err(error) => {
-                    let mended = exchange.mended(&mut client, error, &expected, &key);
-                    match Box::pin(mended).await {
-                        Ok(response) => return Ok(response),
-                        Err(error) => error,
-                    }
+        let error = match attempt.request.operation {
+            // What is translated apart from conversations may take several calls.
+            Operation::Embeddings(_) | Operation::Rerank => {
+                match Box::pin(exchange.translated(&mut client, true, &key)).await {
+                    Ok(response) => return Ok(response),
+                    Err(error) => error,
                 }
-            },
-            Err(error) => error,
-        },
-    };
-    Box::pin(exchange.with_another_key(&mut client, error, key)).await
+            }
+            // What is waited for in the arm of a match is kept beside what was matched.
+            _ => 'tried: {
+                let (answer, expected) = match exchange.call(&mut client, &key, None) {
+                    Ok(called) => called,
+                    Err(error) => break 'tried error,
+                };
+                let error = match exchange.answer(answer, &expected).await {
+                    Ok(response) => return Ok(response),
+                    Err(error) => error,
+                };
+                let mended = exchange.mended(&mut client, error, &expected, &key);
+                match Box::pin(mended).await {
+                    Ok(response) => return Ok(response),
+                    Err(error) => error,
+                }
+            }
+        };
+        Box::pin(exchange.with_another_key(&mut client, error, key)).await
+    }
 }
 
 async fn secret(attempt: &Attempt, served: &Arc<Served>) -> Result<Secret, Error> {
@@ -128,10 +135,10 @@ impl Exchange<'_> {
         client: &mut C,
         key: &Secret,
         mended: Option<(Bytes, Fidelity)>,
-    ) -> Result<(C::Future, Expected), Error> {
+    ) -> Result<(C::Future, Box<Expected>), Error> {
         let prepared = prepare(self.attempt, self.inlined, key, mended)?;
         let (sent, expected) = self.expect(prepared);
-        Ok((client.call(sent), expected))
+        Ok((client.call(sent), Box::new(expected)))
     }
 
     /// The request, and what is awaited from now on.
@@ -318,14 +325,7 @@ async fn reply(
         let complete = Complete::json(dialect, bytes).with_usage(None);
         return Ok((HeaderMap::new(), Reply::Complete(complete)));
     }
-    let marker = Marker::new(attempt, dialect);
-    let headers = turn_state(attempt, dialect, &parts.headers, &marker);
-    let reply = if let Some(framing) = stream_framing(&parts.headers, expected.framing) {
-        let stream = VendorStream::new(dialect, framing, body, clock.rest, room);
-        let mut stream = Box::new(stream.marked(marker));
-        clock.run(stream.commit()).await?;
-        Reply::Stream(EventStream::boxed(dialect, stream))
-    } else {
+    let Some(framing) = stream_framing(&parts.headers, expected.framing) else {
         let bytes = clock.read_held(body, room).await?;
         let payload = &attempt.request.payload;
         let front = payload.dialect();
@@ -333,8 +333,17 @@ async fn reply(
         let translated = expected.rewritten
             || payload.wants_stream()
             || front.is_none_or(|front| front.name() != dialect.name());
-        whole(dialect, provider, parts, bytes, translated, &marker)?
+        let marker = Marker::new(attempt, dialect);
+        let headers = turn_state(attempt, dialect, &parts.headers, &marker);
+        let reply = whole(dialect, provider, parts, bytes, translated, &marker)?;
+        return Ok((headers, reply));
     };
+    let marker = Marker::new(attempt, dialect);
+    let headers = turn_state(attempt, dialect, &parts.headers, &marker);
+    let stream = VendorStream::new(dialect, framing, body, clock.rest, room);
+    let mut stream = Box::new(stream.marked(marker));
+    clock.run(stream.commit()).await?;
+    let reply = Reply::Stream(EventStream::boxed(dialect, stream));
     Ok((headers, reply))
 }
 
@@ -397,10 +406,16 @@ fn whole(
             ));
         }
     }
-    if dialect::has_error(&bytes) {
+    // Most answers hold nothing that has to be looked for.
+    let is_plain = marks::is_plain(&bytes);
+    if !is_plain && dialect::has_error(&bytes) {
         return Err(provider.classify(parts, &bytes));
     }
-    let mut complete = Complete::json(dialect, marker.body(bytes));
+    let bytes = match is_plain && !marker.marks_all() {
+        true => bytes,
+        false => marker.body(bytes),
+    };
+    let mut complete = Complete::json(dialect, bytes);
     // Read here, not above: an answer that cannot be read is a failure that another account may mend. One that passes is looked at
     // for its usage, which it is asked for anyway; one without is not believed unread.
     if translated || complete.usage().is_none() {
@@ -428,7 +443,12 @@ pub(super) struct Room {
 
 /// How the answer is framed, if it is a stream at all.
 fn stream_framing(headers: &HeaderMap, expected: Framing) -> Option<Framing> {
-    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let value = headers.get(header::CONTENT_TYPE)?;
+    // As most others are.
+    if value == "application/json" {
+        return None;
+    }
+    let value = value.to_str().ok()?;
     let kind = value.split(';').next().unwrap_or_default().trim();
     let is = |name: &str| kind.eq_ignore_ascii_case(name);
     match expected {

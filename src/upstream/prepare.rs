@@ -161,8 +161,12 @@ pub(super) fn spell(
     let (mut parts, ()) = Request::new(()).into_parts();
     parts.method = method;
     parts.uri = attempt.deployment.url(path, url)?;
-    // Room for all at once.
-    parts.headers.reserve(12);
+    // Room for all at once: for what every request carries, and what this one does.
+    let passed = &*attempt.request.headers;
+    parts.headers.reserve(match passed.is_empty() {
+        true => 6,
+        false => 12.max(6 + passed.len()),
+    });
     // What is passed through unread goes to the same vendor, which asks for the same headers everywhere.
     let spoken = dialect.or_else(|| usual(attempt));
     set_headers(

@@ -74,7 +74,10 @@ impl Head {
         // Values are parts of the head, not copies of it.
         let bytes = buffer.split_to(length).freeze();
         let mut headers = HeaderMap::with_capacity(fields.len());
+        let (mut is_coded, mut has_connection) = (false, false);
         for (name, at, length) in fields {
+            is_coded |= name == header::TRANSFER_ENCODING;
+            has_connection |= name == header::CONNECTION;
             let value = match length {
                 0 => Bytes::new(),
                 _ => bytes.slice(at..at + length),
@@ -86,10 +89,16 @@ impl Head {
             );
         }
         let (framing, is_clear) = match has_body && has_room_for_body(status) {
-            true => framing(version, &headers)?,
+            true if is_coded => coded(version, &headers),
+            true => sized(&headers)?,
             false => (Framing::Over, true),
         };
-        let keeps = is_clear && framing != Framing::UntilClosed && keeps(version, &headers);
+        let keeps = is_clear
+            && framing != Framing::UntilClosed
+            && match has_connection {
+                true => keeps(version, &headers),
+                false => version == Version::HTTP_11,
+            };
         let mut response = Response::new(());
         *response.status_mut() = status;
         *response.version_mut() = version;
@@ -108,22 +117,25 @@ fn has_room_for_body(status: StatusCode) -> bool {
         && status != StatusCode::NOT_MODIFIED
 }
 
-/// How the body ends, and whether that is beyond doubt.
-fn framing(version: Version, headers: &HeaderMap) -> io::Result<(Framing, bool)> {
-    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
+/// How a body with a transfer coding ends, and whether that is beyond doubt.
+fn coded(version: Version, headers: &HeaderMap) -> (Framing, bool) {
     let codings = headers.get_all(header::TRANSFER_ENCODING);
-    if let Some(last) = codings.iter().next_back() {
-        let mut codings = last.as_bytes().rsplit(|byte| *byte == b',');
-        // Empty members of a list are none.
-        let last = codings.find_map(|coding| Some(coding.trim_ascii()).filter(|c| !c.is_empty()));
-        let is_chunked = last.is_some_and(|last| last.eq_ignore_ascii_case(b"chunked"));
-        // A length beside it is no length of this body: somebody on the way may believe it nevertheless, as may who knows no chunks.
-        let is_clear = lengths.next().is_none() && version == Version::HTTP_11;
-        return Ok(match is_chunked {
-            true => (Framing::Chunked(Chunk::Size), is_clear),
-            false => (Framing::UntilClosed, false),
-        });
+    let last = codings.iter().next_back().map(HeaderValue::as_bytes);
+    let mut codings = last.unwrap_or_default().rsplit(|byte| *byte == b',');
+    // Empty members of a list are none.
+    let last = codings.find_map(|coding| Some(coding.trim_ascii()).filter(|c| !c.is_empty()));
+    let is_chunked = last.is_some_and(|last| last.eq_ignore_ascii_case(b"chunked"));
+    // A length beside it is no length of this body: somebody on the way may believe it nevertheless, as may who knows no chunks.
+    let is_clear = !headers.contains_key(header::CONTENT_LENGTH) && version == Version::HTTP_11;
+    match is_chunked {
+        true => (Framing::Chunked(Chunk::Size), is_clear),
+        false => (Framing::UntilClosed, false),
     }
+}
+
+/// How any other body ends, and whether that is beyond doubt.
+fn sized(headers: &HeaderMap) -> io::Result<(Framing, bool)> {
+    let lengths = headers.get_all(header::CONTENT_LENGTH).iter();
     let mut length: Option<u64> = None;
     for value in lengths.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')) {
         let value = value.trim_ascii();

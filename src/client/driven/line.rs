@@ -58,12 +58,10 @@ impl Origin {
     pub(super) const fn new(tls: bool, authority: Authority) -> Self {
         Self { tls, authority }
     }
-}
 
-impl PartialEq for Origin {
-    /// Byte by byte: names that differ in their capitals only have connections of their own.
-    fn eq(&self, other: &Self) -> bool {
-        self.tls == other.tls && self.authority.as_str() == other.authority.as_str()
+    /// Is it this one? Byte by byte: names that differ in their capitals only have connections of their own.
+    pub(super) fn is(&self, tls: bool, authority: &Authority) -> bool {
+        self.tls == tls && self.authority.as_str() == authority.as_str()
     }
 }
 
@@ -86,15 +84,12 @@ impl Line {
     }
 
     /// Sends the request and waits for the head of its answer.
-    pub(super) async fn send(
-        mut self: Box<Self>,
-        message: Message,
-    ) -> Result<(Box<Self>, Head), Unanswered> {
+    pub(super) async fn send(&mut self, message: Message) -> Result<Head, Unanswered> {
         let has_body = message.is_answered_in_full;
         self.message = Some(message);
         let head = poll_fn(|cx| self.poll_head(cx, has_body)).await?;
         self.keeps &= head.keeps;
-        Ok((self, head))
+        Ok(head)
     }
 
     fn poll_head(
@@ -102,7 +97,7 @@ impl Line {
         cx: &mut Context<'_>,
         has_body: bool,
     ) -> Poll<Result<Head, Unanswered>> {
-        if let Some(message) = self.message.take_if(|message| message.is_unsent()) {
+        if self.message.as_ref().is_some_and(Message::is_unsent) {
             // It is read before anything is written: if the other side has closed it, another connection may have the request.
             let read = match self.poll_read(cx) {
                 Poll::Pending => None,
@@ -113,10 +108,11 @@ impl Line {
                 )),
                 Poll::Ready(Err(error)) => Some(error),
             };
-            if let Some(error) = read {
+            if let Some(error) = read
+                && let Some(message) = self.message.take()
+            {
                 return Poll::Ready(Err(Unanswered::Unsent(Box::new(message), error)));
             }
-            self.message = Some(message);
         }
         let mut is_hopeless = false;
         if let Poll::Ready(Err(error)) = self.poll_write(cx) {

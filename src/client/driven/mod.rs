@@ -29,7 +29,10 @@ use std::{
     sync::Arc,
 };
 
-use http::{Request, Response, Uri, uri::Scheme};
+use http::{
+    Request, Response, Uri,
+    uri::{Authority, Scheme},
+};
 
 use self::{
     answer::Answer,
@@ -90,8 +93,9 @@ impl DrivenClient {
 
     /// Opens a connection to where this URL leads, for the next call, if none is there.
     pub(super) async fn connect(&self, url: &Uri) -> Result<(), Error> {
-        let origin = origin(url)?;
-        if !self.0.pool.has(&origin) {
+        let (tls, authority) = leads_to(url)?;
+        if !self.0.pool.has(tls, authority) {
+            let origin = Origin::new(tls, authority.clone());
             let line = self.0.connector.connect(origin).await?;
             self.0.pool.put(line);
         }
@@ -99,29 +103,34 @@ impl DrivenClient {
     }
 
     pub(super) fn call(&self, request: Request<Body>) -> Answering {
-        let origin = match origin(request.uri()) {
-            Ok(origin) => origin,
+        let (tls, authority) = match leads_to(request.uri()) {
+            Ok(place) => place,
             Err(error) => return Box::pin(ready(Err(error))),
         };
-        let message = Message::new(request, &origin.authority);
         let shared = self.0.clone();
-        let idle = shared.pool.take(&origin);
-        Box::pin(async move {
-            let sent = match idle {
-                Some(line) => line.send(message).await,
-                None => {
-                    let line = shared.connector.connect(origin).await?;
-                    return finish(line.send(message).await, &shared.pool);
-                }
-            };
-            match sent {
-                // The vendor has closed it meanwhile, and seen nothing of the request. Apart: that is rare.
-                Err(Unanswered::Unsent(message, _)) => {
-                    Box::pin(shared.call_again(*message, origin)).await
-                }
-                sent => finish(sent, &shared.pool),
+        // What few calls need is apart, so that it makes nobody else's future large.
+        match shared.pool.take(tls, authority) {
+            Some(mut line) => {
+                let message = Message::new(request);
+                Box::pin(async move {
+                    match line.send(message).await {
+                        Ok(head) => Ok(shared.answer(line, head)),
+                        Err(Unanswered::Sent(source)) => Err(broken(source)),
+                        // The vendor has closed it meanwhile, and seen nothing of the request.
+                        Err(Unanswered::Unsent(message, _)) => {
+                            let origin = line.origin.clone();
+                            drop(line);
+                            Box::pin(shared.call_again(*message, origin)).await
+                        }
+                    }
+                })
             }
-        })
+            None => {
+                let origin = Origin::new(tls, authority.clone());
+                let message = Message::new(request);
+                Box::pin(async move { shared.call_anew(message, origin).await })
+            }
+        }
     }
 }
 
@@ -132,36 +141,38 @@ impl Shared {
         mut message: Message,
         origin: Origin,
     ) -> Result<Response<Body>, Error> {
-        while let Some(line) = self.pool.take(&origin) {
+        while let Some(mut line) = self.pool.take(origin.tls, &origin.authority) {
             match line.send(message).await {
+                Ok(head) => return Ok(self.answer(line, head)),
+                Err(Unanswered::Sent(source)) => return Err(broken(source)),
                 Err(Unanswered::Unsent(unsent, _)) => message = *unsent,
-                sent => return finish(sent, &self.pool),
             }
         }
-        let line = self.connector.connect(origin).await?;
-        finish(line.send(message).await, &self.pool)
+        self.call_anew(message, origin).await
+    }
+
+    /// By a new connection.
+    async fn call_anew(&self, message: Message, origin: Origin) -> Result<Response<Body>, Error> {
+        let mut line = self.connector.connect(origin).await?;
+        match line.send(message).await {
+            Ok(head) => Ok(self.answer(line, head)),
+            Err(Unanswered::Sent(source)) => Err(broken(source)),
+            Err(Unanswered::Unsent(_, source)) => Err(broken(source).with_unsent()),
+        }
+    }
+
+    fn answer(&self, line: Box<Line>, head: Head) -> Response<Body> {
+        let answer = Answer::new(head.framing, line, &self.pool);
+        head.response.map(|()| Body::new(answer))
     }
 }
 
-fn origin(url: &Uri) -> Result<Origin, Error> {
-    let authority = url.authority().cloned();
+/// Is it over TLS, and with whom?
+fn leads_to(url: &Uri) -> Result<(bool, &Authority), Error> {
+    let authority = url.authority();
     let authority =
         authority.ok_or_else(|| Error::invalid("", "the vendor's URL names no host"))?;
-    Ok(Origin::new(url.scheme() == Some(&Scheme::HTTPS), authority))
-}
-
-fn finish(
-    sent: Result<(Box<Line>, Head), Unanswered>,
-    pool: &Arc<Pool>,
-) -> Result<Response<Body>, Error> {
-    match sent {
-        Ok((line, head)) => {
-            let answer = Answer::new(head.framing, line, pool);
-            Ok(head.response.map(|()| Body::new(answer)))
-        }
-        Err(Unanswered::Unsent(_, source)) => Err(broken(source).with_unsent()),
-        Err(Unanswered::Sent(source)) => Err(broken(source)),
-    }
+    Ok((url.scheme() == Some(&Scheme::HTTPS), authority))
 }
 
 fn broken(source: io::Error) -> Error {

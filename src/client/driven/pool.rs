@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use http::uri::Authority;
 use tokio::{
     runtime::Handle,
     task::AbortHandle,
@@ -47,16 +48,16 @@ impl Pool {
     }
 
     /// A connection, which the other side may have closed meanwhile: whoever sends on it first finds out.
-    pub(super) fn take(&self, origin: &Origin) -> Option<Box<Line>> {
-        let Kept { line, since } = self.idle().of(origin)?.pop_back()?;
+    pub(super) fn take(&self, tls: bool, authority: &Authority) -> Option<Box<Line>> {
+        let Kept { line, since } = self.idle().of(tls, authority)?.pop_back()?;
         // All others are older still.
         (since.elapsed() < self.most_time).then_some(line)
     }
 
     /// Is there one, as far as is known here?
-    pub(super) fn has(&self, origin: &Origin) -> bool {
+    pub(super) fn has(&self, tls: bool, authority: &Authority) -> bool {
         let mut idle = self.idle();
-        let last = idle.of(origin).and_then(|kept| kept.back());
+        let last = idle.of(tls, authority).and_then(|kept| kept.back());
         last.is_some_and(|kept| kept.since.elapsed() < self.most_time)
     }
 
@@ -67,7 +68,7 @@ impl Pool {
         }
         let since = Instant::now();
         let mut idle = self.idle();
-        let surplus = match idle.of(&line.origin) {
+        let surplus = match idle.of(line.origin.tls, &line.origin.authority) {
             Some(kept) => {
                 let oldest = (kept.len() >= self.most).then(|| kept.pop_front());
                 kept.push_back(Kept { line, since });
@@ -130,8 +131,9 @@ impl Drop for Pool {
 }
 
 impl Idle {
-    fn of(&mut self, origin: &Origin) -> Option<&mut VecDeque<Kept>> {
-        let found = self.origins.iter_mut().find(|(other, _)| other == origin);
+    fn of(&mut self, tls: bool, authority: &Authority) -> Option<&mut VecDeque<Kept>> {
+        let mut origins = self.origins.iter_mut();
+        let found = origins.find(|(origin, _)| origin.is(tls, authority));
         found.map(|(_, kept)| kept)
     }
 }

@@ -3,7 +3,11 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{chat::Usage, json};
+use crate::{
+    chat::Usage,
+    dialect::USAGE,
+    json::{self, Glance},
+};
 
 /// What the vendor says. Streams repeat it, and a member that is present wins over its earlier value.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -120,11 +124,46 @@ pub(super) fn of_response(body: &[u8]) -> Option<Usage> {
     struct Top {
         usage: Option<Counts>,
     }
-    if let Some([Some(json)]) = json::values(body, ["usage"]) {
-        return Some(serde_json::from_slice::<Counts>(json).ok()?.usage());
+    let mut counts = Counts::default();
+    if json::last(body, &USAGE, |glance| plain(glance, &mut counts)).is_some() {
+        return Some(counts.usage());
     }
     let top: Top = serde_json::from_slice(body).ok()?;
     top.usage.map(|counts| counts.usage())
+}
+
+/// The counts, where all of them are whole numbers and there was one pass, as mostly.
+fn plain(glance: &mut Glance<'_>, counts: &mut Counts) -> Option<()> {
+    let creation = counts.cache_creation.get_or_insert_default();
+    let details = counts.output_tokens_details.get_or_insert_default();
+    glance.object(|glance, name| {
+        let count = match name {
+            b"input_tokens" => &mut counts.input_tokens,
+            b"cache_creation_input_tokens" => &mut counts.cache_creation_input_tokens,
+            b"cache_read_input_tokens" => &mut counts.cache_read_input_tokens,
+            b"output_tokens" => &mut counts.output_tokens,
+            b"cache_creation" => {
+                return glance.inner(|glance, name| match name {
+                    b"ephemeral_5m_input_tokens" => {
+                        glance.count_into(&mut creation.ephemeral_5m_input_tokens)
+                    }
+                    b"ephemeral_1h_input_tokens" => {
+                        glance.count_into(&mut creation.ephemeral_1h_input_tokens)
+                    }
+                    _ => glance.any().map(drop),
+                });
+            }
+            b"output_tokens_details" => {
+                return glance.inner(|glance, name| match name {
+                    b"thinking_tokens" => glance.count_into(&mut details.thinking_tokens),
+                    _ => glance.any().map(drop),
+                });
+            }
+            b"iterations" => return (glance.any()? == b"null").then_some(()),
+            _ => return glance.any().map(drop),
+        };
+        glance.count_into(count)
+    })
 }
 
 /// The members as they are written. SDKs need `input_tokens` and `output_tokens` always; what else is unknown stays out.
@@ -249,6 +288,31 @@ mod tests {
             read(r#"{"input_tokens":1,"iterations":[]}"#).usage().input,
             Some(1)
         );
+    }
+
+    #[test]
+    fn what_is_read_quickly_is_read_the_same() {
+        let whole = r#"{"input_tokens":10,"cache_creation_input_tokens":5,"cache_read_input_tokens":100,"output_tokens":7,"service_tier":"standard",
+            "cache_creation":{"ephemeral_5m_input_tokens":2,"ephemeral_1h_input_tokens":3},"output_tokens_details":{"thinking_tokens":4}}"#;
+        for (from, to, quick) in [
+            ("", "", true),
+            ("{\"in", "{\"server_tool_use\":{\"a\":[1.5]},\"in", true),
+            (":100", ":null", true),
+            ("{\"thinking_tokens\":4}", "null", true),
+            ("}}", "},\"iterations\":null}", true),
+            ("}}", "},\"iterations\":[{\"input_tokens\":7}]}", false),
+            (":7", ":\"7\"", false),
+            (":7", ":7.0", false),
+            (":2,", ":-1,", false),
+        ] {
+            let json = whole.replacen(from, to, 1);
+            let mut counts = Counts::default();
+            let plain = json::glance(json.as_bytes(), |glance| plain(glance, &mut counts));
+            assert_eq!(plain.is_some(), quick, "{json}");
+            if plain.is_some() {
+                assert_eq!(counts.usage(), read(&json).usage(), "{json}");
+            }
+        }
     }
 
     #[test]

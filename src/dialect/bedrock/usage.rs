@@ -2,7 +2,11 @@
 
 use serde::Deserialize;
 
-use crate::{chat::Usage, json};
+use crate::{
+    chat::Usage,
+    dialect::USAGE,
+    json::{self, Glance},
+};
 
 /// `usage`. `inputTokens` leaves out what was read from and written to a cache, and the two are not there for models without one.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -64,7 +68,7 @@ pub(super) fn of_body(body: &[u8]) -> Option<Usage> {
     struct Top {
         usage: Option<Counts>,
     }
-    if let Some([Some(json)]) = json::values(body, ["usage"]) {
+    if let Some(json) = json::last(body, &USAGE, Glance::any) {
         return Some(serde_json::from_slice::<Counts>(json).ok()?.usage());
     }
     let top: Top = serde_json::from_slice(body).ok()?;

@@ -1,12 +1,18 @@
 //! What an answer cost: the vendor's counts and our disjoint buckets.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::{
     chat::Usage,
-    json::{self, Json},
+    json::{self, Glance, Json},
 };
+
+/// The member of an answer.
+static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"usageMetadata\""));
 
 /// `usageMetadata`. `promptTokenCount` includes what was read from a cache; `candidatesTokenCount` leaves thoughts out, and is not
 /// there if it is 0.
@@ -77,7 +83,7 @@ pub(super) fn of_body(body: &[u8]) -> Option<Usage> {
     struct Top {
         usage_metadata: Option<Counts>,
     }
-    if let Some([Some(json)]) = json::values(body, ["usageMetadata"]) {
+    if let Some(json) = json::last(body, &USAGE, Glance::any) {
         return serde_json::from_slice::<Counts>(json).ok()?.usage();
     }
     let top: Top = serde_json::from_slice(body).ok()?;

@@ -6,7 +6,8 @@ use serde_json::value::RawValue;
 use super::wire::{Count, Groq};
 use crate::{
     chat::Usage,
-    json::{self, Json},
+    dialect::USAGE,
+    json::{self, Glance, Json},
 };
 
 #[derive(Debug, Default, Deserialize)]
@@ -50,9 +51,17 @@ pub(super) fn read(raw: &RawValue) -> Option<Usage> {
 }
 
 fn usage(json: &[u8]) -> Option<Usage> {
-    let wire = plain(json).or_else(|| serde_json::from_slice(json).ok())?;
-    let prompt = wire.prompt_tokens_details.unwrap_or_default();
-    let completion = wire.completion_tokens_details.unwrap_or_default();
+    let mut wire = Wire::default();
+    if json::glance(json, |glance| plain(glance, &mut wire)).is_none() {
+        wire = serde_json::from_slice(json).ok()?;
+    }
+    buckets(&wire)
+}
+
+fn buckets(wire: &Wire) -> Option<Usage> {
+    let none = (&PromptDetails::default(), &CompletionDetails::default());
+    let prompt = wire.prompt_tokens_details.as_ref().unwrap_or(none.0);
+    let completion = wire.completion_tokens_details.as_ref().unwrap_or(none.1);
     let cache_read = prompt
         .cached_tokens
         .0
@@ -96,66 +105,45 @@ fn usage(json: &[u8]) -> Option<Usage> {
 }
 
 /// The same where all counts are whole numbers, as they mostly are.
-fn plain(json: &[u8]) -> Option<Wire> {
-    let names = [
-        "prompt_tokens",
-        "completion_tokens",
-        "total_tokens",
-        "prompt_tokens_details",
-        "completion_tokens_details",
-        "prompt_cache_hit_tokens",
-        "cached_tokens",
-        "reasoning_tokens",
-        "cache_read_input_tokens",
-        "cache_creation_input_tokens",
-    ];
-    let [input, output, total, prompt, completion, more @ ..] = json::values(json, names)?;
-    let names = [
-        "cached_tokens",
-        "cache_write_tokens",
-        "cache_creation_input_tokens",
-        "audio_tokens",
-    ];
-    let [cached, written, created, heard] = details(prompt, names)?;
-    let [thought, spoken] = details(completion, ["reasoning_tokens", "audio_tokens"])?;
-    let [hit, other_cached, other_thought, read, other_created] = more;
-    Some(Wire {
-        prompt_tokens: count(input)?,
-        completion_tokens: count(output)?,
-        total_tokens: count(total)?,
-        prompt_tokens_details: Some(PromptDetails {
-            cached_tokens: count(cached)?,
-            cache_write_tokens: count(written)?,
-            cache_creation_input_tokens: count(created)?,
-            audio_tokens: count(heard)?,
-        }),
-        completion_tokens_details: Some(CompletionDetails {
-            reasoning_tokens: count(thought)?,
-            audio_tokens: count(spoken)?,
-        }),
-        prompt_cache_hit_tokens: count(hit)?,
-        cached_tokens: count(other_cached)?,
-        reasoning_tokens: count(other_thought)?,
-        cache_read_input_tokens: count(read)?,
-        cache_creation_input_tokens: count(other_created)?,
+fn plain(glance: &mut Glance<'_>, wire: &mut Wire) -> Option<()> {
+    let prompt = wire.prompt_tokens_details.get_or_insert_default();
+    let completion = wire.completion_tokens_details.get_or_insert_default();
+    glance.object(|glance, name| {
+        let count = match name {
+            b"prompt_tokens" => &mut wire.prompt_tokens,
+            b"completion_tokens" => &mut wire.completion_tokens,
+            b"total_tokens" => &mut wire.total_tokens,
+            b"prompt_tokens_details" => {
+                return glance.inner(|glance, name| {
+                    let count = match name {
+                        b"cached_tokens" => &mut prompt.cached_tokens,
+                        b"cache_write_tokens" => &mut prompt.cache_write_tokens,
+                        b"cache_creation_input_tokens" => &mut prompt.cache_creation_input_tokens,
+                        b"audio_tokens" => &mut prompt.audio_tokens,
+                        _ => return glance.any().map(drop),
+                    };
+                    glance.count_into(&mut count.0)
+                });
+            }
+            b"completion_tokens_details" => {
+                return glance.inner(|glance, name| {
+                    let count = match name {
+                        b"reasoning_tokens" => &mut completion.reasoning_tokens,
+                        b"audio_tokens" => &mut completion.audio_tokens,
+                        _ => return glance.any().map(drop),
+                    };
+                    glance.count_into(&mut count.0)
+                });
+            }
+            b"prompt_cache_hit_tokens" => &mut wire.prompt_cache_hit_tokens,
+            b"cached_tokens" => &mut wire.cached_tokens,
+            b"reasoning_tokens" => &mut wire.reasoning_tokens,
+            b"cache_read_input_tokens" => &mut wire.cache_read_input_tokens,
+            b"cache_creation_input_tokens" => &mut wire.cache_creation_input_tokens,
+            _ => return glance.any().map(drop),
+        };
+        glance.count_into(&mut count.0)
     })
-}
-
-fn details<'a, const N: usize>(
-    json: Option<&'a [u8]>,
-    names: [&str; N],
-) -> Option<[Option<&'a [u8]>; N]> {
-    json.map_or(Some([None; N]), |json| json::values(json, names))
-}
-
-/// None if it is there, but no whole number.
-fn count(json: Option<&[u8]>) -> Option<Count> {
-    let Some(json) = json else {
-        return Some(Count(None));
-    };
-    // A plus is no JSON.
-    let count = str::from_utf8(json).ok()?.parse().ok()?;
-    Some(Count(Some(count)))
 }
 
 /// The usage in a whole answer, without reading the rest.
@@ -167,8 +155,9 @@ pub(super) fn of_body(body: &[u8]) -> Option<Usage> {
         #[serde(borrow, default)]
         x_groq: Option<Groq<'a>>,
     }
-    if let Some([Some(json), None]) = json::values(body, ["usage", "x_groq"]) {
-        return usage(json);
+    let mut wire = Wire::default();
+    if json::last(body, &USAGE, |glance| plain(glance, &mut wire)).is_some() {
+        return buckets(&wire);
     }
     let body: Body<'_> = serde_json::from_slice(body).ok()?;
     let groq = || body.x_groq.as_ref()?.usage;
@@ -330,10 +319,11 @@ mod tests {
                 ];
                 (details, more, all.map(|count| count.0))
             };
-            let plain = plain(json.as_bytes());
+            let mut wire = Wire::default();
+            let plain = json::glance(json.as_bytes(), |glance| plain(glance, &mut wire));
             assert_eq!(plain.is_some(), quick, "{json}");
-            if let Some(plain) = plain {
-                assert_eq!(both(&plain), both(&read.unwrap()), "{json}");
+            if plain.is_some() {
+                assert_eq!(both(&wire), both(&read.unwrap()), "{json}");
             }
         }
     }

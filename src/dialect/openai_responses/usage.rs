@@ -6,7 +6,8 @@ use serde_json::value::RawValue;
 use super::wire::Count;
 use crate::{
     chat::Usage,
-    json::{self, Json},
+    dialect::USAGE,
+    json::{self, Glance, Json},
 };
 
 #[derive(Debug, Default, Deserialize)]
@@ -45,10 +46,19 @@ pub(super) fn read(raw: &RawValue) -> Option<Usage> {
 }
 
 fn usage(json: &[u8]) -> Option<Usage> {
-    let wire: Wire = serde_json::from_slice(json).ok()?;
-    let input = wire.input_tokens_details.unwrap_or_default();
+    let mut wire = Wire::default();
+    if json::glance(json, |glance| plain(glance, &mut wire)).is_none() {
+        wire = serde_json::from_slice(json).ok()?;
+    }
+    buckets(&wire)
+}
+
+fn buckets(wire: &Wire) -> Option<Usage> {
+    let none = Input::default();
+    let input = wire.input_tokens_details.as_ref().unwrap_or(&none);
     let reasoning = wire
         .output_tokens_details
+        .as_ref()
         .and_then(|d| d.reasoning_tokens.0);
     let (cache_read, cache_write) = (input.cached_tokens.0, input.cache_write_tokens.0);
     let cached = cache_read
@@ -71,6 +81,7 @@ fn usage(json: &[u8]) -> Option<Usage> {
         cache_write,
         cache_write_long: input
             .cache_write_tokens_details
+            .as_ref()
             .and_then(|written| written.ttl_12h_tokens.0),
         output: wire.output_tokens.0.map(|all| {
             if apart {
@@ -85,6 +96,36 @@ fn usage(json: &[u8]) -> Option<Usage> {
     (usage != Usage::default()).then_some(usage)
 }
 
+/// The same where all counts are whole numbers, as they mostly are.
+fn plain(glance: &mut Glance<'_>, wire: &mut Wire) -> Option<()> {
+    let input = wire.input_tokens_details.get_or_insert_default();
+    let output = wire.output_tokens_details.get_or_insert_default();
+    glance.object(|glance, name| {
+        let count = match name {
+            b"input_tokens" => &mut wire.input_tokens,
+            b"output_tokens" => &mut wire.output_tokens,
+            b"total_tokens" => &mut wire.total_tokens,
+            b"input_tokens_details" => {
+                return glance.inner(|glance, name| match name {
+                    b"cached_tokens" => glance.count_into(&mut input.cached_tokens.0),
+                    b"cache_write_tokens" => glance.count_into(&mut input.cache_write_tokens.0),
+                    // Rare, and with members of its own.
+                    b"cache_write_tokens_details" => None,
+                    _ => glance.any().map(drop),
+                });
+            }
+            b"output_tokens_details" => {
+                return glance.inner(|glance, name| match name {
+                    b"reasoning_tokens" => glance.count_into(&mut output.reasoning_tokens.0),
+                    _ => glance.any().map(drop),
+                });
+            }
+            _ => return glance.any().map(drop),
+        };
+        glance.count_into(&mut count.0)
+    })
+}
+
 /// The usage in a whole answer, without reading the rest.
 pub(super) fn of_body(body: &[u8]) -> Option<Usage> {
     #[derive(Deserialize)]
@@ -92,8 +133,9 @@ pub(super) fn of_body(body: &[u8]) -> Option<Usage> {
         #[serde(borrow, default)]
         usage: Option<&'a RawValue>,
     }
-    if let Some([Some(json)]) = json::values(body, ["usage"]) {
-        return usage(json);
+    let mut wire = Wire::default();
+    if json::last(body, &USAGE, |glance| plain(glance, &mut wire)).is_some() {
+        return buckets(&wire);
     }
     let body: Body<'_> = serde_json::from_slice(body).ok()?;
     body.usage.and_then(read)
@@ -142,6 +184,29 @@ mod tests {
             (Some(10), Some(100), Some(5), Some(3), Some(561))
         );
         assert_eq!(write(&usage).as_str(), text);
+    }
+
+    #[test]
+    fn what_is_read_quickly_is_read_the_same() {
+        let whole = r#"{"input_tokens":115,"input_tokens_details":{"cached_tokens":100,"cache_write_tokens":5,"x":[1.5]},
+            "output_tokens":564,"output_tokens_details":{"reasoning_tokens":561},"total_tokens":679,"cost":{"usd":1.5}}"#;
+        for (from, to, quick) in [
+            ("", "", true),
+            (":100", ":null", true),
+            ("{\"reasoning_tokens\":561}", "null", true),
+            ("\"x\"", "\"cache_write_tokens_details\"", false),
+            (":564", ":\"564\"", false),
+            (":564", ":564.0", false),
+        ] {
+            let json = whole.replacen(from, to, 1);
+            let mut wire = Wire::default();
+            let plain = json::glance(json.as_bytes(), |glance| plain(glance, &mut wire));
+            assert_eq!(plain.is_some(), quick, "{json}");
+            if plain.is_some() {
+                let read: Wire = serde_json::from_str(&json).unwrap();
+                assert_eq!(buckets(&wire), buckets(&read), "{json}");
+            }
+        }
     }
 
     #[test]
