@@ -54,13 +54,14 @@ impl Message {
         if !parts.headers.contains_key(header::HOST) {
             line(&mut head, "host", host(&parts.uri, authority).as_bytes());
         }
-        let (body, later) = match body.try_into_bytes() {
+        let (body, later) = match body.into_pieces() {
             Ok(body) => (body, None),
             Err(body) => {
                 let left = body.size_hint().exact().or_else(|| said(&parts.headers));
-                (Bytes::new(), Some(Later { body, left }))
+                (Default::default(), Some(Later { body, left }))
             }
         };
+        let size: usize = body.iter().map(Bytes::len).sum();
         write_headers(&mut head, &parts.headers);
         match &later {
             Some(Later { left: None, .. }) => line(&mut head, "transfer-encoding", b"chunked"),
@@ -68,17 +69,24 @@ impl Message {
                 left: Some(left), ..
             }) => length(&mut head, *left),
             // Methods that mean something without a body need not say that they have none.
-            None if body.is_empty() && !wants_length(&parts.method) => {}
-            None => length(&mut head, body.len() as u64),
+            None if size == 0 && !wants_length(&parts.method) => {}
+            None => length(&mut head, size as u64),
         }
         head.extend_from_slice(b"\r\n");
-        let mut pieces = VecDeque::with_capacity(2);
-        if body.len() <= SMALL {
-            head.extend_from_slice(&body);
-            pieces.push_back(head.into());
-        } else {
-            pieces.extend([head.into(), body]);
+        let mut pieces = VecDeque::with_capacity(4);
+        // As much of the body as is small goes with the head.
+        let (mut first, mut copied) = (0, 0);
+        for piece in &body {
+            copied += piece.len();
+            if copied > SMALL {
+                break;
+            }
+            head.extend_from_slice(piece);
+            first += 1;
         }
+        pieces.push_back(head.into());
+        let rest = body.into_iter().skip(first);
+        pieces.extend(rest.filter(|piece| !piece.is_empty()));
         Self {
             pieces,
             later,
