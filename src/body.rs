@@ -25,8 +25,9 @@ enum Inner {
     #[default]
     Empty,
     Full(Bytes),
-    /// A whole body in pieces, which are sent without being put together. None of them is empty.
-    Pieces(Pieces),
+    /// A whole body in pieces, which are sent without being put together. None of them is empty. Few bodies are: they are not to make
+    /// the others large.
+    Pieces(Box<Pieces>),
     Boxed(UnsyncBoxBody<Bytes, BoxError>),
 }
 
@@ -77,14 +78,14 @@ impl Body {
     pub(crate) fn pieces(pieces: [Bytes; PIECES]) -> Self {
         match pieces.iter().any(Bytes::is_empty) {
             true => Self::from(pieces.concat()),
-            false => Self(Inner::Pieces(Pieces { pieces, next: 0 })),
+            false => Self(Inner::Pieces(Box::new(Pieces { pieces, next: 0 }))),
         }
     }
 
     /// The pieces that are there already, and whatever has still to come.
     pub(crate) fn into_pieces(self) -> Result<[Bytes; PIECES], Self> {
         match self.0 {
-            Inner::Pieces(Pieces { pieces, next: 0 }) => Ok(pieces),
+            Inner::Pieces(pieces) if pieces.next == 0 => Ok(pieces.pieces),
             _ => {
                 let bytes = self.try_into_bytes()?;
                 Ok([bytes, Bytes::new(), Bytes::new()])
@@ -132,9 +133,10 @@ impl HttpBody for Body {
                 self.0 = Inner::Empty;
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
-            Inner::Pieces(Pieces { pieces, next }) => {
-                let piece = pieces.get_mut(*next).map(std::mem::take);
-                *next += 1;
+            Inner::Pieces(pieces) => {
+                let next = pieces.next;
+                let piece = pieces.pieces.get_mut(next).map(std::mem::take);
+                pieces.next = next + 1;
                 Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
             }
             Inner::Boxed(body) => Pin::new(body).poll_frame(cx),

@@ -22,6 +22,9 @@ use crate::{
     media::Shelf,
 };
 
+/// Smaller bodies are copied sooner than taken to pieces.
+const LARGE: usize = 4 << 10;
+
 /// The body of a call: bytes in a named dialect, or a typed conversation. Parsed at most once, and only if somebody asks.
 #[derive(Clone)]
 pub struct Payload(Arc<Inner>);
@@ -325,9 +328,13 @@ impl Payload {
         }
     }
 
-    /// The same in pieces: what stands before the name, the name, and what stands behind it. Nothing is copied but the name.
+    /// The same in pieces, if it is worth while: what stands before the name, the name, and what stands behind it. Nothing is copied but the
+    /// name.
     pub(crate) fn renamed_body(&self, model: &str) -> Body {
         let bytes = &self.0.bytes;
+        if bytes.len() < LARGE {
+            return self.renamed(model).into();
+        }
         match self.name(model) {
             None => bytes.clone().into(),
             Some((at, name)) => {
@@ -392,6 +399,10 @@ mod tests {
             body.replace(r#""a\"b""#, r#""gpt-4o""#).as_bytes()
         );
         assert_eq!(payload.renamed("a\"b").as_ptr(), payload.bytes().as_ptr());
+        let [all, none, _] = payload.renamed_body("gpt-4o").into_pieces().unwrap();
+        assert_eq!(all, payload.renamed("gpt-4o"));
+        assert!(none.is_empty());
+        let payload = self::payload(&(body.to_owned() + &" ".repeat(LARGE))).unwrap();
         let [head, name, tail] = payload.renamed_body("gpt-4o").into_pieces().unwrap();
         assert_eq!(head.as_ptr(), payload.bytes().as_ptr());
         assert_eq!([head, name, tail].concat(), payload.renamed("gpt-4o"));
