@@ -170,6 +170,7 @@ where
         return Err(too_large());
     }
     let mut body = pin!(body);
+    let announced = announced.map_or(0, |length| length as usize);
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
     let begun = Instant::now();
@@ -202,14 +203,14 @@ where
             return Err(too_large());
         }
         hold.grow(data.len())?;
-        // Small bodies come in one piece, which need not be copied.
-        if first.is_empty() && all.is_empty() {
-            first = data;
-            continue;
-        }
-        if !first.is_empty() {
+        if all.is_empty() {
+            // Small bodies come in one piece, which need not be copied. If more is to come, the connection gets its buffer back at once.
+            if first.is_empty() && data.len() >= announced {
+                first = data;
+                continue;
+            }
             // The announced length saves the copies of growing; it is already known to be within the limit.
-            all.reserve(announced.map_or(0, |length| length as usize));
+            all.reserve(announced);
             all.extend_from_slice(&std::mem::take(&mut first));
         }
         all.extend_from_slice(&data);

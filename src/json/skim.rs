@@ -4,8 +4,6 @@
 
 use std::ops::Range;
 
-use memchr::memchr2;
-
 /// How much a body may hold.
 pub(crate) trait Limits {
     /// Objects and lists within one another.
@@ -30,25 +28,26 @@ pub(crate) fn skim<'a>(
     limits: &impl Limits,
     mut member: impl FnMut(&'a [u8], Range<usize>) -> Option<()>,
 ) -> Option<()> {
-    let (bits, least) = json.iter().fold((0, u8::MAX), |(bits, least), byte| {
-        (bits | byte, least.min(*byte))
-    });
-    if bits >= 0x80 {
+    if !json.is_ascii() {
         str::from_utf8(json).ok()?;
     }
     let mut skim = Skim {
+        json,
         limits,
         values: limits.values(),
-        controls: least < b' ',
-        block: 0,
+        // None yet: no place is behind this one.
+        block: usize::MAX / 2,
         marks: 0,
     };
-    let inner = behind(space(json), b'{')?;
+    let begin = skim.space(0);
+    if *json.get(begin)? != b'{' {
+        return None;
+    }
     let depth = limits.depth().min(DEEPEST);
-    let rest = skim.members(inner, depth, &mut |name, left, right| {
-        member(name, json.len() - left..json.len() - right)
+    let end = skim.members(begin + 1, depth, &mut |name, value| {
+        member(json.get(name)?, value)
     })?;
-    space(rest).is_empty().then_some(())
+    (skim.space(end) == json.len()).then_some(())
 }
 
 /// Where the values of these members stand in one whole JSON object. None, as for [`skim`], says nothing: a member may be there twice,
@@ -90,161 +89,216 @@ impl Limits for Unlimited {
     }
 }
 
-/// What there still may be. Each step takes what is left of the body and gives what is left behind it.
-struct Skim<'l, L> {
+/// Each step takes the place where it begins and gives the one behind it.
+struct Skim<'a, 'l, L> {
+    json: &'a [u8],
     limits: &'l L,
     /// How many more objects and lists there may be.
     values: usize,
-    /// Are there control characters? Between values some may stand, in texts none.
-    controls: bool,
-    /// What is left from the beginning of the latest block on, and the marks in that block.
+    /// Where the block begins that was looked at last, and its marks.
     block: usize,
     marks: u64,
 }
 
-impl<L: Limits> Skim<'_, L> {
-    /// The value of the member of this name. So many may be open in one another from here on.
-    #[inline(always)]
-    fn value<'a>(&mut self, rest: &'a [u8], name: &[u8], depth: usize) -> Option<&'a [u8]> {
+impl<L: Limits> Skim<'_, '_, L> {
+    /// A value that is no text, of the member of this name. So many may be open in one another from here on.
+    fn other(&mut self, at: usize, name: Range<usize>, depth: usize) -> Option<usize> {
+        let behind = |rest: &[u8]| self.json.len() - rest.len();
+        let rest = self.json.get(at..)?;
         match rest {
-            [b'"', text @ ..] => self.text(text),
-            _ => self.other(rest, name, depth),
+            [b'{', ..] => self.members(at + 1, depth, &mut |_, _| Some(())),
+            [b'[', ..] => {
+                let most = self.limits.items(self.json.get(name)?);
+                self.items(at + 1, most, depth)
+            }
+            [b't', b'r', b'u', b'e', ..] | [b'n', b'u', b'l', b'l', ..] => Some(at + 4),
+            [b'f', b'a', b'l', b's', b'e', ..] => Some(at + 5),
+            _ => number(rest).map(behind),
         }
     }
 
-    /// A value that is no text.
-    fn other<'a>(&mut self, rest: &'a [u8], name: &[u8], depth: usize) -> Option<&'a [u8]> {
-        let (first, inner) = rest.split_first()?;
-        match first {
-            b'{' => self.members(inner, depth, &mut |_, _, _| Some(())),
-            b'[' => self.items(inner, self.limits.items(name), depth),
-            b't' => rest.strip_prefix(b"true"),
-            b'f' => rest.strip_prefix(b"false"),
-            b'n' => rest.strip_prefix(b"null"),
-            _ => number(rest),
-        }
-    }
-
-    /// An object behind its brace. Tells each member's name, and how much is left of the body before and behind its value.
-    fn members<'a>(
+    /// An object behind its brace. Tells where each member's name and value stand.
+    fn members(
         &mut self,
-        inner: &'a [u8],
+        at: usize,
         depth: usize,
-        told: &mut impl FnMut(&'a [u8], usize, usize) -> Option<()>,
-    ) -> Option<&'a [u8]> {
+        told: &mut impl FnMut(Range<usize>, Range<usize>) -> Option<()>,
+    ) -> Option<usize> {
         let depth = self.open(depth)?;
         let mut left = self.limits.members();
-        let mut rest = space(inner);
-        if let [b'}', rest @ ..] = rest {
-            return Some(rest);
+        let mut at = self.space(at);
+        if *self.json.get(at)? == b'}' {
+            return Some(at + 1);
         }
         loop {
-            let from = behind(rest, b'"')?;
-            let colon = self.text(from)?;
-            let name = from.get(..from.len() - colon.len() - 1)?;
+            if *self.json.get(at)? != b'"' {
+                return None;
+            }
+            let name = at + 1;
+            let end = self.text(name)?;
             left = left.checked_sub(1)?;
-            let value = space(behind(space(colon), b':')?);
-            rest = self.value(value, name, depth)?;
-            told(name, value.len(), rest.len())?;
-            rest = match space(rest) {
-                [b',', rest @ ..] => space(rest),
-                [b'}', rest @ ..] => return Some(rest),
-                _ => return None,
+            at = match self.json.get(end + 1..)? {
+                // Mostly there is no white space.
+                [b':', b'"', ..] => {
+                    let close = self.text(end + 3)? + 1;
+                    told(name..end, end + 2..close)?;
+                    close
+                }
+                _ => {
+                    let colon = self.space(end + 1);
+                    if *self.json.get(colon)? != b':' {
+                        return None;
+                    }
+                    let value = self.space(colon + 1);
+                    let close = self.value(value, name..end, depth)?;
+                    told(name..end, value..close)?;
+                    close
+                }
+            };
+            at = match self.json.get(at..)? {
+                [b',', b'"', ..] => at + 1,
+                [b'}', ..] => return Some(at + 1),
+                _ => {
+                    at = self.space(at);
+                    match self.json.get(at)? {
+                        b',' => self.space(at + 1),
+                        b'}' => return Some(at + 1),
+                        _ => return None,
+                    }
+                }
             };
         }
     }
 
     /// A list behind its bracket.
-    fn items<'a>(&mut self, inner: &'a [u8], most: usize, depth: usize) -> Option<&'a [u8]> {
+    fn items(&mut self, at: usize, most: usize, depth: usize) -> Option<usize> {
         let depth = self.open(depth)?;
         let mut left = most;
-        let mut rest = space(inner);
-        if let [b']', rest @ ..] = rest {
-            return Some(rest);
+        let mut at = self.space(at);
+        if *self.json.get(at)? == b']' {
+            return Some(at + 1);
         }
         loop {
-            rest = self.value(rest, b"", depth)?;
-            rest = match space(rest) {
-                [b',', rest @ ..] => space(rest),
-                [b']', rest @ ..] => return Some(rest),
+            at = self.value(at, 0..0, depth)?;
+            at = self.space(at);
+            at = match self.json.get(at)? {
+                b',' => self.space(at + 1),
+                b']' => return Some(at + 1),
                 _ => return None,
             };
             left = left.checked_sub(1).filter(|left| *left > 0)?;
         }
     }
 
+    #[inline(always)]
+    fn value(&mut self, at: usize, name: Range<usize>, depth: usize) -> Option<usize> {
+        match self.json.get(at)? {
+            b'"' => Some(self.text(at + 1)? + 1),
+            _ => self.other(at, name, depth),
+        }
+    }
+
     /// Counts an object or a list; tells how many may be open in it.
+    #[inline(always)]
     fn open(&mut self, depth: usize) -> Option<usize> {
         self.values = self.values.checked_sub(1)?;
         depth.checked_sub(1)
     }
 
-    /// A text behind its quote.
+    /// Behind white space, of which there mostly is none.
     #[inline(always)]
-    fn text<'a>(&mut self, rest: &'a [u8]) -> Option<&'a [u8]> {
-        match self.near(rest) {
-            Some([b'"', rest @ ..]) => Some(rest),
-            near => self.long(near, rest),
+    fn space(&self, at: usize) -> usize {
+        match self.json.get(at) {
+            Some(byte) if *byte <= b' ' => self.spaces(at),
+            _ => at,
         }
     }
 
-    /// A text that goes on in another block, or has escapes. The next of its marks may be known.
-    fn long<'a>(&mut self, mut near: Option<&'a [u8]>, mut rest: &'a [u8]) -> Option<&'a [u8]> {
+    fn spaces(&self, at: usize) -> usize {
+        let rest = self.json.get(at..).unwrap_or_default();
+        self.json.len() - space(rest).len()
+    }
+
+    /// A text behind its quote. Gives the place of the other quote.
+    #[inline(always)]
+    fn text(&mut self, from: usize) -> Option<usize> {
+        match self.near(from) {
+            Some(mark) if self.json.get(mark) == Some(&b'"') => Some(mark),
+            _ => self.long(from),
+        }
+    }
+
+    /// A text that goes on in another block, or has escapes.
+    #[inline(never)]
+    fn long(&mut self, mut from: usize) -> Option<usize> {
         loop {
-            let mark = match near {
+            let mark = match self.near(from) {
                 Some(mark) => mark,
-                None => self.far(rest)?,
+                None => self.far(from)?,
             };
-            rest = match mark {
-                [b'"', rest @ ..] => return Some(rest),
+            from = match self.json.get(mark..)? {
+                [b'"', ..] => return Some(mark),
                 [
                     b'\\',
                     b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't',
-                    rest @ ..,
-                ] => rest,
-                [b'\\', b'u', a, b, c, d, rest @ ..] => {
+                    ..,
+                ] => mark + 2,
+                [b'\\', b'u', a, b, c, d, ..] => {
                     let hex = [a, b, c, d].iter().all(|byte| byte.is_ascii_hexdigit());
-                    hex.then_some(rest)?
+                    hex.then_some(mark + 6)?
                 }
                 _ => return None,
             };
-            near = self.near(rest);
         }
     }
 
     /// The next mark, if it is in the block that was looked at last.
     #[inline(always)]
-    fn near<'a>(&self, rest: &'a [u8]) -> Option<&'a [u8]> {
-        let inside = self.block.wrapping_sub(rest.len());
-        let marks = if inside < BLOCK {
-            self.marks >> inside
-        } else {
-            0
-        };
-        if marks == 0 {
+    fn near(&self, from: usize) -> Option<usize> {
+        let inside = from.wrapping_sub(self.block);
+        if inside >= BLOCK {
             return None;
         }
-        rest.get(marks.trailing_zeros() as usize..)
+        match self.marks >> inside {
+            0 => None,
+            marks => Some(from + marks.trailing_zeros() as usize),
+        }
     }
 
     /// The next mark behind that block.
-    fn far<'a>(&mut self, rest: &'a [u8]) -> Option<&'a [u8]> {
-        let inside = self.block.wrapping_sub(rest.len());
-        let rest = rest.get(BLOCK.saturating_sub(inside)..)?;
-        let Some((block, more)) = rest.split_first_chunk() else {
-            let end = rest.iter().position(|byte| is_mark(*byte))?;
-            return rest.get(end..);
-        };
-        self.block = rest.len();
-        self.marks = marks(block);
-        if self.marks != 0 {
-            return rest.get(self.marks.trailing_zeros() as usize..);
+    fn far(&mut self, from: usize) -> Option<usize> {
+        let inside = from.wrapping_sub(self.block);
+        let mut from = from + BLOCK.saturating_sub(inside);
+        let mut plain = 0;
+        loop {
+            let rest = self.json.get(from..)?;
+            let Some((block, more)) = rest.split_first_chunk() else {
+                return self.last(from);
+            };
+            self.block = from;
+            self.marks = marks(block);
+            if self.marks != 0 {
+                return Some(from + self.marks.trailing_zeros() as usize);
+            }
+            from += BLOCK;
+            plain += 1;
+            // Where there was none for so long, there may be none for long.
+            if plain >= 2 {
+                let (more, _) = more.as_chunks();
+                from += PLAIN * more.iter().take_while(|bytes| is_plain(bytes)).count();
+            }
         }
-        // Where there was none for so long, there may be none for long.
-        let length = memchr2(b'"', b'\\', more)?;
-        let (plain, rest) = more.split_at_checked(length)?;
-        let control = |plain: &[u8]| plain.iter().fold(false, |any, byte| any | (*byte < b' '));
-        (!self.controls || !control(plain)).then_some(rest)
+    }
+
+    /// The next mark where less than a block is left.
+    fn last(&mut self, from: usize) -> Option<usize> {
+        let Some((before, block)) = self.json.split_last_chunk() else {
+            let mut rest = self.json.get(from..)?.iter();
+            return Some(from + rest.position(|byte| is_mark(*byte))?);
+        };
+        self.block = before.len();
+        self.marks = marks(block);
+        self.near(from)
     }
 }
 
@@ -302,11 +356,15 @@ fn digits(rest: &[u8]) -> Option<&[u8]> {
 /// How many bytes are looked at together.
 const BLOCK: usize = 64;
 
+/// How many are where there mostly are no marks.
+const PLAIN: usize = 256;
+
 /// Does it not stand for itself in a text?
 #[inline(always)]
 const fn is_mark(byte: u8) -> bool {
-    // No branches: compilers make this one step for many bytes.
-    (byte == b'"') | (byte == b'\\') | (byte < b' ')
+    // Quotes and control characters, and nothing else, are below with that bit turned over. No branches: compilers make this one step
+    // for many bytes.
+    (byte ^ 2 <= b' ') | (byte == b'\\')
 }
 
 /// A bit for each byte that does not stand for itself.
@@ -322,6 +380,16 @@ fn marks(block: &[u8; BLOCK]) -> u64 {
         let byte = u64::from_le_bytes(*word).wrapping_mul(0x0102_0408_1020_4080) >> 56;
         bits << 8 | byte
     })
+}
+
+/// Do all of them stand for themselves?
+fn is_plain(bytes: &[u8; PLAIN]) -> bool {
+    let least = bytes
+        .iter()
+        .fold((u8::MAX, u8::MAX), |(least, escape), byte| {
+            (least.min(byte ^ 2), escape.min(byte ^ b'\\'))
+        });
+    least.0 > b' ' && least.1 > 0
 }
 
 #[cfg(test)]

@@ -150,9 +150,10 @@ pub(super) fn teaches(learned: &Learned, deployment: &Deployment, request: &Mode
     /// A larger body is not read for this alone.
     const LARGE: usize = 256 << 10;
     let decoded = request.payload.is_decoded();
+    let bytes = request.payload.bytes().len();
     request.operation == Operation::Chat
-        && (decoded || request.payload.bytes().len() <= LARGE)
-        && learned.wants(&deployment.model, decoded)
+        && (decoded || bytes <= LARGE)
+        && learned.wants(&deployment.model, decoded, bytes)
 }
 
 /// What the vendor counted of an answer's question, compared with the estimate of it.

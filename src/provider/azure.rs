@@ -303,6 +303,10 @@ impl Provider for Azure {
         Ok(body)
     }
 
+    fn reads_body(&self, _: &Call<'_>) -> bool {
+        false
+    }
+
     fn authorize(
         &self,
         secret: &Secret,

@@ -290,6 +290,10 @@ impl Provider for Compatible {
         Ok(body)
     }
 
+    fn reads_body(&self, _: &Call<'_>) -> bool {
+        false
+    }
+
     fn authorize(
         &self,
         secret: &Secret,

@@ -177,6 +177,13 @@ pub trait Provider: Debug + Send + Sync + 'static {
         Ok(body)
     }
 
+    /// Must [`finish`](Self::finish) and [`authorize`](Self::authorize) see the body of this call? If not, a body of which nothing but the
+    /// model's name changes is sent without being copied: they are given an empty one, and what `finish` returns for it is not sent. True by default.
+    fn reads_body(&self, call: &Call<'_>) -> bool {
+        let _ = call;
+        true
+    }
+
     /// Puts the key, and whatever else every request needs, into the request. `Authorization: Bearer` by default.
     ///
     /// # Errors

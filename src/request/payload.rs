@@ -3,6 +3,7 @@
 use std::{
     borrow::Cow,
     fmt,
+    ops::Range,
     sync::{Arc, OnceLock},
 };
 
@@ -13,12 +14,16 @@ use super::{
     peek::{Known, Peek, insert_model, members, peek, peek_any, text},
 };
 use crate::{
+    Body,
     chat::ChatRequest,
     dialect::{Conversation, Dialect, Front},
     error::{Error, ErrorKind},
     marks::Seen,
     media::Shelf,
 };
+
+/// Smaller bodies are copied sooner than taken to pieces.
+const LARGE: usize = 4 << 10;
 
 /// The body of a call: bytes in a named dialect, or a typed conversation. Parsed at most once, and only if somebody asks.
 #[derive(Clone)]
@@ -165,7 +170,7 @@ impl Payload {
     }
 
     /// Where the file stands in a form whose `purpose` is this one.
-    pub(crate) fn file_of(&self, purpose: &str) -> Option<std::ops::Range<usize>> {
+    pub(crate) fn file_of(&self, purpose: &str) -> Option<Range<usize>> {
         let text = self.0.content_type.as_ref()?.to_str().ok()?;
         let parts = multipart::parts(&self.0.bytes, &multipart::boundary(text)?).ok()?;
         let is_it = |part: &multipart::Part| {
@@ -314,36 +319,51 @@ impl Payload {
 
     /// The bytes with another model's name in place of the one there; all other bytes are the same.
     pub fn renamed(&self, model: &str) -> Bytes {
+        match self.name(model) {
+            None => self.0.bytes.clone(),
+            Some((at, name)) => {
+                let (head, tail) = self.around(&at);
+                [head, &name, tail].concat().into()
+            }
+        }
+    }
+
+    /// The same in pieces, if it is worth while: what stands before the name, the name, and what stands behind it. Nothing is copied but the
+    /// name.
+    pub(crate) fn renamed_body(&self, model: &str) -> Body {
         let bytes = &self.0.bytes;
-        let Some(span) = self.0.peek.model.clone() else {
-            return bytes.clone();
-        };
+        if bytes.len() < LARGE {
+            return self.renamed(model).into();
+        }
+        match self.name(model) {
+            None => bytes.clone().into(),
+            Some((at, name)) => {
+                let (head, tail) = self.around(&at);
+                Body::pieces([bytes.slice_ref(head), name.into(), bytes.slice_ref(tail)])
+            }
+        }
+    }
+
+    /// How this name is spelled in the body, and where. None if nothing has to be changed for it.
+    fn name(&self, model: &str) -> Option<(Range<usize>, Vec<u8>)> {
+        let at = self.0.peek.model.clone()?;
         // A call that is for no model leaves it to the vendor.
         if model.is_empty() {
-            return bytes.clone();
+            return None;
         }
-        let name = if self.0.form {
-            model.as_bytes().to_vec()
-        } else {
-            let Ok(name) = serde_json::to_vec(model) else {
-                return bytes.clone();
-            };
-            name
+        let name = match self.0.form {
+            true => model.as_bytes().to_vec(),
+            false => serde_json::to_vec(model).ok()?,
         };
-        match (
-            bytes.get(..span.start),
-            bytes.get(span.clone()),
-            bytes.get(span.end..),
-        ) {
-            (Some(head), Some(old), Some(tail)) if old != name => {
-                let mut out = Vec::with_capacity(head.len() + name.len() + tail.len());
-                out.extend_from_slice(head);
-                out.extend_from_slice(&name);
-                out.extend_from_slice(tail);
-                out.into()
-            }
-            _ => bytes.clone(),
-        }
+        let old = self.0.bytes.get(at.clone())?;
+        (old != name).then_some((at, name))
+    }
+
+    /// What stands before and behind this place.
+    fn around(&self, at: &Range<usize>) -> (&[u8], &[u8]) {
+        let bytes = &self.0.bytes;
+        let head = bytes.get(..at.start).unwrap_or_default();
+        (head, bytes.get(at.end..).unwrap_or_default())
     }
 }
 
@@ -379,6 +399,16 @@ mod tests {
             body.replace(r#""a\"b""#, r#""gpt-4o""#).as_bytes()
         );
         assert_eq!(payload.renamed("a\"b").as_ptr(), payload.bytes().as_ptr());
+        let [all, none, _] = payload.renamed_body("gpt-4o").into_pieces().unwrap();
+        assert_eq!(all, payload.renamed("gpt-4o"));
+        assert!(none.is_empty());
+        let payload = self::payload(&(body.to_owned() + &" ".repeat(LARGE))).unwrap();
+        let [head, name, tail] = payload.renamed_body("gpt-4o").into_pieces().unwrap();
+        assert_eq!(head.as_ptr(), payload.bytes().as_ptr());
+        assert_eq!([head, name, tail].concat(), payload.renamed("gpt-4o"));
+        let [same, none, _] = payload.renamed_body("a\"b").into_pieces().unwrap();
+        assert_eq!(same.as_ptr(), payload.bytes().as_ptr());
+        assert!(none.is_empty());
     }
 
     #[test]

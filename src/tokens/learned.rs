@@ -14,6 +14,8 @@ use tokio::time::Instant;
 /// One call in so many is learned from. Of a model that is known, one in so many of those: its whole body is read for it.
 const EVERY: u64 = 16;
 const RARELY: u64 = 16;
+/// A body of so many bytes more is read as many times more rarely, so that reading costs no more for each byte.
+const LONG: usize = 8 << 10;
 /// So many calls make a model known.
 const KNOWN: u32 = 8;
 /// What the latest call counts for, once a model is known; before, all count the same.
@@ -49,10 +51,11 @@ struct Factor {
 }
 
 impl Learned {
-    /// Is a call of this model to be learned from? `decoded`: its conversation was read anyway.
-    pub(crate) fn wants(&self, model: &str, decoded: bool) -> bool {
+    /// Is a call of this model to be learned from, whose body has so many bytes? `decoded`: its conversation was read anyway.
+    pub(crate) fn wants(&self, model: &str, decoded: bool, bytes: usize) -> bool {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        let (due, rare) = (turn.is_multiple_of(EVERY), EVERY * RARELY);
+        let due = turn.is_multiple_of(EVERY);
+        let rare = EVERY * RARELY * (1 + bytes / LONG) as u64;
         if !due && !decoded {
             return false;
         }
@@ -148,11 +151,19 @@ mod tests {
     fn only_some_calls_are_learned_from() {
         let learned = Learned::default();
         let model: Arc<str> = "m".into();
-        let wanted = |decoded| (0..160).filter(|_| learned.wants("m", decoded)).count();
+        let wanted = |decoded| {
+            let wants = |_: &i32| learned.wants("m", decoded, 0);
+            (0..160).filter(wants).count()
+        };
         assert_eq!((wanted(false), wanted(true)), (10, 160));
         for _ in 0..KNOWN {
             learned.note(&model, 100, 100);
         }
         assert_eq!(wanted(true), 10);
+        let of = |bytes| {
+            let wants = |_: &u64| learned.wants("m", false, bytes);
+            (0..EVERY * RARELY * 6).filter(wants).count()
+        };
+        assert_eq!((of(0), of(LONG - 1), of(2 * LONG)), (6, 6, 2));
     }
 }

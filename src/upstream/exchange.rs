@@ -120,8 +120,8 @@ struct Exchange<'a> {
 /// What is known of an answer before it comes.
 struct Expected {
     clock: Clock,
-    /// What was sent, in the dialect's words.
-    body: Bytes,
+    /// What was sent, in the dialect's words. None: the caller's body, in which only the model's name is changed.
+    body: Option<Bytes>,
     dialect: Option<&'static dyn Dialect>,
     framing: Framing,
     fidelity: Fidelity,
@@ -213,7 +213,14 @@ impl Exchange<'_> {
     {
         let mut lost = refused.fidelity.clone();
         let dialect = refused.dialect;
-        let Some(mended) = dialect.and_then(|d| d.mend(&refused.body, &error, &mut lost)) else {
+        let Attempt {
+            request,
+            deployment,
+            ..
+        } = self.attempt;
+        let body = refused.body.clone();
+        let sent = || body.unwrap_or_else(|| request.payload.renamed(&deployment.model));
+        let Some(mended) = dialect.and_then(|d| d.mend(&sent(), &error, &mut lost)) else {
             return Err(error);
         };
         tracing::info!(

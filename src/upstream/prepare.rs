@@ -8,7 +8,7 @@ use super::Attempt;
 use crate::{
     Body, Secret,
     chat::{ChatRequest, Fidelity},
-    dialect::{self, Call, Dialect, Formats, Quirks, Target, structured},
+    dialect::{self, Call, Dialect, Formats, Front, Quirks, Target, structured},
     error::{Error, ErrorKind},
     json::{ObjectWriter, Value},
     origin,
@@ -22,8 +22,8 @@ pub(super) const TURN_STATE: HeaderName = HeaderName::from_static("x-codex-turn-
 /// The request, the dialect its answer will be in (none: passed through unread), and what could not be said.
 pub(super) struct Prepared {
     pub(super) request: Request<Body>,
-    /// What is sent, in the dialect's words.
-    pub(super) body: Bytes,
+    /// What is sent, in the dialect's words. None: the caller's body, in which only the model's name is changed.
+    pub(super) body: Option<Bytes>,
     pub(super) dialect: Option<&'static dyn Dialect>,
     pub(super) framing: Framing,
     pub(super) fidelity: Fidelity,
@@ -60,35 +60,38 @@ pub(super) fn prepare(
                 .with_max_output(deployment.max_output);
             let same = is_in(&request.payload, dialect);
             rewritten = same && is_beyond(&request.payload, &target);
+            let is_own = same && !rewritten && !request.payload.may_hold_marks();
             let body = match mended {
                 Some((body, report)) => {
                     fidelity = report;
-                    body
+                    Some(body)
                 }
-                None if same && !rewritten => own_body(&request.payload, dialect, &target),
+                None if is_own && is_only_renamed(attempt, &call, dialect, &target) => None,
+                None if same && !rewritten => Some(own_body(&request.payload, dialect, &target)),
                 None => {
                     let chat = match inlined {
                         Some(chat) => chat,
                         None => request.payload.chat().map_err(Error::with_unsent)?,
                     };
-                    dialect::translate(&request.payload, chat, dialect, &target, &mut fidelity)
-                        .map_err(Error::with_unsent)?
+                    let translated =
+                        dialect::translate(&request.payload, chat, dialect, &target, &mut fidelity);
+                    Some(translated.map_err(Error::with_unsent)?)
                 }
             };
-            let body = match (again, target.quirks.edits()) {
+            let body = match body {
                 // It has been through both before it was mended.
-                (true, _) => body,
-                (false, edits) => {
-                    let body = match edits {
+                Some(body) if !again => {
+                    let body = match target.quirks.edits() {
                         true => edit(&body, target.quirks, &mut fidelity)?,
                         false => body,
                     };
                     // What the caller said without a mark has none for being sent as it is.
-                    match same && !rewritten && !request.payload.may_hold_marks() {
+                    Some(match is_own {
                         true => body,
                         false => origin::settle(body, dialect, deployment, &mut fidelity),
-                    }
+                    })
                 }
+                body => body,
             };
             let mode = request.fidelity.unwrap_or(deployment.fidelity);
             dialect::check(mode, &fidelity, dialect.name()).map_err(Error::with_unsent)?;
@@ -111,7 +114,12 @@ pub(super) fn prepare(
                 let body = dialect.encode_request(chat, &target, &mut Fidelity::new())?;
                 counter.question(&body, target.model)?
             };
-            (Method::POST, Some(dialect), body, provider.path(&call))
+            (
+                Method::POST,
+                Some(dialect),
+                Some(body),
+                provider.path(&call),
+            )
         }
         Operation::Proxy { method, path } | Operation::Resource { method, path }
             if provider.offers(&call) =>
@@ -119,14 +127,16 @@ pub(super) fn prepare(
             (
                 method.clone(),
                 None,
-                proxied(attempt, &mut fidelity),
+                Some(proxied(attempt, &mut fidelity)),
                 path.to_string().into(),
             )
         }
         _ if provider.offers(&call) => (
             Method::POST,
             None,
-            request.payload.renamed(&deployment.model),
+            provider
+                .reads_body(&call)
+                .then(|| request.payload.renamed(&deployment.model)),
             provider.path(&call),
         ),
         _ => {
@@ -134,7 +144,7 @@ pub(super) fn prepare(
             return Err(Error::new(ErrorKind::Unsupported, message).with_unsent());
         }
     };
-    let (request, body) = spell(attempt, secret, &call, method, &path, body)?;
+    let request = spell(attempt, secret, &call, method, &path, body.clone())?;
     Ok(Prepared {
         request,
         body,
@@ -145,16 +155,16 @@ pub(super) fn prepare(
     })
 }
 
-/// The body as a request to this vendor, and the same body: one that is sent again mended is kept as it was before the vendor's
-/// last word on it.
+/// The body as a request to this vendor; none: the caller's, in which only the model's name is changed.
 pub(super) fn spell(
     attempt: &Attempt,
     secret: &Secret,
     call: &Call<'_>,
     method: Method,
     path: &str,
-    body: Bytes,
-) -> Result<(Request<Body>, Bytes), Error> {
+    body: Option<Bytes>,
+) -> Result<Request<Body>, Error> {
+    let payload = &attempt.request.payload;
     let provider = &*attempt.deployment.provider;
     let dialect = call.dialect;
     let url = || join(provider.base_url(), path);
@@ -174,14 +184,19 @@ pub(super) fn spell(
         attempt,
         dialect,
         spoken,
-        !body.is_empty(),
+        !body.as_ref().unwrap_or(payload.bytes()).is_empty(),
     );
     if let Some(spoken) = spoken {
         spoken.headers(&mut parts.headers);
     }
-    let sent = provider.finish(call, &mut parts, body.clone())?;
+    let renamed = body.is_none();
+    let sent = provider.finish(call, &mut parts, body.unwrap_or_default())?;
     provider.authorize(secret, &mut parts, &sent)?;
-    Ok((Request::from_parts(parts, Body::from(sent)), body))
+    let body = match renamed {
+        true => payload.renamed_body(&attempt.deployment.model),
+        false => sent.into(),
+    };
+    Ok(Request::from_parts(parts, body))
 }
 
 /// The dialect in which the vendor would talk about this model.
@@ -219,6 +234,23 @@ fn is_beyond(payload: &Payload, target: &Target<'_>) -> bool {
         && payload
             .chat()
             .is_ok_and(|chat| structured::is_beyond(chat, target.quirks))
+}
+
+/// Does nothing in the caller's body change but the model's name, and does nobody have to see it whole?
+fn is_only_renamed(
+    attempt: &Attempt,
+    call: &Call<'_>,
+    dialect: &'static dyn Dialect,
+    target: &Target<'_>,
+) -> bool {
+    let payload = &attempt.request.payload;
+    // A dialect that asks would ask here.
+    let asks = |front: &dyn Front| front.ask_for_usage(&Bytes::from_static(b"{}")).is_some();
+    let asks = payload.wants_stream()
+        && target.quirks.stream_options
+        && !payload.wants_usage()
+        && dialect.front().is_some_and(asks);
+    !asks && !target.quirks.edits() && !attempt.deployment.provider.reads_body(call)
 }
 
 /// The caller's bytes, under the vendor's name of the model.

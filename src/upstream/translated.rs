@@ -101,7 +101,8 @@ impl<'a> Called<'a> {
         B::Error: Into<BoxError>,
     {
         let call = self.call();
-        let (request, _) = spell(self.attempt, self.secret, &call, Method::POST, path, body)?;
+        let body = Some(body);
+        let request = spell(self.attempt, self.secret, &call, Method::POST, path, body)?;
         let clock = Clock::new(self.attempt, Answers::Whole);
         let exchange = async {
             if !ready {

@@ -62,8 +62,9 @@ impl Message {
         if !parts.headers.contains_key(header::HOST) {
             line(&mut head, "host", host(&parts.uri).as_bytes());
         }
-        let (mut body, later) = match body.try_into_bytes() {
-            Ok(body) => (body, None),
+        let (mut body, later) = match body.into_pieces() {
+            Ok([body, second, _]) if second.is_empty() => (body, None),
+            Ok(pieces) => (Bytes::new(), Some(Box::new(Later::all_here(pieces)))),
             Err(body) => {
                 let left = body.size_hint().exact().or_else(|| said(&parts.headers));
                 let later = Later {
@@ -186,6 +187,17 @@ impl Message {
 }
 
 impl Later {
+    /// A body that comes in pieces, all of which are here.
+    fn all_here(pieces: [Bytes; 3]) -> Self {
+        let size: usize = pieces.iter().map(Bytes::len).sum();
+        Self {
+            body: Body::empty(),
+            left: Some(size as u64),
+            pieces: pieces.into(),
+            is_over: true,
+        }
+    }
+
     /// Takes what there is, as long as it can be written at once.
     fn poll_pieces(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
         while !self.is_over && self.pieces.len() < AT_ONCE - 1 {

@@ -130,6 +130,45 @@ fn members_are_found_if_that_is_easy() {
     }
 }
 
+#[test]
+fn a_mark_is_found_wherever_it_stands() {
+    let members = |text: &[u8]| skimmed(text) == told(text);
+    for length in [0, 1, 62, 63, 64, 65, 127, 128, 129, 383, 384, 385, 1000] {
+        for at in (0..=length).filter(|at| at % 61 < 5 || length - at < 3) {
+            for mark in [
+                "\"",
+                "\\",
+                "\\n",
+                "\\\"",
+                "\\u00e9",
+                "\\u00g9",
+                "\\x",
+                "\n",
+                "\x1f",
+                "\x7f",
+                " ",
+                "#",
+                "]",
+                "\\\\",
+                "é",
+                "\",\"b\":\"",
+            ] {
+                let (before, behind) = ("a".repeat(at), "z".repeat(length - at));
+                for (open, close) in [
+                    ("{\"k\":\"", "\"}"),
+                    ("{\"", "\":7}"),
+                    ("{\"k\":[\"", "\" , [1 ] ]\n}"),
+                ] {
+                    let text = format!("{open}{before}{mark}{behind}{close}");
+                    assert!(members(text.as_bytes()), "{text}");
+                }
+                let cut = format!("{{\"k\":\"{before}{mark}{behind}");
+                assert_eq!(skimmed(cut.as_bytes()), None, "{cut}");
+            }
+        }
+    }
+}
+
 const SEED: &str = r#" {"model":"m","messages":[{"role":"user","content":"Say \"hello\"\nto the w\u00f6rld, please: it has waited for so long."},
         {"role":"assistant","content":null,"tool_calls":[{"id":"c","function":{"name":"f","arguments":"{\"a\":[1,-2.5e+10]}"}}]}],
         "stream" : false , "x":[ ],"temperature":0.25,"ö":{} } "#;

@@ -119,9 +119,51 @@ type Case<'a> = (
 async fn requests_are_written_the_same_however_little_is_taken_at_once() {
     let large = "x".repeat(8 * ROOM);
     let whole = || Body::from(large.clone());
+    // Behind what is small, before it, and all of it small.
+    let (middle, end) = large.split_at(SMALL - 9);
+    let (middle, end) = (middle.to_owned(), end.to_owned());
+    let pieces = || {
+        Body::pieces([
+            "xxxxxxxxx".into(),
+            middle.clone().into(),
+            end[9..].to_owned().into(),
+        ])
+    };
+    let late = || {
+        Body::pieces([
+            end[2..].to_owned().into(),
+            "x".into(),
+            (middle.clone() + "x").into(),
+        ])
+    };
+    let small = || Body::pieces(["a", "b", "c"].map(Bytes::from));
     const HOST: &str = "host: h";
     let length = format!("content-length: {}", large.len());
-    let cases: [Case<'_>; 20] = [
+    let cases: [Case<'_>; 23] = [
+        (
+            "POST",
+            "http://h/",
+            &[],
+            &pieces,
+            &["POST / HTTP/1.1", HOST, &length],
+            &large,
+        ),
+        (
+            "POST",
+            "http://h/",
+            &[],
+            &late,
+            &["POST / HTTP/1.1", HOST, &length],
+            &large,
+        ),
+        (
+            "POST",
+            "http://h/",
+            &[],
+            &small,
+            &["POST / HTTP/1.1", HOST, "content-length: 3"],
+            "abc",
+        ),
         // The first line, and who it is for.
         (
             "GET",

@@ -3,12 +3,20 @@
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
-use crate::json::{Object, Value};
+use crate::json::{Object, Unlimited, Value, places};
 
 const ASK: &str = "\"include_usage\":true";
 
 /// A copy of the body that asks for usage; nothing if it does so anyway, or is no object.
 pub(in super::super) fn ask_for_usage(body: &Bytes) -> Option<Bytes> {
+    // Most say nothing of it, and need not be read.
+    if let Some([None]) = places(body, &Unlimited, ["stream_options"]) {
+        let at = memchr::memchr(b'{', body)? + 1;
+        let first = body.get(at..)?.trim_ascii_start().first()?;
+        let comma = if *first == b'}' { "" } else { "," };
+        let member = format!("\"stream_options\":{{{ASK}}}{comma}");
+        return splice(body, at, at, &member);
+    }
     let root = Value::root(body).ok()?;
     let object = root.object().ok()?;
     let Some(options) = object.peek("stream_options") else {
