@@ -494,15 +494,16 @@ fn request_id(headers: &http::HeaderMap, rng: &Rng) -> HeaderValue {
 }
 
 /// All sixteen digits. The formatter takes many times as long.
-fn hex(number: u64) -> [u8; 16] {
-    let mut shift = 64;
-    [(); 16].map(|()| {
-        shift -= 4;
-        match (number >> shift) as u8 & 15 {
-            digit @ ..10 => b'0' + digit,
-            digit => b'a' - 10 + digit,
-        }
-    })
+fn hex(mut number: u64) -> [u8; 16] {
+    let mut digits = [0; 16];
+    for digit in digits.iter_mut().rev() {
+        *digit = match (number & 15) as u8 {
+            value @ ..10 => b'0' + value,
+            value => b'a' - 10 + value,
+        };
+        number >>= 4;
+    }
+    digits
 }
 
 impl<S> fmt::Debug for Ingress<S> {
