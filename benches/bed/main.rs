@@ -33,8 +33,12 @@ mod measure;
 mod metrics;
 mod own;
 mod page;
+#[path = "../../examples/gateway/patience.rs"]
+mod patience;
 mod plot;
 mod report;
+#[path = "../../examples/gateway/steady.rs"]
+mod steady;
 #[allow(dead_code, reason = "the bed speaks plain HTTP")]
 #[path = "../../examples/gateway/tls.rs"]
 mod tls;

@@ -38,7 +38,11 @@ mod open;
 #[path = "../bed/page.rs"]
 mod page;
 mod panels;
+#[path = "../../examples/gateway/patience.rs"]
+mod patience;
 mod play;
+#[path = "../../examples/gateway/steady.rs"]
+mod steady;
 #[path = "../support/mod.rs"]
 mod support;
 #[allow(dead_code, reason = "plain HTTP is spoken")]

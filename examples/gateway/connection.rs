@@ -11,7 +11,7 @@ use hyper_util::{
 use tokio::io::{AsyncRead, AsyncWrite};
 use trunkline::{Body, config::ServerLimits};
 
-use super::hurried::Hurried;
+use super::{hurried::Hurried, patience::Patience, steady::steadily};
 
 /// How long a client may take for its handshake, and for the head of each request: longer is no client but an attack.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -32,7 +32,7 @@ where
 {
     let mut http = auto::Builder::new(TokioExecutor::new());
     http.http1()
-        .timer(TokioTimer::new())
+        .timer(Patience::default())
         .header_read_timeout(PATIENCE)
         .max_buf_size(limits.header_bytes);
     // Where it is told a number, it moves the room for so many headers about with each request.
@@ -47,7 +47,7 @@ where
     let connection = http
         .serve_connection(TokioIo::new(Hurried::new(stream, PATIENCE)), door)
         .into_owned();
-    if let Err(error) = watcher.watch(connection).await {
+    if let Err(error) = steadily(watcher.watch(connection)).await {
         tracing::debug!(%error, "a connection ended badly");
     }
 }

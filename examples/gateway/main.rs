@@ -12,8 +12,10 @@ mod listen;
 mod load;
 mod logging;
 mod metrics;
+mod patience;
 mod reload;
 mod serve;
+mod steady;
 mod stop;
 mod tls;
 

@@ -7,7 +7,7 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{IngressLayer, read::read, route::route};
+use super::{IngressLayer, callers::Callers, read::read, route::route};
 use crate::{
     BoxError,
     chat::{ChatRequest, Message},
@@ -50,7 +50,8 @@ where
             parts.uri = Uri::try_from(path)
                 .map_err(|_| Error::invalid("path", "`path` is no path of this gateway"))?;
             let route = route(&Method::POST, &parts.uri).map_err(|(error, _)| error)?;
-            read(route, &parts, Full::new(bytes), &settings).await?
+            let caller = Callers::default().of(&parts);
+            read(route, &parts, Full::new(bytes), caller, &settings).await?
         }
         None if model.is_empty() => {
             let message = "name a `model`, or send the body of a call";

@@ -52,7 +52,9 @@
 //! # let _ = service;
 //! ```
 
+mod arriving;
 mod body;
+mod callers;
 mod closing;
 mod desk;
 #[cfg(feature = "config")]
@@ -65,6 +67,7 @@ mod piece;
 mod read;
 mod reply;
 mod route;
+mod said;
 mod service;
 mod shape;
 mod spaced;

@@ -26,12 +26,15 @@ pub(super) fn json(status: StatusCode, body: Bytes) -> Response<Body> {
 }
 
 pub(super) fn json_body(status: StatusCode, body: Body) -> Response<Body> {
+    typed(status, body, HeaderValue::from_static("application/json"))
+}
+
+pub(super) fn typed(status: StatusCode, body: Body, content_type: HeaderValue) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, content_type);
     response
 }
 

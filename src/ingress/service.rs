@@ -4,6 +4,7 @@ use std::{
     convert::Infallible,
     fmt,
     future::Future,
+    mem,
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
@@ -18,8 +19,9 @@ use tracing::Instrument;
 
 use super::{
     body::{Late, StreamBody},
+    callers::Callers,
     closing::Closing,
-    desk::Desk,
+    desk::{Called, Desk},
     issued::Ids,
     layer::Settings,
     log::{Log, Waiting},
@@ -32,8 +34,8 @@ use crate::{
     Body, BoxError, capabilities,
     dialect::{Dialect, Front, gemini::Gemini},
     error::{Error, ErrorKind},
-    request::{ModelRequest, Operation},
-    response::{ModelResponse, Reply},
+    request::{Caller, ModelRequest, Operation},
+    response::{ModelResponse, Outcome, Reply},
     rng::Rng,
 };
 
@@ -44,6 +46,7 @@ pub struct Ingress<S> {
     rng: Arc<Rng>,
     /// Set up by the first call.
     desk: Option<Desk<S>>,
+    callers: Callers,
 }
 
 impl<S> Ingress<S> {
@@ -53,6 +56,7 @@ impl<S> Ingress<S> {
             settings,
             rng: Arc::new(Rng::new()),
             desk: None,
+            callers: Callers::default(),
         }
     }
 }
@@ -65,6 +69,7 @@ impl<S: Clone> Clone for Ingress<S> {
             settings: self.settings.clone(),
             rng: self.rng.clone(),
             desk: None,
+            callers: Callers::default(),
         }
     }
 }
@@ -92,10 +97,11 @@ where
         let desk = self.desk.get_or_insert_with(|| Desk::of(inner)).clone();
         let settings = self.settings.clone();
         let (parts, body) = request.into_parts();
+        let caller = self.callers.of(&parts);
         let id = request_id(&parts.headers, &self.rng);
         let span = tracing::info_span!("call", request_id = id.to_str().unwrap_or_default());
         let answered = async move {
-            let mut response = answer(&desk, &settings, parts, body, &id).await;
+            let mut response = answer(&desk, &settings, &parts, body, caller, &id).await;
             response.headers_mut().insert(reply::REQUEST_ID, id);
             Ok(response)
         };
@@ -106,8 +112,9 @@ where
 async fn answer<S, B>(
     desk: &Desk<S>,
     settings: &Settings,
-    parts: http::request::Parts,
+    parts: &http::request::Parts,
     body: B,
+    caller: Caller,
     id: &HeaderValue,
 ) -> Response<Body>
 where
@@ -155,72 +162,74 @@ where
         } => *form,
         _ => Form::Frames,
     };
-    let request = match read(route, &parts, body, settings).await {
+    let request = match read(route, parts, body, caller, settings).await {
         Ok(request) => request,
         Err(error) => return refuse(dialect, &error),
     };
     let log = Log::new(&request, &parts.headers, id, start, settings);
+    let ids = Ids::of(&request);
     match dialect.front() {
         Some(front)
             if request.operation == Operation::Chat
                 && request.payload.dialect().is_some()
                 && request.payload.wants_stream() =>
         {
-            let caller = Caller {
+            let asker = Asker {
                 dialect,
                 front,
                 form,
             };
-            streamed(desk, settings, request, caller, log).await
+            let called = desk.call(request);
+            // Apart, so that whole answers do not carry the room for what streams need.
+            Box::pin(streamed(called, ids, settings, asker, log)).await
         }
-        _ => waited(desk, settings, request, dialect, log).await,
+        _ => {
+            let spaces = settings.json_heartbeat.filter(|_| is_json(&request));
+            let called = desk.call(request);
+            match spaces {
+                None => waited(called, ids, settings, dialect, log).await,
+                Some(every) => Box::pin(spaced(called, ids, every, settings, dialect, log)).await,
+            }
+        }
     }
 }
 
-/// A call whose caller waits for a whole answer: headers go out with it, or with the first space before it.
-async fn waited<S>(
-    desk: &Desk<S>,
+/// A call whose caller waits for a whole answer: headers go out with it.
+async fn waited<F, E>(
+    called: Called<F>,
+    ids: Ids,
     settings: &Settings,
-    request: ModelRequest,
     dialect: &'static dyn Dialect,
     log: Log,
 ) -> Response<Body>
 where
-    S: Service<ModelRequest, Response = ModelResponse> + Clone + Send + 'static,
-    S::Error: Into<BoxError>,
-    S::Future: Send,
+    F: Future<Output = Result<ModelResponse, E>>,
+    E: Into<BoxError>,
 {
-    match settings.json_heartbeat.filter(|_| is_json(&request)) {
-        None => {
-            let call = pin!(call(desk, request, &log));
-            told(
-                until_closed(settings.closing.as_ref(), call, &log).await,
-                dialect,
-                &log,
-            )
-        }
-        // Apart: it may go on in the body.
-        Some(every) => {
-            let (desk, watched) = (desk.clone(), log.clone());
-            let closing = settings.closing.clone();
-            let call = async move {
-                let call = pin!(call(&desk, request, &watched));
-                until_closed(closing.as_ref(), call, &watched).await
-            };
-            spaced(Box::pin(call), every, dialect, log).await
-        }
-    }
+    let call = pin!(call(called, &ids, &log));
+    let result = until_closed(settings.closing.as_ref(), call, &log).await;
+    told(result, dialect, &log)
 }
 
-type Answer = Pin<Box<dyn Future<Output = Result<ModelResponse, Error>> + Send>>;
-
-/// A whole answer, with spaces before it from the time on when the first is due.
-async fn spaced(
-    mut pending: Answer,
+/// The same with spaces before it from the time on when the first is due: headers then go out with that one.
+async fn spaced<F, E>(
+    called: Called<F>,
+    ids: Ids,
     every: Duration,
+    settings: &Settings,
     dialect: &'static dyn Dialect,
     log: Log,
-) -> Response<Body> {
+) -> Response<Body>
+where
+    F: Future<Output = Result<ModelResponse, E>> + Send + 'static,
+    E: Into<BoxError>,
+{
+    let (closing, watched) = (settings.closing.clone(), log.clone());
+    // On its own: it may go on in the body.
+    let mut pending = Box::pin(async move {
+        let call = pin!(call(called, &ids, &watched));
+        until_closed(closing.as_ref(), call, &watched).await
+    });
     tokio::select! {
         biased;
         result = &mut pending => told(result, dialect, &log),
@@ -286,67 +295,76 @@ where
     }
 }
 
-/// The call itself. Its end is logged whenever that is: that of an answer when it is over, that of a caller who does not wait for one
-/// when this is dropped.
-async fn call<S>(desk: &Desk<S>, request: ModelRequest, log: &Log) -> Result<ModelResponse, Error>
+/// The answer to a call that was made. Its end is logged whenever that is: that of an answer when it is over, that of a caller who does
+/// not wait for one when this is dropped.
+async fn call<F, E>(called: Called<F>, ids: &Ids, log: &Log) -> Result<ModelResponse, Error>
 where
-    S: Service<ModelRequest, Response = ModelResponse> + Clone,
-    S::Error: Into<BoxError>,
+    F: Future<Output = Result<ModelResponse, E>>,
+    E: Into<BoxError>,
 {
     let waiting = Waiting::new(log.clone());
-    let ids = Ids::of(&request);
-    let answer = match desk.call(request).await {
+    let mut answer = called.await;
+    if let Ok(response) = &answer
+        && ids.are_in(response)
+    {
         // Apart: few answers hold any.
-        Ok(response) if ids.are_in(&response) => Box::pin(ids.told(response)).await,
-        answer => answer,
-    };
+        answer = Box::pin(async { ids.told(answer?).await }).await;
+    }
     waiting.over();
-    answer.map(|response| logged(response, log.clone()))
+    if let Ok(response) = &mut answer {
+        logged(response, log);
+    }
+    answer
 }
 
-/// The answer, whose end is logged.
-fn logged(mut response: ModelResponse, log: Log) -> ModelResponse {
+/// Logs the end of the answer.
+fn logged(response: &mut ModelResponse, log: &Log) {
     let first = log.start().elapsed();
     let (served, price) = (response.served.clone(), response.price);
     let status = response.status.as_u16();
     let lossy = reply::losses(&response.fidelity);
-    let span = tracing::Span::current();
-    response.reply = response.reply.on_end(move |outcome| {
+    let end = move |log: &Log, outcome: &Outcome| {
         let cost = price.and_then(|price| Some(price.cost(&outcome.usage()?)));
-        span.in_scope(|| log.done(&served, status, first, lossy.as_deref(), cost, &outcome));
-    });
-    response
+        log.done(&served, status, first, lossy.as_deref(), cost, outcome);
+    };
+    // A whole one is over at once.
+    if let Reply::Complete(complete) = &response.reply {
+        let usage = complete.usage();
+        return end(log, &Outcome::Completed { usage });
+    }
+    let reply = mem::replace(&mut response.reply, Reply::Opaque(Body::empty()));
+    let (span, log) = (tracing::Span::current(), log.clone());
+    response.reply = reply.on_end(move |outcome| span.in_scope(|| end(&log, &outcome)));
 }
 
 /// What a caller of a stream reads.
 #[derive(Clone, Copy)]
-struct Caller {
+struct Asker {
     dialect: &'static dyn Dialect,
     front: &'static dyn Front,
     form: Form,
 }
 
 /// A call whose caller wants a stream: headers go out at the first content, or when a heartbeat is due.
-async fn streamed<S>(
-    desk: &Desk<S>,
+async fn streamed<F, E>(
+    called: Called<F>,
+    ids: Ids,
     settings: &Settings,
-    request: ModelRequest,
-    caller: Caller,
+    asker: Asker,
     log: Log,
 ) -> Response<Body>
 where
-    S: Service<ModelRequest, Response = ModelResponse> + Clone + Send + 'static,
-    S::Error: Into<BoxError>,
-    S::Future: Send,
+    F: Future<Output = Result<ModelResponse, E>> + Send + 'static,
+    E: Into<BoxError>,
 {
-    let Caller {
+    let Asker {
         dialect,
         front,
         form,
-    } = caller;
+    } = asker;
     let every = settings.heartbeat.filter(|_| front.heartbeat().is_some());
-    let (desk, watched) = (desk.clone(), log.clone());
-    let mut pending = Box::pin(async move { call(&desk, request, &watched).await });
+    let watched = log.clone();
+    let mut pending = Box::pin(async move { call(called, &ids, &watched).await });
     let result = match every {
         None => until_closed(settings.closing.as_ref(), pending.as_mut(), &log).await,
         Some(every) => {
@@ -402,11 +420,8 @@ where
 fn tell(answer: ModelResponse) -> Response<Body> {
     let mut response = match answer.reply {
         Reply::Complete(complete) => {
-            let mut response = reply::json(answer.status, complete.bytes);
-            response
-                .headers_mut()
-                .insert(header::CONTENT_TYPE, complete.content_type);
-            response
+            let body = Body::from(complete.bytes);
+            reply::typed(answer.status, body, complete.content_type)
         }
         Reply::Opaque(body) => {
             let mut response = Response::new(body);
@@ -474,8 +489,21 @@ fn request_id(headers: &http::HeaderMap, rng: &Rng) -> HeaderValue {
         .get(reply::REQUEST_ID)
         .filter(decent)
         .cloned()
-        .or_else(|| HeaderValue::from_str(&format!("{:016x}", rng.next())).ok())
+        .or_else(|| HeaderValue::from_bytes(&hex(rng.next())).ok())
         .unwrap_or_else(|| HeaderValue::from_static("0"))
+}
+
+/// All sixteen digits. The formatter takes many times as long.
+fn hex(mut number: u64) -> [u8; 16] {
+    let mut digits = [0; 16];
+    for digit in digits.iter_mut().rev() {
+        *digit = match (number & 15) as u8 {
+            value @ ..10 => b'0' + value,
+            value => b'a' - 10 + value,
+        };
+        number >>= 4;
+    }
+    digits
 }
 
 impl<S> fmt::Debug for Ingress<S> {
@@ -483,5 +511,17 @@ impl<S> fmt::Debug for Ingress<S> {
         f.debug_struct("Ingress")
             .field("settings", &self.settings)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_made_of_hex_digits() {
+        for number in [0, 1, 0x0123_4567_89ab_cdef, u64::MAX] {
+            assert_eq!(hex(number), *format!("{number:016x}").as_bytes());
+        }
     }
 }

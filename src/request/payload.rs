@@ -263,15 +263,19 @@ impl Payload {
 
     /// The model the caller named, in the body or in the path.
     pub fn model(&self) -> Option<String> {
+        self.named().map(Cow::into_owned)
+    }
+
+    /// The same, as it stands there.
+    pub(crate) fn named(&self) -> Option<Cow<'_, str>> {
         if let Some(model) = &self.0.model {
-            return Some(model.clone());
+            return Some(model.into());
         }
-        let span = self.0.peek.model.clone()?;
-        if self.0.form {
-            let value = str::from_utf8(self.0.bytes.get(span)?).ok()?;
-            return Some(value.to_owned());
+        let value = self.0.bytes.get(self.0.peek.model.clone()?)?;
+        match self.0.form {
+            true => str::from_utf8(value).ok().map(Cow::Borrowed),
+            false => text(value),
         }
-        text(self.0.bytes.get(span)?).map(Cow::into_owned)
     }
 
     /// Does the caller want a stream?

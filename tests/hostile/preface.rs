@@ -5,8 +5,23 @@
 mod connection;
 #[path = "../../examples/gateway/hurried.rs"]
 mod hurried;
+#[path = "../../examples/gateway/patience.rs"]
+mod patience;
+#[path = "../../examples/gateway/steady.rs"]
+mod steady;
 
-use std::{convert::Infallible, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    convert::Infallible,
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
+    time::Duration,
+};
 
 use http::{Request, Response};
 use http_body_util::{BodyExt, Empty};
@@ -152,4 +167,39 @@ async fn who_has_said_it_in_time_may_wait_as_long_as_it_likes() {
     let answer = sender.send_request(request).await.unwrap();
     let body = answer.into_body().collect().await.unwrap().to_bytes();
     assert_eq!(body, "done");
+}
+
+/// Counts how often a task is woken.
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_connection_that_wakes_itself_is_polled_again_but_lets_others_run() {
+    for (rings, polls, wakes) in [(0, 1, 0), (1, 2, 0), (2, 2, 1), (100, 2, 1)] {
+        let (polled, bell) = (Cell::new(0), RefCell::new(None));
+        let connection = poll_fn(|cx| {
+            polled.set(polled.get() + 1);
+            if polled.get() <= rings {
+                cx.waker().wake_by_ref();
+            }
+            bell.replace(Some(cx.waker().clone()));
+            Poll::<()>::Pending
+        });
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(woken.clone());
+        let mut cx = Context::from_waker(&waker);
+        let mut steady = pin!(steady::steadily(connection));
+        assert!(steady.as_mut().poll(&mut cx).is_pending());
+        let count = || woken.0.load(Ordering::Relaxed);
+        assert_eq!((polled.get(), count()), (polls, wakes), "{rings}");
+        // Whoever rings while nobody polls is heard.
+        bell.take().unwrap().wake();
+        assert_eq!(count(), wakes + 1, "{rings}");
+    }
 }
