@@ -52,6 +52,7 @@
 //! # let _ = service;
 //! ```
 
+mod bell;
 mod body;
 mod closing;
 mod desk;

@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 pub(crate) use self::{
     check::is_object,
     read::{Object, Path, Value},
-    skim::{Limits, Unlimited, places, values},
+    skim::{Limits, Unlimited, places, skim, values},
     twin::Twin,
     write::{ObjectWriter, object, put_text},
 };

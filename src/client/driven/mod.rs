@@ -141,7 +141,7 @@ fn finish(
     match sent {
         Ok((line, head)) => {
             let answer = Answer::new(head.framing, line, pool);
-            Ok(head.response.map(|()| Body::new(answer)))
+            Ok(head.response.map(|()| Body::boxed(answer)))
         }
         Err(Unanswered::Unsent(_, source)) => Err(broken(source).with_unsent()),
         Err(Unanswered::Sent(source)) => Err(broken(source)),

@@ -49,7 +49,8 @@ pub(super) fn read(raw: &RawValue) -> Option<Usage> {
     usage(raw.get().as_bytes())
 }
 
-fn usage(json: &[u8]) -> Option<Usage> {
+/// Reads the text of one.
+pub(super) fn usage(json: &[u8]) -> Option<Usage> {
     let wire = plain(json).or_else(|| serde_json::from_slice(json).ok())?;
     let prompt = wire.prompt_tokens_details.unwrap_or_default();
     let completion = wire.completion_tokens_details.unwrap_or_default();
