@@ -235,7 +235,8 @@ fn play(name: &str, calls: usize) {
         .build()
         .expect("a runtime");
     let case = make();
-    runtime.block_on(async {
+    // In a task, as servers do.
+    let played = runtime.spawn(async move {
         for _ in 0..calls {
             let request = match &case.talk {
                 None => support::request(case.stream, case.bytes),
@@ -244,4 +245,5 @@ fn play(name: &str, calls: usize) {
             support::drain(&case.service, request).await;
         }
     });
+    runtime.block_on(played).expect("all calls");
 }

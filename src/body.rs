@@ -68,8 +68,15 @@ impl Body {
         if let Some(same) = same.and_then(Option::take) {
             return same;
         }
-        let boxed = body.map(|body| body.map_err(Into::into).boxed_unsync());
-        boxed.map_or_else(Self::empty, |body| Self(Inner::Boxed(body)))
+        let boxed = body.map(|body| Self::boxed(body.map_err(Into::into)));
+        boxed.unwrap_or_default()
+    }
+
+    /// One of our own, whose errors are what they have to be: nothing more is around it than need be.
+    pub(crate) fn boxed(
+        body: impl HttpBody<Data = Bytes, Error = BoxError> + Send + 'static,
+    ) -> Self {
+        Self(Inner::Boxed(body.boxed_unsync()))
     }
 }
 

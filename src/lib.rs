@@ -38,6 +38,7 @@
 #[macro_use]
 mod macros;
 
+mod alarm;
 mod body;
 mod budget;
 mod buffers;

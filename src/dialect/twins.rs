@@ -17,7 +17,6 @@ pub(crate) struct Twins {
 
 impl Twins {
     /// Knows nothing, and learns nothing.
-    #[cfg(test)]
     pub(crate) fn never() -> Self {
         Self {
             wait: u32::MAX,

@@ -9,14 +9,17 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame};
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::Instant;
 
 use super::{
+    bell::Bell,
     closing::{Closing, Watched},
     piece::Piece,
     route::Form,
 };
-use crate::{BoxError, dialect::Front, error::Error, response::EventStream, stream::Run, wire};
+use crate::{
+    BoxError, alarm::Alarm, dialect::Front, error::Error, response::EventStream, stream::Run, wire,
+};
 
 /// What is still to come of an answer whose headers have gone out.
 pub(super) type Late = Pin<Box<dyn Future<Output = Result<EventStream, Error>> + Send>>;
@@ -31,6 +34,9 @@ pub(super) struct StreamBody {
     first: Option<wire::Frame>,
     sent: u64,
     closing: Option<Watched>,
+    bell: Option<Bell>,
+    /// All that may have more to say was asked, and rings the bell when it has.
+    rests: bool,
 }
 
 enum State {
@@ -48,10 +54,9 @@ enum State {
 struct Heartbeat {
     every: Duration,
     bytes: Bytes,
-    /// It may ring early, and is then set to `due`: setting it at every event would cost each of them.
-    clock: Pin<Box<Sleep>>,
-    due: Instant,
-    /// Something was sent since `due` was told.
+    /// None if no clock goes that far.
+    alarm: Option<Alarm>,
+    /// Something was sent since it was set.
     sent: bool,
 }
 
@@ -65,8 +70,7 @@ impl StreamBody {
         let mut this = Self::new(State::Waiting(late), front, form, every);
         // The headers go out because a heartbeat is due: so it goes with them.
         if let Some(heartbeat) = &mut this.heartbeat {
-            heartbeat.due = Instant::now();
-            heartbeat.clock.as_mut().reset(heartbeat.due);
+            heartbeat.alarm = Some(Alarm::new(Instant::now()));
         }
         this
     }
@@ -89,6 +93,8 @@ impl StreamBody {
             first: None,
             sent: 0,
             closing: None,
+            bell: None,
+            rests: false,
             heartbeat: every
                 .zip(front.heartbeat())
                 .map(|(every, bytes)| Heartbeat::new(every, bytes)),
@@ -142,21 +148,27 @@ fn poll_run(
 
 impl Heartbeat {
     fn new(every: Duration, bytes: Bytes) -> Self {
-        let clock = Box::pin(sleep(every));
         Self {
             every,
             bytes,
-            due: clock.deadline(),
-            clock,
+            alarm: Instant::now().checked_add(every).map(Alarm::new),
             sent: false,
         }
     }
 
     /// The next beat is due a whole interval from now.
     fn rest(&mut self) {
-        if let Some(next) = Instant::now().checked_add(self.every) {
-            self.due = next;
+        match (&mut self.alarm, Instant::now().checked_add(self.every)) {
+            (Some(alarm), Some(next)) => alarm.set(next),
+            (alarm, next) => *alarm = next.map(Alarm::new),
         }
+    }
+
+    /// What was sent was all there is for now: nobody asks again before there is more. True if the clock rings in time.
+    fn is_set(&mut self, cx: &mut Context<'_>) -> bool {
+        self.sent = false;
+        self.rest();
+        self.poll_clock(cx).is_pending()
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
@@ -173,12 +185,10 @@ impl Heartbeat {
 
     /// Ready when a beat is due.
     fn poll_clock(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        ready!(self.clock.as_mut().poll(cx));
-        if self.clock.deadline() >= self.due {
-            return Poll::Ready(());
+        match &mut self.alarm {
+            Some(alarm) => alarm.poll(cx),
+            None => Poll::Pending,
         }
-        self.clock.as_mut().reset(self.due);
-        self.clock.as_mut().poll(cx)
     }
 }
 
@@ -191,6 +201,25 @@ impl HttpBody for StreamBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
+        if this.rests && this.bell.as_ref().is_some_and(|bell| bell.is_silent(cx)) {
+            return Poll::Pending;
+        }
+        let bell = Bell::heard(this.bell.take(), cx);
+        let next = this.poll_piece(&mut Context::from_waker(bell.waker()));
+        this.bell = Some(bell);
+        next.map(|piece| piece.map(|piece| piece.map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self.state, State::Over)
+    }
+}
+
+impl StreamBody {
+    /// What is there to be sent, or a heartbeat if nothing has been for too long.
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
+        let this = self;
+        this.rests = false;
         let sent = loop {
             match &mut this.state {
                 State::Waiting(late) => match late.as_mut().poll(cx) {
@@ -198,7 +227,10 @@ impl HttpBody for StreamBody {
                         this.fail(Closing::error());
                         break this.piece.take();
                     }
-                    Poll::Pending => break None,
+                    Poll::Pending => {
+                        this.rests = true;
+                        break None;
+                    }
                     Poll::Ready(Ok(stream)) => this.state = State::Streaming(stream),
                     Poll::Ready(Err(error)) => {
                         this.fail(error);
@@ -211,7 +243,10 @@ impl HttpBody for StreamBody {
                         this.fail(Closing::error());
                         break this.piece.take();
                     }
-                    Poll::Pending => break this.piece.take(),
+                    Poll::Pending => {
+                        this.rests = true;
+                        break this.piece.take();
+                    }
                     Poll::Ready(Some(Ok(Run::Alike {
                         bytes,
                         frames,
@@ -264,22 +299,27 @@ impl HttpBody for StreamBody {
             (Some(bytes), heartbeat) => {
                 if let Some(heartbeat) = heartbeat {
                     heartbeat.sent = true;
+                    this.rests = this.rests && heartbeat.is_set(cx);
                 }
-                Poll::Ready(Some(Ok(Frame::data(bytes))))
+                Poll::Ready(Some(Ok(bytes)))
             }
-            (None, Some(heartbeat)) => heartbeat.poll(cx).map(|beat| Some(Ok(Frame::data(beat)))),
+            (None, Some(heartbeat)) => {
+                let beat = heartbeat.poll(cx);
+                this.rests = this.rests && beat.is_pending();
+                beat.map(|beat| Some(Ok(beat)))
+            }
             (None, None) => Poll::Pending,
         }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        matches!(self.state, State::Over)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::future::poll_fn;
+    use std::{
+        future::poll_fn,
+        sync::{Arc, Mutex},
+        task::Waker,
+    };
 
     use http_body_util::BodyExt;
 
@@ -407,5 +447,92 @@ mod tests {
                 .await
                 .is_none()
         );
+    }
+
+    /// Counts how often it was asked, and waits until it is told to go on.
+    struct Counting(Arc<Mutex<Counts>>);
+
+    #[derive(Default)]
+    struct Counts {
+        asked: u32,
+        frames: u32,
+        waker: Option<Waker>,
+    }
+
+    impl FrameSource for Counting {
+        fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<wire::Frame, Error>>> {
+            let mut counts = self.0.lock().unwrap();
+            counts.asked += 1;
+            match counts.frames.checked_sub(1) {
+                Some(left) => {
+                    counts.frames = left;
+                    Poll::Ready(Some(Ok(wire::Frame::new(None, "x"))))
+                }
+                None => {
+                    counts.waker = Some(cx.waker().clone());
+                    Poll::Pending
+                }
+            }
+        }
+
+        fn usage(&self) -> Option<Usage> {
+            None
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_is_asked_again_before_there_is_news() {
+        let second = Duration::from_secs(1);
+        for every in [None, Some(second * 15)] {
+            let counts = Arc::new(Mutex::new(Counts::default()));
+            let stream = EventStream::new(&OpenAiChat, Counting(counts.clone()));
+            let front = OpenAiChat.front().unwrap();
+            let closing = Closing::new();
+            let mut body = StreamBody::streaming(stream, front, Form::Frames, every)
+                .closing(Some(closing.watched()));
+            let mut task = tokio_test::task::spawn(());
+            let mut ask = |asked: u32| {
+                let next = task.enter(|cx, _| Pin::new(&mut body).poll_frame(cx));
+                assert_eq!(std::mem::take(&mut counts.lock().unwrap().asked), asked);
+                (task.is_woken(), next)
+            };
+            let ring = |frames| {
+                counts.lock().unwrap().frames = frames;
+                let waker = counts.lock().unwrap().waker.clone().unwrap();
+                waker.wake();
+            };
+            assert!(matches!(ask(1), (false, Poll::Pending)));
+            assert!(matches!(ask(0), (false, Poll::Pending)));
+            ring(2);
+            assert!(matches!(ask(3), (_, Poll::Ready(Some(Ok(_))))));
+            for _ in 0..3 {
+                assert!(matches!(ask(0), (_, Poll::Pending)));
+            }
+            // A wake-up for nothing, and one by the clock.
+            ring(0);
+            assert!(matches!(ask(1), (_, Poll::Pending)));
+            if every.is_some() {
+                tokio::time::advance(second * 10).await;
+                ring(1);
+                assert!(matches!(ask(2), (_, Poll::Ready(Some(Ok(_))))));
+                tokio::time::sleep(second * 14).await;
+                // The timer, which is set seldom, has rung too early.
+                assert!(matches!(ask(1), (_, Poll::Pending)));
+                tokio::time::sleep(second * 2).await;
+                let beat = task.enter(|cx, _| Pin::new(&mut body).poll_frame(cx));
+                assert!(
+                    matches!(beat, Poll::Ready(Some(Ok(_)))),
+                    "a heartbeat after 15 s"
+                );
+            }
+            // Another task has to be woken from now on.
+            let mut other = tokio_test::task::spawn(());
+            let next = other.enter(|cx, _| Pin::new(&mut body).poll_frame(cx));
+            assert!(next.is_pending() && !other.is_woken());
+            closing.cut();
+            assert!(other.is_woken());
+            let told = other.enter(|cx, _| Pin::new(&mut body).poll_frame(cx));
+            assert!(matches!(told, Poll::Ready(Some(Ok(_)))));
+        }
     }
 }

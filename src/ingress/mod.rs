@@ -53,6 +53,7 @@
 //! ```
 
 mod arriving;
+mod bell;
 mod body;
 mod callers;
 mod closing;

@@ -388,7 +388,7 @@ where
                     let late: Late = Box::pin(late.in_current_span());
                     let body = StreamBody::waiting(late, front, form, Some(every))
                         .closing(settings.closing.as_ref().map(Closing::watched));
-                    return reply::stream(Body::new(body), form);
+                    return reply::stream(Body::boxed(body), form);
                 }
             }
         }
@@ -405,7 +405,7 @@ where
         }) => {
             let body = StreamBody::streaming(stream, front, form, every)
                 .closing(settings.closing.as_ref().map(Closing::watched));
-            let mut response = reply::stream(Body::new(body), form);
+            let mut response = reply::stream(Body::boxed(body), form);
             response.headers_mut().extend(headers);
             served.tell(response.headers_mut());
             reply::tell_hedge(response.headers_mut(), &trail);
@@ -432,7 +432,7 @@ fn tell(answer: ModelResponse) -> Response<Body> {
         Reply::Stream(stream) => match stream.dialect().front() {
             Some(front) => {
                 let body = StreamBody::streaming(stream, front, Form::Frames, None);
-                reply::stream(Body::new(body), Form::Frames)
+                reply::stream(Body::boxed(body), Form::Frames)
             }
             None => Response::new(Body::empty()),
         },

@@ -19,7 +19,7 @@ pub(crate) use self::{
     check::is_object,
     glance::{Glance, glance, last},
     read::{Object, Path, Value},
-    skim::{Limits, Unlimited, places},
+    skim::{Limits, Unlimited, places, skim},
     twin::Twin,
     write::{ObjectWriter, object, put_text},
 };

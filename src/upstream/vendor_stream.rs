@@ -2,14 +2,14 @@
 
 use std::{
     collections::VecDeque,
-    future::{Future, poll_fn},
+    future::poll_fn,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
 use http_body::Body as HttpBody;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 
 use super::{
     alive::is_ping,
@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     Body,
+    alarm::Alarm,
     buffers::Hold,
     chat::Usage,
     dialect::{Dialect, FrameError, Observed, Observer, Twins},
@@ -49,11 +50,10 @@ pub(super) struct VendorStream {
     hold: Hold,
     committed: bool,
     rest: Rest,
-    /// Armed once committed. It may ring early, and is then set to `until`: setting it at every event would cost each of them.
-    clock: Option<Pin<Box<Sleep>>>,
-    /// When the stream has been silent for too long, or the time of the attempt or the call is over.
-    until: Option<(Instant, Limit)>,
-    /// Data came since `until` was told; pings are none. It is told when there is nothing more to read, not with every frame of a
+    /// Rings when the stream has been silent for too long, or the time of the attempt or the call is over; what it is that is over
+    /// then. There is one once committed.
+    clock: Option<(Alarm, Limit)>,
+    /// Data came since the clock was set; pings are none. It is set when there is nothing more to read, not with every frame of a
     /// burst.
     moved: bool,
 }
@@ -82,7 +82,6 @@ impl VendorStream {
             committed: false,
             rest,
             clock: None,
-            until: None,
             moved: false,
         }
     }
@@ -134,14 +133,17 @@ impl VendorStream {
             if self.body.is_none() {
                 return Poll::Ready(None);
             }
-            if let Some(frames) = several(self) {
-                return Poll::Ready(Some(Ok(frames)));
-            }
-            match self.splitter.next_frame() {
-                Ok(Some(frame)) => return Poll::Ready(Some(self.watch(frame).map(T::from))),
-                Ok(None) => {}
-                Err(error) => {
-                    return Poll::Ready(Some(Err(self.fail(ErrorKind::Server, error.to_string()))));
+            if !self.splitter.has_read_all() {
+                if let Some(frames) = several(self) {
+                    return Poll::Ready(Some(Ok(frames)));
+                }
+                match self.splitter.next_frame() {
+                    Ok(Some(frame)) => return Poll::Ready(Some(self.watch(frame).map(T::from))),
+                    Ok(None) => {}
+                    Err(error) => {
+                        let error = self.fail(ErrorKind::Server, error.to_string());
+                        return Poll::Ready(Some(Err(error)));
+                    }
                 }
             }
             let Some(body) = &mut self.body else {
@@ -316,26 +318,21 @@ impl VendorStream {
         if self.seen.stopped {
             rest.idle = Some(GRACE);
         }
-        self.until = rest.next(Instant::now());
-        match (&mut self.clock, self.until.map(|(at, _)| at)) {
-            (Some(clock), Some(until)) if until < clock.deadline() => clock.as_mut().reset(until),
-            (Some(_), Some(_)) => {}
-            (clock, Some(until)) => *clock = Some(Box::pin(sleep_until(until))),
-            (clock, None) => *clock = None,
+        match (&mut self.clock, rest.next(Instant::now())) {
+            (Some((alarm, limit)), Some((until, next))) => {
+                alarm.set(until);
+                *limit = next;
+            }
+            (clock, next) => *clock = next.map(|(until, limit)| (Alarm::new(until), limit)),
         }
     }
 
     /// Ready when the time is over.
     fn poll_clock(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let (Some(clock), Some((until, _))) = (&mut self.clock, self.until) else {
-            return Poll::Pending;
-        };
-        ready!(clock.as_mut().poll(cx));
-        if clock.deadline() >= until {
-            return Poll::Ready(());
+        match &mut self.clock {
+            Some((alarm, _)) => alarm.poll(cx),
+            None => Poll::Pending,
         }
-        clock.as_mut().reset(until);
-        clock.as_mut().poll(cx)
     }
 
     /// The clock has run out.
@@ -344,7 +341,7 @@ impl VendorStream {
             self.body = None;
             return None;
         }
-        let (_, limit) = self.until?;
+        let limit = self.clock.as_ref().map(|(_, limit)| *limit)?;
         self.body = None;
         Some(Err(self.late(limit.error())))
     }

@@ -60,6 +60,15 @@ impl Splitter {
         }
     }
 
+    /// There is no frame to be had before more is pushed.
+    #[inline]
+    pub(crate) fn has_read_all(&self) -> bool {
+        match self {
+            Self::Sse(splitter) => splitter.has_read_all(),
+            Self::Messages(_) => false,
+        }
+    }
+
     /// The bytes of a frame whose end has not come yet.
     pub(crate) fn pending(&self) -> usize {
         match self {

@@ -136,14 +136,18 @@ impl Chunk {
     fn step(&mut self, rest: &[u8]) -> io::Result<Step> {
         match self {
             Self::Size => {
-                let Some(line) = line(rest)? else {
-                    return Ok(Step::Later);
+                let (size, length) = match plain_size(rest) {
+                    Some(plain) => plain,
+                    None => match line(rest)? {
+                        Some(line) => (size(line)?, line.len() + 2),
+                        None => return Ok(Step::Later),
+                    },
                 };
-                *self = match size(line)? {
+                *self = match size {
                     0 => Self::Trailers(0),
                     size => Self::Data(size),
                 };
-                Ok(Step::Line(line.len() + 2))
+                Ok(Step::Line(length))
             }
             Self::Data(left) => {
                 let here = usize::try_from(*left).map_or(rest.len(), |left| left.min(rest.len()));
@@ -197,6 +201,25 @@ fn line(bytes: &[u8]) -> io::Result<Option<&[u8]>> {
         Some(_) => Err(bad("a line of it does not end as lines do")),
         None => Ok(None),
     }
+}
+
+/// The size of a chunk and the length of its line, if a few digits are all there is in it. They are read one by one: streams have a chunk
+/// for each event, and any search takes longer to begin.
+#[inline]
+fn plain_size(bytes: &[u8]) -> Option<(u64, usize)> {
+    const MOST: usize = 8;
+    let mut size = 0;
+    for (at, byte) in bytes.iter().enumerate().take(MOST + 1) {
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            b'A'..=b'F' => byte - b'A' + 10,
+            b'\r' if at > 0 && bytes.get(at + 1) == Some(&b'\n') => return Some((size, at + 2)),
+            _ => return None,
+        };
+        size = (size << 4) | u64::from(digit);
+    }
+    None
 }
 
 /// The size of a chunk. What follows a semicolon is nobody's business.

@@ -163,7 +163,7 @@ impl Shared {
 
     fn answer(&self, line: Box<Line>, head: Head) -> Response<Body> {
         let answer = Answer::new(head.framing, line, &self.pool);
-        head.response.map(|()| Body::new(answer))
+        head.response.map(|()| Body::boxed(answer))
     }
 }
 

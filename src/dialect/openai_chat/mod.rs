@@ -104,7 +104,7 @@ impl Dialect for OpenAiChat {
     }
 
     fn observer(&self) -> Box<dyn Observer> {
-        Box::new(stream::Watcher::default())
+        Box::new(stream::Watcher::new())
     }
 
     fn usage(&self, body: &[u8]) -> Option<Usage> {

@@ -50,7 +50,8 @@ pub(super) fn read(raw: &RawValue) -> Option<Usage> {
     usage(raw.get().as_bytes())
 }
 
-fn usage(json: &[u8]) -> Option<Usage> {
+/// Reads the text of one.
+pub(super) fn usage(json: &[u8]) -> Option<Usage> {
     let mut wire = Wire::default();
     if json::glance(json, |glance| plain(glance, &mut wire)).is_none() {
         wire = serde_json::from_slice(json).ok()?;

@@ -88,6 +88,11 @@ impl SseSplitter {
         }
     }
 
+    #[inline]
+    pub(crate) fn has_read_all(&self) -> bool {
+        self.chunk.is_empty() && self.queued.is_empty() && !self.failed
+    }
+
     pub(crate) fn pending(&self) -> usize {
         self.pending.len()
     }

@@ -1,22 +1,44 @@
 //! Asking for usage in a stream, without touching any other byte.
 
 use bytes::Bytes;
+use memchr::memchr;
 use serde_json::value::RawValue;
 
-use crate::json::{Object, Unlimited, Value, places};
+use crate::json::{self, Object, Value};
 
 const ASK: &str = "\"include_usage\":true";
 
 /// A copy of the body that asks for usage; nothing if it does so anyway, or is no object.
 pub(in super::super) fn ask_for_usage(body: &Bytes) -> Option<Bytes> {
-    // Most say nothing of it, and need not be read.
-    if let Some([None]) = places(body, &Unlimited, ["stream_options"]) {
-        let at = memchr::memchr(b'{', body)? + 1;
-        let first = body.get(at..)?.trim_ascii_start().first()?;
-        let comma = if *first == b'}' { "" } else { "," };
-        let member = format!("\"stream_options\":{{{ASK}}}{comma}");
-        return splice(body, at, at, &member);
+    match json::places(body, &json::Unlimited, ["stream_options"]) {
+        Some([None]) => ask_first(body),
+        Some([Some(options)]) if asks(body.get(options.clone())?) => None,
+        _ => ask_somehow(body),
     }
+}
+
+/// Does it ask already, as those do who ask in so many words?
+fn asks(options: &[u8]) -> bool {
+    let found = json::places(options, &json::Unlimited, ["include_usage"]);
+    let asked = found.and_then(|[asked]| options.get(asked?));
+    asked == Some(b"true")
+}
+
+/// The same for a body, a whole object, that has no options.
+fn ask_first(body: &Bytes) -> Option<Bytes> {
+    let at = memchr(b'{', body)? + 1;
+    let is_empty = body.get(at..)?.trim_ascii_start().starts_with(b"}");
+    let comma = if is_empty { "" } else { "," };
+    splice(
+        body,
+        at,
+        at,
+        &format!("\"stream_options\":{{{ASK}}}{comma}"),
+    )
+}
+
+/// The same for any body.
+fn ask_somehow(body: &Bytes) -> Option<Bytes> {
     let root = Value::root(body).ok()?;
     let object = root.object().ok()?;
     let Some(options) = object.peek("stream_options") else {
@@ -94,6 +116,18 @@ mod tests {
                 Some(r#"{"x":1,"stream_options":{"include_usage": true}}"#),
             ),
             (r#"{"stream_options":{"include_usage":true}}"#, None),
+            (
+                r#"{"stream_options":{"include_usage":true,"a":[]},"b":"{"}"#,
+                None,
+            ),
+            (
+                " {\n} ",
+                Some(" {\"stream_options\":{\"include_usage\":true}\n} "),
+            ),
+            (
+                r#"{"stream\u005foptions":{}}"#,
+                Some(r#"{"stream\u005foptions":{"include_usage":true}}"#),
+            ),
             (r#"{"stream_options":7}"#, None),
             ("[]", None),
             ("{", None),

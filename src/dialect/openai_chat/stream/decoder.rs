@@ -14,6 +14,7 @@ use super::{
         wire::{Call, Choice, Chunk, Content, Message, Text, string},
     },
     calls::{Calls, Piece},
+    glance::Glance,
     sources,
     think::{Split, ThinkTag},
 };
@@ -97,6 +98,32 @@ impl EventDecoder for Decoder {
 }
 
 impl Decoder {
+    /// For somebody who does not ask for words.
+    pub(super) fn wordless() -> Self {
+        Self {
+            twins: Twins::never(),
+            ..Self::default()
+        }
+    }
+
+    /// Takes note of a chunk that needs no more than that.
+    pub(super) fn note(&mut self, glance: Glance, out: &mut EventSink) {
+        if glance.first {
+            self.reader.choice.get_or_insert(0);
+        }
+        if let Some(usage) = glance.usage {
+            self.reader.told(usage, out);
+        }
+        if let Some(stop) = glance.stop.filter(|_| !out.has_stopped()) {
+            out.stop(stop);
+        }
+    }
+
+    /// Is the first choice the one that is read, as far as is known?
+    pub(super) fn reads_first(&self) -> bool {
+        !self.ended && self.reader.choice.is_none_or(|choice| choice == 0)
+    }
+
     fn end(&mut self, out: &mut EventSink) {
         self.ended = true;
         self.reader.flush(out);
@@ -477,9 +504,12 @@ impl Reader {
     }
 
     fn usage(&mut self, raw: &RawValue, out: &mut EventSink) {
-        let Some(usage) = usage::read(raw) else {
-            return;
-        };
+        if let Some(usage) = usage::read(raw) {
+            self.told(usage, out);
+        }
+    }
+
+    fn told(&mut self, usage: Usage, out: &mut EventSink) {
         // Some repeat the same figures with every chunk.
         if usage != self.usage {
             self.usage = usage;

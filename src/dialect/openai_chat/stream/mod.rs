@@ -3,6 +3,7 @@
 mod calls;
 mod decoder;
 mod encoder;
+mod glance;
 mod observer;
 mod sources;
 mod think;

@@ -5,11 +5,11 @@ use std::sync::LazyLock;
 use memchr::memmem::Finder;
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::Decoder;
+use super::{Decoder, glance::Glance};
 use crate::{
     chat::EventSink,
     dialect::{EventDecoder, FrameError, Observed, Observer},
-    json::is_object,
+    json::{self, is_object},
     wire::Frame,
 };
 
@@ -20,10 +20,38 @@ static DELTA: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"delta
 static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"error\""));
 
 /// Watches the chunks of one stream. Once content was seen, only those that may say more than content are read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in super::super) struct Watcher {
     decoder: Decoder,
     sink: EventSink,
+    /// A chunk was decoded.
+    decoded: bool,
+}
+
+impl Watcher {
+    pub(in super::super) fn new() -> Self {
+        Self {
+            decoder: Decoder::wordless(),
+            sink: EventSink::new(),
+            decoded: false,
+        }
+    }
+
+    /// Takes note of a chunk that says nothing out of the ordinary; false if it has to be decoded.
+    fn glances(&mut self, frame: &Frame, seen: &mut Observed) -> bool {
+        // What decided the beginning of the content, e.g. a tag that was cut in two, is known to the decoder only.
+        if frame.name().is_some() || (self.decoded && !seen.content) || !self.decoder.reads_first()
+        {
+            return false;
+        }
+        let Some(glance) = Glance::at(frame.data()) else {
+            return false;
+        };
+        seen.plain = glance.words && glance.usage.is_none() && glance.stop.is_none();
+        seen.content |= glance.words;
+        self.decoder.note(glance, &mut self.sink);
+        true
+    }
 }
 
 impl Observer for Watcher {
@@ -32,7 +60,13 @@ impl Observer for Watcher {
             seen.plain = true;
             return Ok(());
         }
-        let read = self.decoder.decode(frame, &mut self.sink);
+        let read = match self.glances(frame, seen) {
+            true => Ok(()),
+            false => {
+                self.decoded = true;
+                self.decoder.decode(frame, &mut self.sink)
+            }
+        };
         while self.sink.next_event().is_some() {}
         seen.content |= self.sink.has_content();
         seen.stopped |= self.sink.has_stopped();
@@ -77,8 +111,16 @@ pub(in super::super) fn is_usage_only(frame: &Frame) -> bool {
     #[derive(Deserialize)]
     struct IgnoredMap {}
     let data = frame.data();
-    USAGE.find(data).is_some()
-        && DELTA.find(data).is_none()
-        && serde_json::from_slice::<Chunk>(data)
-            .is_ok_and(|chunk| chunk.choices.is_empty() && chunk.usage.is_some())
+    if USAGE.find(data).is_none() || DELTA.find(data).is_some() {
+        return false;
+    }
+    if let Some([Some(choices), Some(usage)]) =
+        json::places(data, &json::Unlimited, ["choices", "usage"])
+        && data.get(choices) == Some(b"[]")
+        && data.get(usage).is_some_and(|usage| usage.starts_with(b"{"))
+    {
+        return true;
+    }
+    serde_json::from_slice::<Chunk>(data)
+        .is_ok_and(|chunk| chunk.choices.is_empty() && chunk.usage.is_some())
 }

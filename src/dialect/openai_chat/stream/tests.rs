@@ -459,7 +459,7 @@ fn other_choices_are_not_mixed_in() {
 
 #[test]
 fn watching_sees_what_reading_sees() {
-    let mut watcher = Watcher::default();
+    let mut watcher = Watcher::new();
     let mut seen = Observed::default();
     let mut watch = |data: &str| {
         watcher
@@ -483,7 +483,7 @@ fn watching_sees_what_reading_sees() {
     );
     assert!(watch(r#"{"choices":[{"delta":{},"finish_reason": "stop"}]}"#).stopped);
     assert!(watch("[DONE]").ended);
-    let mut watcher = Watcher::default();
+    let mut watcher = Watcher::new();
     let mut seen = Observed {
         content: true,
         ..Observed::default()
