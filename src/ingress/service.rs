@@ -310,7 +310,11 @@ fn logged(mut response: ModelResponse, log: Log) -> ModelResponse {
     let (served, price) = (response.served.clone(), response.price);
     let status = response.status.as_u16();
     let lossy = reply::losses(&response.fidelity);
-    let span = tracing::Span::current();
+    let span = match response.reply {
+        // It is over here, in the span of the call.
+        Reply::Complete(_) => tracing::Span::none(),
+        _ => tracing::Span::current(),
+    };
     response.reply = response.reply.on_end(move |outcome| {
         let cost = price.and_then(|price| Some(price.cost(&outcome.usage()?)));
         span.in_scope(|| log.done(&served, status, first, lossy.as_deref(), cost, &outcome));
