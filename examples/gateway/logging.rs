@@ -27,15 +27,7 @@ use self::{
 /// Logs what RUST_LOG asks for. The last lines are written when what it returns is dropped.
 pub fn start() -> Written {
     let (filter, wrong) = filter();
-    let (spool, written) = Spool::start();
-    let lines = spool.clone();
-    let usual = panic::take_hook();
-    panic::set_hook(Box::new(move |panic| {
-        // What led there comes first, and even if the process ends with it.
-        lines.flush();
-        usual(panic);
-    }));
-    log(spool, filter);
+    let written = start_with(filter);
     if let Some(wrong) = wrong {
         tracing::warn!("RUST_LOG is not used: {wrong}");
     }
@@ -45,11 +37,19 @@ pub fn start() -> Written {
 /// Logs what passes the filter.
 pub fn start_with(filter: Filter) -> Written {
     let (spool, written) = Spool::start();
+    let lines = spool.clone();
+    let usual = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        // What led there comes first, and even if the process ends with it.
+        lines.flush();
+        usual(panic);
+    }));
     log(spool, filter);
     written
 }
 
 /// What is logged.
+#[derive(Debug)]
 pub enum Filter {
     /// By level and module: decided once for each place that logs.
     Levels(Targets),

@@ -25,6 +25,7 @@ use tracing_subscriber::{
 use super::spool::Spool;
 
 /// Writes events without colours.
+#[derive(Debug)]
 pub struct Lines(pub Spool);
 
 /// What a span adds to the lines of events in it: `name{fields}:`.
@@ -83,12 +84,12 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         });
         if let Some(span) = context.event_span(event) {
             line.prefixes(&span);
-            line.bytes(b" ");
+            line.0.push(b' ');
         }
         line.bytes(metadata.target().as_bytes());
         line.bytes(b": ");
         event.record(&mut Fields::of(&mut line));
-        line.bytes(b"\n");
+        line.0.push(b'\n');
         self.0.add(&line.0);
         line.0.clear();
         let _ = ROOM.try_with(|room| room.set(line.0));
@@ -132,7 +133,7 @@ impl Line {
         record: impl FnOnce(&mut Fields<'_>),
     ) {
         self.bytes(span.name().as_bytes());
-        self.bytes(b"{");
+        self.0.push(b'{');
         record(&mut Fields::of(self));
         self.close();
     }
@@ -142,7 +143,7 @@ impl Line {
         let first = !self.0.ends_with(b"}:");
         self.0.truncate(self.0.len() - if first { 1 } else { 2 });
         if first {
-            self.bytes(b"{");
+            self.0.push(b'{');
         }
         record(&mut Fields { line: self, first });
         self.close();
@@ -152,7 +153,7 @@ impl Line {
     fn close(&mut self) {
         if self.0.last() == Some(&b'{') {
             self.0.pop();
-            self.bytes(b":");
+            self.0.push(b':');
         } else {
             self.bytes(b"}:");
         }
@@ -161,9 +162,9 @@ impl Line {
     /// As Rust writes a text: in quotation marks, the unusual escaped.
     fn quoted(&mut self, text: &str) {
         if is_plain(text) {
-            self.bytes(b"\"");
+            self.0.push(b'"');
             self.bytes(text.as_bytes());
-            self.bytes(b"\"");
+            self.0.push(b'"');
         } else {
             self.words(false, format_args!("{text:?}"));
         }
@@ -218,10 +219,10 @@ impl<'a> Fields<'a> {
 
     fn name(&mut self, field: &Field) {
         if !mem::take(&mut self.first) {
-            self.line.bytes(b" ");
+            self.line.0.push(b' ');
         }
         self.line.bytes(field.name().as_bytes());
-        self.line.bytes(b"=");
+        self.line.0.push(b'=');
     }
 }
 
@@ -246,7 +247,7 @@ impl Visit for Fields<'_> {
         if !message {
             self.name(field);
         } else if !mem::take(&mut self.first) {
-            self.line.bytes(b" ");
+            self.line.0.push(b' ');
         }
         self.line.words(message, format_args!("{value:?}"));
     }

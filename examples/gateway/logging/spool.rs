@@ -24,17 +24,18 @@ const MOST: usize = 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Takes lines. Clones are the same.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Spool(Arc<Shared>);
 
 /// Writes what is left when it is dropped. Lines that come later are written as they come.
+#[derive(Debug)]
 #[must_use]
 pub struct Written {
     spool: Spool,
     writer: Option<JoinHandle<()>>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Shared {
     state: Mutex<State>,
     /// There is something to do for the writer.
@@ -43,7 +44,7 @@ struct Shared {
     written: Condvar,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct State {
     lines: Vec<u8>,
     /// Does the writer wait until somebody wakes it?
