@@ -28,8 +28,8 @@ use super::spool::Spool;
 #[derive(Debug)]
 pub struct Lines(pub Spool);
 
-/// What a span adds to the lines of events in it: `name{fields}:`.
-struct Prefix(Line);
+/// The fields of a span.
+struct Within(Line);
 
 #[derive(Default)]
 struct Line(Vec<u8>);
@@ -56,16 +56,17 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         if let Some(span) = context.span(id) {
             let mut line = Line(Vec::with_capacity(64));
-            line.span(&span, |fields| attributes.record(fields));
-            span.extensions_mut().replace(Prefix(line));
+            attributes.record(&mut Fields::of(&mut line));
+            span.extensions_mut().replace(Within(line));
         }
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
         if let Some(span) = context.span(id)
-            && let Some(Prefix(line)) = span.extensions_mut().get_mut()
+            && let Some(Within(line)) = span.extensions_mut().get_mut()
         {
-            line.more(|fields| values.record(fields));
+            let first = line.0.is_empty();
+            values.record(&mut Fields { line, first });
         }
     }
 
@@ -83,7 +84,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
             tracing::Level::TRACE => b" TRACE ",
         });
         if let Some(span) = context.event_span(event) {
-            line.prefixes(&span);
+            line.spans(&span);
             line.0.push(b' ');
         }
         line.bytes(metadata.target().as_bytes());
@@ -117,46 +118,20 @@ impl Line {
         self.bytes(&text);
     }
 
-    /// What the span and those around it add, the outermost first.
-    fn prefixes<'a, R: LookupSpan<'a>>(&mut self, span: &SpanRef<'a, R>) {
+    /// `name{fields}:` of the span and those around it, the outermost first.
+    fn spans<'a, R: LookupSpan<'a>>(&mut self, span: &SpanRef<'a, R>) {
         if let Some(parent) = span.parent() {
-            self.prefixes(&parent);
+            self.spans(&parent);
         }
-        if let Some(Prefix(prefix)) = span.extensions().get() {
-            self.bytes(&prefix.0);
-        }
-    }
-
-    fn span<'a, R: LookupSpan<'a>>(
-        &mut self,
-        span: &SpanRef<'a, R>,
-        record: impl FnOnce(&mut Fields<'_>),
-    ) {
         self.bytes(span.name().as_bytes());
-        self.0.push(b'{');
-        record(&mut Fields::of(self));
-        self.close();
-    }
-
-    /// Adds fields that a span has got later.
-    fn more(&mut self, record: impl FnOnce(&mut Fields<'_>)) {
-        let first = !self.0.ends_with(b"}:");
-        self.0.truncate(self.0.len() - if first { 1 } else { 2 });
-        if first {
+        if let Some(Within(fields)) = span.extensions().get()
+            && !fields.0.is_empty()
+        {
             self.0.push(b'{');
+            self.bytes(&fields.0);
+            self.0.push(b'}');
         }
-        record(&mut Fields { line: self, first });
-        self.close();
-    }
-
-    /// Ends a span's fields; there may be none.
-    fn close(&mut self) {
-        if self.0.last() == Some(&b'{') {
-            self.0.pop();
-            self.0.push(b':');
-        } else {
-            self.bytes(b"}:");
-        }
+        self.0.push(b':');
     }
 
     /// As Rust writes a text: in quotation marks, the unusual escaped.
