@@ -45,8 +45,10 @@ pub async fn run(loaded: Loaded) -> Result<(), BoxError> {
 
     let metrics = Arc::new(Metrics::default());
     let door = Door::new(gateway.clone(), metrics.clone());
-    let health = gateway.clone();
-    let checks = tokio::spawn(async move { health.watch_health().await });
+    let watched = gateway.clone();
+    let checks = tokio::spawn(async move {
+        tokio::join!(watched.watch_health(), watched.warm_up());
+    });
     let reloader = Reloader {
         gateway: gateway.clone(),
         metrics: metrics.clone(),

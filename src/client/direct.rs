@@ -7,6 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use http::Uri;
 use tower_service::Service;
 
 use super::{ClientOptions, ReqwestClient, driven::DrivenClient};
@@ -37,6 +38,18 @@ impl Client {
             (None, false) => (Some(DrivenClient::new(options)?), None),
         };
         Ok(Self { driven, reqwest })
+    }
+
+    /// Opens a connection to where the URL leads, if none is idle, so that the first call need not wait for it: for looking up the name, for TCP, for
+    /// TLS. It is kept for [`ClientOptions::idle_timeout`]. What goes through a proxy or over HTTP/2 is connected by its first call.
+    ///
+    /// # Errors
+    /// If the other side cannot be reached, or not in time.
+    pub async fn connect(&self, url: &Uri) -> Result<(), Error> {
+        match &self.driven {
+            Some(driven) if driven.serves(url) => driven.connect(url).await,
+            _ => Ok(()),
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The deployments of a model.
 
+use std::collections::{HashMap, HashSet};
+
 use super::{
     kinds::Cloud,
     known,
@@ -28,11 +30,28 @@ pub(super) struct Vendors {
     pub(super) list: Vec<ProviderConfig>,
     /// Could the providers be read at all? Else unknown names are no news.
     complete: bool,
+    /// The accounts of each provider that a deployment has named some of: thousands of deployments may name one of thousands each.
+    accounts: HashMap<usize, HashSet<String>>,
 }
 
 impl Vendors {
-    pub(super) const fn new(list: Vec<ProviderConfig>, complete: bool) -> Self {
-        Self { list, complete }
+    pub(super) fn new(list: Vec<ProviderConfig>, complete: bool) -> Self {
+        let accounts = HashMap::new();
+        Self {
+            list,
+            complete,
+            accounts,
+        }
+    }
+
+    /// The provider at this place, and the names of its accounts.
+    fn accounts(&mut self, at: usize) -> Option<(&ProviderConfig, &HashSet<String>)> {
+        let provider = self.list.get(at)?;
+        let names = self.accounts.entry(at).or_insert_with(|| {
+            let accounts = provider.accounts.iter();
+            accounts.map(|account| account.name.clone()).collect()
+        });
+        Some((provider, names))
     }
 
     /// The provider of that name. A known vendor need not be listed if the environment has its key.
@@ -154,7 +173,7 @@ fn mapping(
         _ => None,
     };
     if let Some(list) = fields.get("accounts") {
-        let known = vendor.and_then(|index| vendors.list.get(index));
+        let known = vendor.and_then(|at| vendors.accounts(at));
         deployment.accounts = accounts(reader, list, known);
     }
     Some(deployment)
@@ -188,7 +207,7 @@ fn provider_of(
 fn accounts(
     reader: &mut Reader<'_>,
     at: &At<'_>,
-    provider: Option<&ProviderConfig>,
+    provider: Option<(&ProviderConfig, &HashSet<String>)>,
 ) -> Vec<String> {
     let Some(items) = reader.list(at, "a list of account names") else {
         return Vec::new();
@@ -198,24 +217,15 @@ fn accounts(
         let Some(name) = reader.text(&item) else {
             continue;
         };
-        if let Some(provider) = provider {
-            let mut accounts = provider
-                .accounts
-                .iter()
-                .map(|account| account.name.as_str());
-            if !accounts.any(|account| account == name) {
-                let accounts = provider
-                    .accounts
-                    .iter()
-                    .map(|account| account.name.as_str());
-                let hint = did_you_mean(&name, accounts);
-                let message = format!(
-                    "`{}` has no account {}{hint}",
-                    provider.name,
-                    Reader::quoted(&item, &name)
-                );
-                reader.problem(&item, message);
-            }
+        if let Some((provider, _)) = provider.filter(|(_, known)| !known.contains(&name)) {
+            let accounts = provider.accounts.iter();
+            let hint = did_you_mean(&name, accounts.map(|account| account.name.as_str()));
+            let message = format!(
+                "`{}` has no account {}{hint}",
+                provider.name,
+                Reader::quoted(&item, &name)
+            );
+            reader.problem(&item, message);
         }
         names.push(name);
     }

@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Config, ProxyUrl, arms};
+use http::Uri;
+
+use super::{AccountConfig, Config, ProviderConfig, ProxyUrl, arms};
 use crate::{
     Upstream,
     client::{Client, ClientOptions},
@@ -26,8 +28,18 @@ impl<'a> Exit<'a> {
         }
     }
 
+    /// The one of this account.
+    pub(super) fn of(
+        account: &'a AccountConfig,
+        provider: &'a ProviderConfig,
+        connect: Duration,
+    ) -> Self {
+        let proxy = account.proxy.as_ref().or(provider.proxy.as_ref());
+        Self::new(proxy, connect).http2(provider.http2)
+    }
+
     /// Over HTTP/2 where the vendor speaks it. With a proxy that is so anyway.
-    pub(super) const fn http2(mut self, http2: bool) -> Self {
+    const fn http2(mut self, http2: bool) -> Self {
         self.http2 = http2 && self.proxy.is_none();
         self
     }
@@ -52,10 +64,8 @@ impl<'a> Egresses<'a> {
                 pool.timeouts.as_deref().filter(|_| uses)?.connect
             });
             for connect in models.chain([own.connect(&config.timeouts)]) {
-                let mut accounts = provider.accounts.iter();
-                let own = accounts.by_ref().map(|account| account.proxy.as_ref());
-                let proxies = own.map(|own| own.or(provider.proxy.as_ref()));
-                let own = proxies.map(|proxy| Exit::new(proxy, connect).http2(provider.http2));
+                let accounts = provider.accounts.iter();
+                let own = accounts.map(|account| Exit::of(account, provider, connect));
                 for exit in own.chain([Exit::new(None, connect)]) {
                     if exit != direct && !exits.contains(&exit) {
                         exits.push(exit);
@@ -85,6 +95,27 @@ impl<'a> Egresses<'a> {
         &found.unwrap_or(&self.direct).1
     }
 
+    /// A connection to this vendor by each way out that its accounts have.
+    pub(super) fn openings(
+        &self,
+        provider: &'a ProviderConfig,
+        connect: Duration,
+        url: &Uri,
+    ) -> Vec<Opening> {
+        let accounts = provider.accounts.iter().filter(|account| account.enabled);
+        let mut exits = Vec::new();
+        for exit in accounts.map(|account| Exit::of(account, provider, connect)) {
+            if !exits.contains(&exit) {
+                exits.push(exit);
+            }
+        }
+        let openings = exits.into_iter().map(|exit| Opening {
+            client: self.client(exit).clone(),
+            url: url.clone(),
+        });
+        openings.collect()
+    }
+
     /// Its name, as accounts give it; none if it needs none.
     pub(super) fn name(&self, exit: Exit<'_>) -> Option<Arc<str>> {
         let index = self.others.iter().position(|(other, _)| *other == exit);
@@ -103,6 +134,23 @@ impl<'a> Egresses<'a> {
             .chain(others)
             .filter(move |(exit, _)| (exit.proxy, exit.http2) == (one.proxy, one.http2))
             .map(|(exit, name)| (exit.connect, name))
+    }
+}
+
+/// A connection to be opened.
+pub(super) struct Opening {
+    client: Client,
+    url: Uri,
+}
+
+impl Opening {
+    /// A vendor that cannot be reached is told in the log: a call would be the next to find out.
+    pub(super) async fn open(&self) {
+        let host = self.url.host().unwrap_or_default();
+        match self.client.connect(&self.url).await {
+            Ok(()) => tracing::debug!(host, "connected"),
+            Err(error) => tracing::warn!(host, %error, "a vendor could not be connected to"),
+        }
     }
 }
 

@@ -63,6 +63,8 @@ pub struct ServerConfig {
     pub media_fetch: Option<MediaOptions>,
     /// How much callers may send.
     pub limits: ServerLimits,
+    /// Is a connection to each vendor opened before the first call? It is.
+    pub warm_up: bool,
 }
 
 /// `server.limits`: what callers may send besides the bytes of a body, and what all calls together may hold.
@@ -559,6 +561,7 @@ impl Default for ServerConfig {
             tls: None,
             media_fetch: None,
             limits: ServerLimits::default(),
+            warm_up: true,
         }
     }
 }

@@ -68,6 +68,9 @@ impl fmt::Display for Config {
                 shape.values,
             )?;
         }
+        if !server.warm_up {
+            writeln!(f, "warm-up   none: first calls connect")?;
+        }
         if let Some(media) = &server.media_fetch {
             let hosts = match media.allow_hosts.as_slice() {
                 [] => "public hosts only".to_owned(),

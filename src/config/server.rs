@@ -22,6 +22,7 @@ pub(super) fn server(reader: &mut Reader<'_>, at: &At<'_>) -> Option<ServerConfi
             "tls",
             "media_fetch",
             "limits",
+            "warm_up",
         ],
     )?;
     let usual = ServerConfig::default();
@@ -52,6 +53,9 @@ pub(super) fn server(reader: &mut Reader<'_>, at: &At<'_>) -> Option<ServerConfi
         tls: fields.read(reader, "tls", tls),
         media_fetch: fields.read(reader, "media_fetch", media::fetch).flatten(),
         limits,
+        warm_up: fields
+            .read(reader, "warm_up", Reader::boolean)
+            .unwrap_or(usual.warm_up),
     })
 }
 

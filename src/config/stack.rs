@@ -8,11 +8,11 @@ use std::{
     pin::{Pin, pin},
     sync::{Arc, Weak},
     task::{Context, Poll},
-    time::Duration,
 };
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use futures_util::future::{BoxFuture, join_all};
 use http::{Request, Response};
 use serde::Serialize;
 use tokio::sync::Notify;
@@ -20,32 +20,26 @@ use tower::{ServiceBuilder, util::BoxCloneSyncService};
 use tower_service::Service;
 
 use super::{
-    BalanceKind, Config, DeploymentConfig, Kind, PoolConfig, ProviderConfig, Target, arms,
-    egress::{Egresses, Exit},
+    Config, Target, arms,
+    egress::{Egresses, Opening},
     health::Check,
     listed,
-    timeouts::{OwnTimeouts, TimeoutsConfig, Totals},
+    parts::Parts,
+    pools::{build_pool, check_speaks, home},
+    timeouts::Totals,
 };
 use crate::{
     Body, BoxError, Buffers, Calls, Error, FailoverLayer, HedgeLayer, IngressLayer, ModelRequest,
     PoolLayer, RetryBackoffLayer, RetryBudget, SseNormalizeLayer, Upstream,
     client::Client,
     continuation::{Continuations, ContinueLayer},
-    dialect::{Bridge, Prefill, Quirks},
-    error::ErrorKind,
     failover::Chains,
     hedge::Hedges,
     ingress::Closing,
     media::MediaFetcher,
-    operation::Operation,
-    pool::{
-        Cheapest, Explanation, Fastest, Headroom, LeastBusy, Pool, Pools, RoundRobin, Sticky,
-        UseBeforeReset, Vendor, Weighted,
-    },
-    provider::{Compatible, Provider, preset},
+    pool::{Explanation, Pools},
     retry::RetryPolicy,
     split::{Arms, Drawn, Shadows, SplitLayer, Splits, is_plain},
-    upstream::{Account, Deployment},
 };
 
 /// A running gateway: the service to mount, and the pools behind it. Its configuration can be replaced while it runs.
@@ -107,6 +101,7 @@ struct Graph {
     max_attempts: u32,
     upstream: Upstream<Client>,
     checks: Vec<Check>,
+    openings: Vec<Opening>,
 }
 
 type Stack = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
@@ -229,16 +224,38 @@ impl Gateway {
     /// Asks every account of every provider with `health` how it is, for ever, by [`Provider::probe`]. Spawn it; it ends when
     /// it is dropped.
     pub async fn watch_health(&self) {
+        self.with_each_graph(|graph| {
+            Box::pin(async move {
+                let each = graph.checks.iter();
+                let each = each.map(|check| check.run(&self.kept.pools, &graph.upstream));
+                join_all(each).await;
+            })
+        })
+        .await
+    }
+
+    /// Opens a connection to each vendor, so that the first calls need not wait for one, now and whenever the configuration is replaced; nothing,
+    /// unless the configuration says [`warm_up`](super::ServerConfig::warm_up). Vendors that cannot be reached are told in the log. Spawn it; it
+    /// ends when it is dropped.
+    pub async fn warm_up(&self) {
+        self.with_each_graph(|graph| {
+            Box::pin(async move {
+                join_all(graph.openings.iter().map(Opening::open)).await;
+            })
+        })
+        .await
+    }
+
+    /// Does this with what is in force now, and again with all that comes later, for ever.
+    async fn with_each_graph<'a>(&self, task: impl Fn(Arc<Graph>) -> BoxFuture<'a, ()>) {
         loop {
             let mut replaced = pin!(self.replaced.notified());
             // From here on no replacement is missed.
             replaced.as_mut().enable();
             let graph = self.graph.load_full();
-            let each = graph.checks.iter();
-            let each = each.map(|check| check.run(&self.kept.pools, &graph.upstream));
             let all = async {
-                futures_util::future::join_all(each).await;
-                // Where there is nothing to ask, there may be later.
+                task(graph).await;
+                // Where there is nothing to do, there may be later.
                 std::future::pending::<()>().await;
             };
             tokio::select! {
@@ -258,9 +275,15 @@ impl Graph {
         }
         let mut providers = HashMap::new();
         let mut checks = Vec::new();
+        let mut openings = Vec::new();
         for provider in &config.providers {
             let parts = Parts::new(provider, config, &egresses)?;
             checks.extend(parts.checks(provider));
+            if config.server.warm_up {
+                let connect = parts.timeouts.connect(&config.timeouts);
+                let url = parts.provider.base_url();
+                openings.extend(egresses.openings(provider, connect, url));
+            }
             providers.insert(provider.name.as_str(), parts);
         }
         let mut pools = Pools::new();
@@ -291,214 +314,9 @@ impl Graph {
             max_attempts: config.retry.max_attempts,
             upstream,
             checks,
+            openings,
         })
     }
-}
-
-/// A provider and its accounts, ready to be used in pools.
-struct Parts {
-    provider: Arc<dyn Provider>,
-    accounts: Vec<Member>,
-    timeouts: OwnTimeouts,
-    /// What the catalogue calls the provider.
-    catalogue: Option<&'static str>,
-}
-
-struct Member {
-    account: Arc<Account>,
-    /// The same, by how long it may take to connect: a model may have a time of its own.
-    exits: Vec<(Duration, Arc<Account>)>,
-    weight: u32,
-    enabled: bool,
-}
-
-impl Parts {
-    fn new(config: &ProviderConfig, all: &Config, egresses: &Egresses<'_>) -> Result<Self, Error> {
-        let timeouts = config.timeouts.unwrap_or_default();
-        let connect = timeouts.connect(&all.timeouts);
-        let provider = match &config.cloud {
-            Some(cloud) => cloud.provider(&config.name, &config.headers)?,
-            None => Arc::new(compatible(config)?),
-        };
-        let accounts = config.accounts.iter().map(|account| {
-            let proxy = account.proxy.as_ref().or(config.proxy.as_ref());
-            let exit = Exit::new(proxy, connect).http2(config.http2);
-            let name = account.name.as_str();
-            let mut built = match &account.sign_in {
-                Some(sign_in) => {
-                    // What belongs to the machine is not asked for through a proxy.
-                    let exit = match sign_in.is_of_machine() {
-                        true => Exit::new(None, connect),
-                        false => exit,
-                    };
-                    sign_in.account(name, egresses.client(exit))?
-                }
-                None => Account::new(name, account.api_key.clone()),
-            };
-            built = built.with_limits(account.limits.clone());
-            if let Some(group) = &account.group {
-                built = built.with_group(group.as_str());
-            }
-            if let Some(name) = egresses.name(exit) {
-                built = built.with_egress(name);
-            }
-            let exits = egresses.all_like(exit).map(|(connect, name)| {
-                let mut account = built.clone();
-                account.egress = name;
-                (connect, Arc::new(account))
-            });
-            Ok(Member {
-                exits: exits.collect(),
-                account: Arc::new(built),
-                weight: account.weight,
-                enabled: account.enabled,
-            })
-        });
-        Ok(Self {
-            provider,
-            accounts: accounts.collect::<Result<_, Error>>()?,
-            timeouts,
-            catalogue: listed::vendor(config),
-        })
-    }
-
-    fn checks(&self, config: &ProviderConfig) -> Vec<Check> {
-        // Whoever has nothing to ask for was refused when the configuration was read.
-        let (Some(health), Some(path)) = (config.health, self.provider.probe()) else {
-            return Vec::new();
-        };
-        let path: Arc<str> = path.into();
-        let in_use = self.accounts.iter().filter(|member| member.enabled);
-        in_use
-            .map(|member| {
-                let provider = self.provider.clone();
-                let deployment = Deployment::new(provider, member.account.clone(), "");
-                Check::new(health.interval, Arc::new(deployment), path.clone())
-            })
-            .collect()
-    }
-}
-
-/// A vendor of which all there is to know is its address and its dialect.
-fn compatible(config: &ProviderConfig) -> Result<Compatible, Error> {
-    let mut compatible = match config.kind {
-        Kind::OpenAiCompatible => Compatible::openai(config.name.clone(), &config.base_url),
-        Kind::AnthropicCompatible => Compatible::anthropic(config.name.clone(), &config.base_url),
-        Kind::GeminiCompatible => Compatible::gemini(config.name.clone(), &config.base_url),
-        Kind::ResponsesCompatible => Compatible::responses(config.name.clone(), &config.base_url),
-        Kind::Cohere => Compatible::cohere(config.name.clone(), &config.base_url),
-        Kind::Azure | Kind::Bedrock | Kind::Vertex => {
-            Err(Error::invalid("kind", "its settings are missing"))
-        }
-    }?;
-    let known = config.preset.and_then(preset);
-    let mut quirks = known.map_or(Quirks::NONE, |known| known.quirks.clone());
-    // There, and there only, DeepSeek's models go on with a message.
-    if config.preset == Some("deepseek") && config.base_url.ends_with("/beta") {
-        quirks.prefill = Prefill::Prefix;
-    }
-    quirks.prefill = config.prefill.unwrap_or(quirks.prefill);
-    compatible = compatible.quirks(quirks);
-    if let Some(on) = config.bridge {
-        compatible = compatible.bridge(on.then_some(&Bridge::OPENAI));
-    }
-    for (name, value) in &config.headers {
-        compatible = compatible.header(name.clone(), value.clone());
-    }
-    Ok(compatible)
-}
-
-/// The providers of calls that name neither a model nor an id: the one that is set, else all that have files, in their order.
-fn home(config: &Config) -> Vec<&str> {
-    if let Some(name) = &config.server.files {
-        return vec![name];
-    }
-    let providers = config.providers.iter();
-    providers
-        .filter(|provider| {
-            matches!(
-                provider.kind,
-                Kind::OpenAiCompatible | Kind::ResponsesCompatible | Kind::AnthropicCompatible
-            )
-        })
-        .map(|provider| provider.name.as_str())
-        .collect()
-}
-
-fn build_pool(
-    config: &PoolConfig,
-    providers: &HashMap<&str, Parts>,
-    general: &TimeoutsConfig,
-) -> Pool {
-    let own = config.timeouts.as_deref().copied().unwrap_or_default();
-    let mut pool = Pool::new()
-        .cooldown(config.cooldown)
-        .wait(config.wait)
-        .queue(config.queue.size, config.queue.per_caller)
-        .fidelity(config.fidelity);
-    if let Some(give_up) = config.give_up {
-        pool = pool.give_up(give_up.times, give_up.least);
-    }
-    pool = match config.balance {
-        BalanceKind::Weighted => pool.balance(Weighted::new()),
-        BalanceKind::RoundRobin => pool.balance(RoundRobin::new()),
-        BalanceKind::LeastBusy => pool.balance(LeastBusy::new()),
-        BalanceKind::Fastest => pool.balance(Fastest::new()),
-        BalanceKind::Headroom => pool.balance(Headroom::new()),
-        BalanceKind::Sticky => pool.balance(Sticky::new()),
-        BalanceKind::UseBeforeReset => pool.balance(UseBeforeReset::new()),
-        BalanceKind::Cheapest => pool.balance(Cheapest::new()),
-    };
-    for deployment in &config.deployments {
-        // The configuration was checked: the provider is there.
-        if let Some(parts) = providers.get(deployment.provider.as_str()) {
-            let timeouts = own.over(&parts.timeouts);
-            pool = pool.vendor(build_vendor(deployment, parts, &timeouts, general));
-        }
-    }
-    pool
-}
-
-fn build_vendor(
-    config: &DeploymentConfig,
-    parts: &Parts,
-    timeouts: &OwnTimeouts,
-    general: &TimeoutsConfig,
-) -> Vendor {
-    let provider = parts.provider.clone();
-    let mut vendor = match &config.model {
-        Some(model) => Vendor::new(provider, model.as_str()),
-        None => Vendor::same_model(provider),
-    };
-    vendor = vendor
-        .weight(config.weight)
-        .enabled(config.enabled)
-        .timeouts(timeouts.attempt(general));
-    if let Some(tokens) = config.context_window {
-        vendor = vendor.context_window(tokens);
-    }
-    if let Some(tokens) = config.max_output {
-        vendor = vendor.max_output(tokens);
-    }
-    if let Some(price) = config.price {
-        vendor = vendor.price(price);
-    }
-    if let Some(name) = parts.catalogue {
-        vendor = vendor.catalogue(name);
-    }
-    for member in &parts.accounts {
-        let named = config
-            .accounts
-            .iter()
-            .any(|name| **name == *member.account.name);
-        if member.enabled && (config.accounts.is_empty() || named) {
-            let connect = timeouts.connect(general);
-            let exit = member.exits.iter().find(|(time, _)| *time == connect);
-            let account = exit.map_or(&member.account, |(_, account)| account);
-            vendor = vendor.account(account.clone(), member.weight);
-        }
-    }
-    vendor
 }
 
 /// The models that each split chooses among.
@@ -515,26 +333,6 @@ fn shares(config: &Config) -> HashMap<String, Vec<String>> {
             Target::Pool(_) => None,
         });
     splits.collect()
-}
-
-/// Every vendor of a pool has to speak some dialect of conversations: whatever callers speak can be put into any of them
-/// (what a vendor has no place for is lost or refused call by call, and told), but not into none.
-fn check_speaks(
-    name: &str,
-    pool: &PoolConfig,
-    providers: &HashMap<&str, Parts>,
-) -> Result<(), Error> {
-    for deployment in &pool.deployments {
-        let parts = providers.get(deployment.provider.as_str());
-        if parts.is_some_and(|parts| parts.provider.dialect(&Operation::Chat).is_none()) {
-            let message = format!(
-                "models.{name}: the provider `{}` offers no conversations, so that no caller could be served; name another provider",
-                deployment.provider
-            );
-            return Err(Error::new(ErrorKind::Unsupported, message));
-        }
-    }
-    Ok(())
 }
 
 fn stack(

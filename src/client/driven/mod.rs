@@ -88,12 +88,21 @@ impl DrivenClient {
         }
     }
 
+    /// Opens a connection to where this URL leads, for the next call, if none is there.
+    pub(super) async fn connect(&self, url: &Uri) -> Result<(), Error> {
+        let origin = origin(url)?;
+        if !self.0.pool.has(&origin) {
+            let line = self.0.connector.connect(origin).await?;
+            self.0.pool.put(line);
+        }
+        Ok(())
+    }
+
     pub(super) fn call(&self, request: Request<Body>) -> Answering {
-        let Some(authority) = request.uri().authority().cloned() else {
-            let error = Error::invalid("", "the vendor's URL names no host");
-            return Box::pin(ready(Err(error)));
+        let origin = match origin(request.uri()) {
+            Ok(origin) => origin,
+            Err(error) => return Box::pin(ready(Err(error))),
         };
-        let origin = Origin::new(request.uri().scheme() == Some(&Scheme::HTTPS), authority);
         let message = Message::new(request, &origin.authority);
         let shared = self.0.clone();
         let idle = shared.pool.take(&origin);
@@ -132,6 +141,13 @@ impl Shared {
         let line = self.connector.connect(origin).await?;
         finish(line.send(message).await, &self.pool)
     }
+}
+
+fn origin(url: &Uri) -> Result<Origin, Error> {
+    let authority = url.authority().cloned();
+    let authority =
+        authority.ok_or_else(|| Error::invalid("", "the vendor's URL names no host"))?;
+    Ok(Origin::new(url.scheme() == Some(&Scheme::HTTPS), authority))
 }
 
 fn finish(

@@ -53,6 +53,13 @@ impl Pool {
         (since.elapsed() < self.most_time).then_some(line)
     }
 
+    /// Is there one, as far as is known here?
+    pub(super) fn has(&self, origin: &Origin) -> bool {
+        let mut idle = self.idle();
+        let last = idle.of(origin).and_then(|kept| kept.back());
+        last.is_some_and(|kept| kept.since.elapsed() < self.most_time)
+    }
+
     /// Keeps it, or drops it if there are enough.
     pub(super) fn put(self: &Arc<Self>, line: Box<Line>) {
         if self.most == 0 || self.most_time.is_zero() {

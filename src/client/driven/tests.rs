@@ -711,3 +711,36 @@ async fn idle_connections_are_few_and_grow_old_unasked() {
         tokio::time::resume();
     }
 }
+
+#[tokio::test]
+async fn a_connection_that_was_opened_ahead_serves_the_first_call() {
+    for around in BOTH {
+        let vendor = Vendor::new(around, &[WHOLE]).await;
+        let client = client();
+        let request = vendor.request();
+        for _ in 0..2 {
+            client.connect(request.uri()).await.unwrap();
+        }
+        assert_eq!(client.0.pool.len(), 1, "{around:?}");
+        let answer = client.call(request).await.unwrap();
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(&body[..], b"hi");
+        assert_eq!(vendor.connections.load(SeqCst), 1, "{around:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_cannot_be_reached_is_told_before_the_first_call() {
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url: Uri = format!("http://{}/", closed.local_addr().unwrap())
+        .parse()
+        .unwrap();
+    drop(closed);
+    let error = client().connect(&url).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connection);
+    let error = client()
+        .connect(&Uri::from_static("/v1"))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+}
