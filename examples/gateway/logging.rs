@@ -54,7 +54,7 @@ pub enum Filter {
     /// By level and module: decided once for each place that logs.
     Levels(Targets),
     /// By spans and their fields as well: looked at with every span.
-    Spans(EnvFilter),
+    Spans(Box<EnvFilter>),
 }
 
 impl FromStr for Filter {
@@ -65,7 +65,7 @@ impl FromStr for Filter {
         let plain = |char: char| !"[]{}".contains(char) && !char.is_whitespace();
         Ok(match text.parse() {
             Ok(levels) if text.chars().all(plain) => Self::Levels(levels),
-            _ => Self::Spans(spans),
+            _ => Self::Spans(Box::new(spans)),
         })
     }
 }
@@ -84,7 +84,7 @@ fn log(spool: Spool, filter: Filter) {
     let log = tracing_subscriber::registry().with(lines);
     match filter {
         Filter::Levels(levels) => log.with(levels).init(),
-        Filter::Spans(spans) => log.with(spans).init(),
+        Filter::Spans(spans) => log.with(*spans).init(),
     }
 }
 

@@ -176,6 +176,10 @@ impl Write for &Spool {
 }
 
 /// Writes all of it. Nobody reading there is no reason to stop.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "this thread has nothing else to do"
+)]
 fn write(mut bytes: &[u8]) {
     let mut stderr = io::stderr().lock();
     while !bytes.is_empty() {
