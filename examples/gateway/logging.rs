@@ -50,11 +50,12 @@ pub fn start_with(filter: Filter) -> Written {
 
 /// What is logged.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one, and not for long")]
 pub enum Filter {
     /// By level and module: decided once for each place that logs.
     Levels(Targets),
     /// By spans and their fields as well: looked at with every span.
-    Spans(Box<EnvFilter>),
+    Spans(EnvFilter),
 }
 
 impl FromStr for Filter {
@@ -65,7 +66,7 @@ impl FromStr for Filter {
         let plain = |char: char| !"[]{}".contains(char) && !char.is_whitespace();
         Ok(match text.parse() {
             Ok(levels) if text.chars().all(plain) => Self::Levels(levels),
-            _ => Self::Spans(Box::new(spans)),
+            _ => Self::Spans(spans),
         })
     }
 }
@@ -84,7 +85,7 @@ fn log(spool: Spool, filter: Filter) {
     let log = tracing_subscriber::registry().with(lines);
     match filter {
         Filter::Levels(levels) => log.with(levels).init(),
-        Filter::Spans(spans) => log.with(*spans).init(),
+        Filter::Spans(spans) => log.with(spans).init(),
     }
 }
 
