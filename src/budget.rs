@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
@@ -27,8 +27,8 @@ struct Shared {
     base: AtomicU32,
     /// Microseconds spent waiting for accounts.
     waited: AtomicU64,
-    limit: OnceLock<u32>,
-    retries: OnceLock<RetryBudget>,
+    /// How many attempts there may be, and what all calls together may try again.
+    limits: OnceLock<(u32, RetryBudget)>,
     /// What a further attempt needs of the call's time.
     room: OnceLock<Duration>,
 }
@@ -38,8 +38,22 @@ impl Shared {
     fn has_room(&self, made: u32) -> bool {
         let reserved = self.reserved.load(Ordering::Relaxed);
         let base = self.base.load(Ordering::Relaxed);
-        let limit = self.limit.get().copied().unwrap_or(u32::MAX);
+        let limit = self.limit();
         made < limit && (made == base || made.saturating_add(reserved) < limit)
+    }
+
+    fn limit(&self) -> u32 {
+        self.limits.get().map_or(u32::MAX, |(limit, _)| *limit)
+    }
+
+    fn retries(&self) -> Option<&RetryBudget> {
+        self.limits.get().map(|(_, retries)| retries)
+    }
+
+    /// Would all calls together allow one more that is not a first?
+    fn has_leave(&self, now: Instant) -> bool {
+        let retries = self.retries();
+        retries.is_none_or(|retries| retries.has_room(now))
     }
 }
 
@@ -76,8 +90,8 @@ impl CallBudget {
 
     /// Sets the limits. The first to say them wins: they belong to the whole call.
     pub fn limit(&self, attempts: u32, retries: &RetryBudget) {
-        let _ = self.shared.limit.set(attempts.max(1));
-        let _ = self.shared.retries.set(retries.clone());
+        let limits = || (attempts.max(1), retries.clone());
+        self.shared.limits.get_or_init(limits);
     }
 
     /// A further attempt is only made while at least so much of the call's time is left. The first to say it wins.
@@ -92,28 +106,35 @@ impl CallBudget {
 
     /// Would there be time for a further attempt after a pause?
     pub(crate) fn has_time_after(&self, pause: Duration) -> bool {
-        let needed = pause.saturating_add(self.room());
-        self.remaining().is_none_or(|left| match self.room() {
+        self.deadline.is_none() || self.has_time_after_at(pause, Instant::now())
+    }
+
+    fn has_time_after_at(&self, pause: Duration, now: Instant) -> bool {
+        let Some(deadline) = self.deadline else {
+            return true;
+        };
+        let left = deadline.saturating_duration_since(now);
+        match self.room() {
             Duration::ZERO => left > pause,
-            _ => left >= needed,
-        })
+            room => left >= pause.saturating_add(room),
+        }
     }
 
     /// Is there time for the attempt after `made` of them? The first is made with whatever there is.
-    fn has_time(&self, made: u32) -> bool {
+    fn has_time(&self, made: u32, now: Instant) -> bool {
         match made {
-            0 => self.remaining().is_none_or(|left| !left.is_zero()),
-            _ => self.has_time_after(Duration::ZERO),
+            0 => self.deadline.is_none_or(|deadline| deadline > now),
+            _ => self.has_time_after_at(Duration::ZERO, now),
         }
     }
 
     /// Are attempts kept back for models that come later, and would they be granted?
-    pub(crate) fn has_later(&self) -> bool {
+    pub(crate) fn has_later(&self, now: Instant) -> bool {
         let shared = &*self.shared;
-        let limit = shared.limit.get().copied().unwrap_or(u32::MAX);
+        let limit = shared.limit();
         shared.reserved.load(Ordering::Relaxed) > 0
             && self.attempts() < limit
-            && shared.retries.get().is_none_or(RetryBudget::has_room)
+            && shared.has_leave(now)
     }
 
     /// The next target gets its turn: keeps back attempts for those that come later. It has at least one itself while any is left.
@@ -125,8 +146,13 @@ impl CallBudget {
     /// Takes one attempt. The first is free; further ones need room in this call's limit, [room](Self::leave_room) before its deadline, and the
     /// leave of the shared [`RetryBudget`].
     pub fn try_attempt(&self) -> bool {
+        self.try_attempt_at(Instant::now())
+    }
+
+    /// The same, by a clock that was read just now.
+    pub(crate) fn try_attempt_at(&self, now: Instant) -> bool {
         let shared = &*self.shared;
-        if !self.has_time(self.attempts()) {
+        if !self.has_time(self.attempts(), now) {
             return false;
         }
         let taken = shared
@@ -134,14 +160,14 @@ impl CallBudget {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |made| {
                 shared.has_room(made).then(|| made.saturating_add(1))
             });
-        match (taken, shared.retries.get()) {
+        match (taken, shared.retries()) {
             (Err(_), _) => false,
             (Ok(0), Some(retries)) => {
-                retries.deposit();
+                retries.deposit(now);
                 true
             }
             (Ok(_), Some(retries)) => {
-                let granted = retries.withdraw();
+                let granted = retries.withdraw(now);
                 if !granted {
                     shared.made.fetch_sub(1, Ordering::Relaxed);
                 }
@@ -160,17 +186,20 @@ impl CallBudget {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |made| {
                 made.checked_sub(1)
             });
-        if let (Ok(made), Some(retries)) = (taken, shared.retries.get()) {
+        if let (Ok(made), Some(retries)) = (taken, shared.retries()) {
             retries.give_back(made == 1);
         }
     }
 
     /// Would an attempt be granted now? A look, not a promise.
     pub fn has_attempt(&self) -> bool {
-        let shared = &*self.shared;
-        self.has_time(self.attempts())
-            && shared.has_room(self.attempts())
-            && (self.attempts() == 0 || shared.retries.get().is_none_or(RetryBudget::has_room))
+        self.has_attempt_at(Instant::now())
+    }
+
+    /// The same, by a clock that was read just now.
+    pub(crate) fn has_attempt_at(&self, now: Instant) -> bool {
+        let (shared, made) = (&*self.shared, self.attempts());
+        self.has_time(made, now) && shared.has_room(made) && (made == 0 || shared.has_leave(now))
     }
 
     /// How long the call has waited for accounts so far, all attempts and models together.
@@ -201,7 +230,7 @@ impl fmt::Debug for CallBudget {
         f.debug_struct("CallBudget")
             .field("remaining", &self.remaining())
             .field("attempts", &self.attempts())
-            .field("limit", &self.shared.limit.get())
+            .field("limit", &self.shared.limits.get().map(|(limit, _)| limit))
             .finish()
     }
 }
@@ -217,21 +246,28 @@ struct Bucket {
     /// The share, as the bits of a float: it may be changed while calls are made.
     ratio: AtomicU64,
     reserve: u64,
-    window: Mutex<Window>,
+    window: Window,
 }
 
 /// Two buckets of [`RetryBudget::WINDOW`] each: the running one and the one before.
+///
+/// Every call counts here, and few ask for more than to be counted: those take no lock. Whoever wants a second attempt takes it, so that
+/// no two are granted the same one, and so does whoever begins a new bucket.
 #[derive(Default)]
 struct Window {
-    started: Option<Instant>,
+    /// When anything was counted first.
+    begun: OnceLock<Instant>,
+    /// When the running bucket began, in nanoseconds after that.
+    started: AtomicU64,
     now: Counts,
     before: Counts,
+    lock: Mutex<()>,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 struct Counts {
-    first: u64,
-    further: u64,
+    first: AtomicU64,
+    further: AtomicU64,
 }
 
 impl RetryBudget {
@@ -251,7 +287,7 @@ impl RetryBudget {
         Self(Arc::new(Bucket {
             ratio: AtomicU64::new(share(ratio).to_bits()),
             reserve,
-            window: Mutex::default(),
+            window: Window::default(),
         }))
     }
 
@@ -261,49 +297,71 @@ impl RetryBudget {
         self.0.ratio.store(bits, Ordering::Relaxed);
     }
 
-    fn deposit(&self) {
-        self.with_window(|window| window.now.first += 1);
+    fn deposit(&self, now: Instant) {
+        let window = &self.0.window;
+        window.turn(now);
+        window.now.first.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn withdraw(&self) -> bool {
-        self.with_window(|window| {
-            let granted = self.0.allows(window);
-            if granted {
-                window.now.further += 1;
-            }
-            granted
-        })
+    fn withdraw(&self, now: Instant) -> bool {
+        let window = &self.0.window;
+        window.turn(now);
+        let _alone = window.lock();
+        let granted = self.0.allows();
+        if granted {
+            window.now.further.fetch_add(1, Ordering::Relaxed);
+        }
+        granted
     }
 
     fn give_back(&self, first: bool) {
-        self.with_window(|window| {
-            let count = match first {
-                true => &mut window.now.first,
-                false => &mut window.now.further,
-            };
-            *count = count.saturating_sub(1);
-        });
+        let window = &self.0.window;
+        window.turn(Instant::now());
+        let _alone = window.lock();
+        let count = match first {
+            true => &window.now.first,
+            false => &window.now.further,
+        };
+        let less = |count: u64| Some(count.saturating_sub(1));
+        let _ = count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
     }
 
-    fn has_room(&self) -> bool {
-        self.with_window(|window| self.0.allows(window))
+    fn has_room(&self, now: Instant) -> bool {
+        self.0.window.turn(now);
+        self.0.allows()
     }
+}
 
-    fn with_window<T>(&self, act: impl FnOnce(&mut Window) -> T) -> T {
-        let mut window = self.0.window.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        let started = *window.started.get_or_insert(now);
-        let age = now.saturating_duration_since(started);
-        if age >= Self::WINDOW {
-            window.before = if age >= Self::WINDOW * 2 {
-                Counts::default()
-            } else {
-                window.now
-            };
-            window.now = Counts::default();
-            window.started = Some(now);
+impl Window {
+    /// Begins a new bucket once the running one is full of time.
+    fn turn(&self, now: Instant) {
+        let begun = *self.begun.get_or_init(|| now);
+        let at = now.saturating_duration_since(begun).as_nanos();
+        let at = u64::try_from(at).unwrap_or(u64::MAX);
+        let age = || Duration::from_nanos(at.saturating_sub(self.started.load(Ordering::Acquire)));
+        if age() < RetryBudget::WINDOW {
+            return;
         }
-        act(&mut window)
+        let _alone = self.lock();
+        // Another call may have been faster.
+        let age = age();
+        if age < RetryBudget::WINDOW {
+            return;
+        }
+        let recent = age < RetryBudget::WINDOW * 2;
+        for (now, before) in [
+            (&self.now.first, &self.before.first),
+            (&self.now.further, &self.before.further),
+        ] {
+            // What is counted meanwhile falls into one of the two.
+            let count = now.swap(0, Ordering::Relaxed);
+            before.store(if recent { count } else { 0 }, Ordering::Relaxed);
+        }
+        self.started.store(at, Ordering::Release);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ()> {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -320,9 +378,12 @@ impl Bucket {
         f64::from_bits(self.ratio.load(Ordering::Relaxed))
     }
 
-    fn allows(&self, window: &Window) -> bool {
-        let first = window.now.first + window.before.first;
-        let further = window.now.further + window.before.further;
+    fn allows(&self) -> bool {
+        let Window { now, before, .. } = &self.window;
+        let sum =
+            |a: &AtomicU64, b: &AtomicU64| a.load(Ordering::Relaxed) + b.load(Ordering::Relaxed);
+        let first = sum(&now.first, &before.first);
+        let further = sum(&now.further, &before.further);
         further < ((first as f64 * self.ratio()) as u64).max(self.reserve)
     }
 }
@@ -372,9 +433,10 @@ mod tests {
     async fn another_share_keeps_what_was_counted() {
         let retries = RetryBudget::with_reserve(0.5, 0);
         for _ in 0..10 {
-            retries.deposit();
+            retries.deposit(Instant::now());
         }
-        let granted = |retries: &RetryBudget| (0..20).filter(|_| retries.withdraw()).count();
+        let granted =
+            |retries: &RetryBudget| (0..20).filter(|_| retries.withdraw(Instant::now())).count();
         assert_eq!(granted(&retries), 5);
         for (ratio, more) in [(0.5, 0), (0.8, 3), (f64::NAN, 0), (0.2, 0), (1.0, 2)] {
             retries.clone().set_ratio(ratio);
@@ -389,7 +451,7 @@ mod tests {
         budget.reserve(1);
         assert!(budget.try_attempt() && budget.try_attempt());
         assert!(!budget.try_attempt(), "one is kept");
-        assert!(budget.has_later());
+        assert!(budget.has_later(Instant::now()));
         budget.reserve(7);
         assert!(budget.clone().try_attempt());
         assert!(!budget.try_attempt());

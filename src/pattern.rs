@@ -66,6 +66,11 @@ impl<T> Patterns<T> {
         self.known.get(&pattern.head)?.get(&pattern.tail)
     }
 
+    /// Are there none?
+    pub(crate) fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
     /// What stands for `text`, and what the `*` stands for in it.
     pub(crate) fn find<'a>(&self, text: &'a str) -> Option<(&T, &'a str)> {
         self.lengths.iter().find_map(|&(both, head)| {

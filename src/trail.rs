@@ -116,6 +116,10 @@ impl Trail {
     /// What came of it.
     pub(crate) fn add(&self, place: u32, step: Step) {
         let steps = &mut self.lock().steps;
+        // Most calls ask once.
+        if steps.is_empty() {
+            steps.reserve_exact(1);
+        }
         let at = steps.partition_point(|(other, _)| *other <= place);
         steps.insert(at, (place, step));
     }

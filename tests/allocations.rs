@@ -10,7 +10,7 @@ use support::{Http, Speaks};
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 
 /// What the whole stack may add to a call without a stream: three accounts, a chain of two models, retries.
-const CALL: u64 = 70;
+const CALL: u64 = 36;
 
 /// What an event of another dialect may cost: it is read, and written anew.
 const TRANSLATED: f64 = 13.0;

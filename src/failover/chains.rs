@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use crate::{
@@ -20,6 +20,29 @@ pub struct Chains {
     patterns: Arc<Patterns<Vec<Arc<str>>>>,
     splits: Splits,
     content_filter: bool,
+    /// What follows each name, found out with the first call.
+    ways: Arc<OnceLock<Ways>>,
+}
+
+/// The models after each.
+type Ways = HashMap<Arc<str>, Vec<Arc<str>>>;
+
+/// The models after the first.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Others {
+    /// So many, the same for every call.
+    Settled(usize),
+    /// Those that this call has drawn.
+    Drawn(Vec<Arc<str>>),
+}
+
+impl Others {
+    pub(super) const fn count(&self) -> usize {
+        match self {
+            Self::Settled(count) => *count,
+            Self::Drawn(others) => others.len(),
+        }
+    }
 }
 
 impl Chains {
@@ -30,6 +53,7 @@ impl Chains {
             patterns: Arc::default(),
             splits: Splits::new(),
             content_filter: false,
+            ways: Arc::default(),
         }
     }
 
@@ -50,6 +74,7 @@ impl Chains {
                 Arc::make_mut(&mut self.fallbacks).insert(model, fallbacks);
             }
         }
+        self.ways = Arc::default();
         self
     }
 
@@ -102,24 +127,61 @@ impl Chains {
             ..self.clone()
         };
         let (first, others) = same.walk(request);
+        let others = same.after_first(request, others);
         std::iter::once(first).chain(others).collect()
     }
 
     /// The model to ask first, and those to ask after it, in order, each once.
-    pub(super) fn walk(&self, request: &ModelRequest) -> (Arc<str>, Vec<Arc<str>>) {
-        let (first, _) = self.splits.resolve(&request.model, request);
+    pub(super) fn walk(&self, request: &ModelRequest) -> (Arc<str>, Others) {
+        if self.splits.is_empty() {
+            let first = request.model.clone();
+            let count = match self.ways().get(&first) {
+                Some(others) => others.len(),
+                None if self.patterns.is_empty() => 0,
+                None => self.others(&first, Arc::clone).len(),
+            };
+            return (first, Others::Settled(count));
+        }
+        let resolve = |name: &Arc<str>| self.splits.resolve(name, request).0;
+        let first = resolve(&request.model);
+        let others = self.others(&first, resolve);
+        (first, Others::Drawn(others))
+    }
+
+    /// Those to ask after the first, as [`walk`](Self::walk) has found.
+    pub(super) fn after_first(&self, request: &ModelRequest, others: Others) -> Vec<Arc<str>> {
+        match others {
+            Others::Settled(0) => Vec::new(),
+            Others::Settled(_) => match self.ways().get(&request.model) {
+                Some(others) => others.clone(),
+                None => self.others(&request.model, Arc::clone),
+            },
+            Others::Drawn(others) => others,
+        }
+    }
+
+    /// Those after each name without a `*`: as long as no name stands for a split they are the same for every call.
+    fn ways(&self) -> &Ways {
+        self.ways.get_or_init(|| {
+            let names = self.fallbacks.keys();
+            let ways = names.map(|name| (name.clone(), self.others(name, Arc::clone)));
+            ways.collect()
+        })
+    }
+
+    fn others(&self, first: &Arc<str>, resolve: impl Fn(&Arc<str>) -> Arc<str>) -> Vec<Arc<str>> {
         let mut others: Vec<Arc<str>> = Vec::new();
         // Allocates nothing for the many models that have no chain.
-        let mut ahead: VecDeque<_> = self.after(&first).iter().collect();
+        let mut ahead: VecDeque<_> = self.after(first).iter().collect();
         while let Some(name) = ahead.pop_front() {
-            let (name, _) = self.splits.resolve(name, request);
-            if name == first || others.contains(&name) {
+            let name = resolve(name);
+            if name == *first || others.contains(&name) {
                 continue;
             }
             ahead.extend(self.after(&name));
             others.push(name);
         }
-        (first, others)
+        others
     }
 
     fn after(&self, model: &str) -> &[Arc<str>] {
@@ -149,6 +211,9 @@ mod tests {
 
     fn walk(chains: &Chains, model: &str) -> Vec<String> {
         let (first, others) = chains.walk(&request(model));
+        let count = others.count();
+        let others = chains.after_first(&request(model), others);
+        assert_eq!(others.len(), count);
         let all = std::iter::once(&first).chain(&others);
         all.map(|m| m.to_string()).collect()
     }

@@ -1,21 +1,18 @@
 //! The layer and its service.
 
-use std::{
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::task::{Context, Poll};
 
 use tower::ServiceExt;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::Chains;
+use super::{Chains, chains::Others};
 use crate::{
     BoxError,
     error::{Error, ErrorKind},
     request::ModelRequest,
     response::ModelResponse,
-    response_future::ResponseFuture,
+    response_future::{Look, Looked, LookedFuture},
     spare::Spare,
 };
 
@@ -37,9 +34,8 @@ impl<S: Clone> Layer<S> for FailoverLayer {
 
     fn layer(&self, inner: S) -> Self::Service {
         Failover {
-            spare: Spare::of(&inner),
+            spare: Spare::with(&inner, self.chains.clone()),
             inner,
-            chains: Arc::new(self.chains.clone()),
         }
     }
 }
@@ -48,8 +44,7 @@ impl<S: Clone> Layer<S> for FailoverLayer {
 #[derive(Clone, Debug)]
 pub struct Failover<S> {
     inner: S,
-    chains: Arc<Chains>,
-    spare: Spare<S>,
+    spare: Spare<S, Chains>,
 }
 
 impl_inner!(Failover);
@@ -62,7 +57,7 @@ where
 {
     type Response = ModelResponse;
     type Error = Error;
-    type Future = ResponseFuture<S::Future>;
+    type Future = LookedFuture<S::Future, Next<S>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.inner
@@ -71,66 +66,89 @@ where
     }
 
     fn call(&mut self, request: ModelRequest) -> Self::Future {
-        let (model, mut others) = self.chains.walk(&request);
+        let (model, others) = self.spare.shared().walk(&request);
         // What one account keeps, no other model has.
-        if request.pin.is_some() {
-            others.clear();
+        let many = if request.pin.is_none() {
+            others.count()
+        } else {
+            0
+        };
+        request.budget.reserve(count(many));
+        if many == 0 {
+            return LookedFuture::new(self.inner.call(request.with_model(model)), None);
         }
-        request.budget.reserve(count(&others));
-        if others.is_empty() {
-            return ResponseFuture::plain(self.inner.call(request.with_model(model)));
-        }
-        let spare = self.spare.clone();
-        let content_filter = self.chains.covers_content_filter();
         let first = self.inner.call(request.clone().with_model(model));
-        ResponseFuture::boxed(async move {
-            match first.await.map_err(ours) {
-                Err(error) if goes_on(&error, content_filter) => {
-                    // Apart: most calls never come here.
-                    let inner = spare.another();
-                    Box::pin(next(inner, request, others, content_filter, error)).await
-                }
-                answer => answer,
-            }
-        })
+        let next = Next {
+            spare: self.spare.clone(),
+            request,
+            others,
+        };
+        LookedFuture::new(first, Some(next))
     }
 }
 
-/// Asks the models after the first, which failed with `worst`.
-async fn next<S>(
-    mut inner: S,
+/// The models after the first, and what it takes to ask them.
+#[derive(Debug)]
+pub struct Next<S> {
+    spare: Spare<S, Chains>,
     request: ModelRequest,
-    others: Vec<Arc<str>>,
-    content_filter: bool,
-    mut worst: Error,
-) -> Result<ModelResponse, Error>
+    others: Others,
+}
+
+impl<S> Look for Next<S>
 where
-    S: Service<ModelRequest, Response = ModelResponse>,
+    S: Service<ModelRequest, Response = ModelResponse> + Clone + Send + 'static,
     S::Error: Into<BoxError>,
+    S::Future: Send,
 {
-    let mut left = others.iter();
-    while let Some(model) = left.next() {
-        request.budget.reserve(count(left.as_slice()));
-        if !request.budget.has_attempt() {
-            break;
-        }
-        tracing::info!(asked = &*request.model, next = &**model, kind = %worst.kind(), "failing over to the next model");
-        let target = request.clone().with_model(model.clone());
-        let answer = async {
-            let ready = inner.ready().await.map_err(ours)?;
-            ready.call(target).await.map_err(ours)
-        };
-        let error = match answer.await {
-            Ok(response) => return Ok(response),
-            Err(error) => error,
-        };
-        let goes_on = goes_on(&error, content_filter);
-        worst = Error::more_informative(worst, error);
-        if !goes_on {
-            break;
+    fn passes(&self, answer: Result<&ModelResponse, &Error>) -> bool {
+        let content_filter = self.spare.shared().covers_content_filter();
+        answer.is_ok() || answer.is_err_and(|error| !goes_on(error, content_filter))
+    }
+
+    fn act(self, answer: Result<ModelResponse, Error>) -> Looked {
+        match answer {
+            Err(error) => Looked::More(Box::pin(self.ask(error))),
+            answer => Looked::Done(answer),
         }
     }
-    Err(worst)
+}
+
+impl<S> Next<S>
+where
+    S: Service<ModelRequest, Response = ModelResponse> + Clone,
+    S::Error: Into<BoxError>,
+{
+    /// Asks them; the first failed with `worst`.
+    async fn ask(self, mut worst: Error) -> Result<ModelResponse, Error> {
+        let (request, chains) = (&self.request, self.spare.shared());
+        let content_filter = chains.covers_content_filter();
+        let others = chains.after_first(request, self.others);
+        let mut inner = self.spare.another();
+        let mut left = others.iter();
+        while let Some(model) = left.next() {
+            request.budget.reserve(count(left.len()));
+            if !request.budget.has_attempt() {
+                break;
+            }
+            tracing::info!(asked = &*request.model, next = &**model, kind = %worst.kind(), "failing over to the next model");
+            let target = request.clone().with_model(model.clone());
+            let answer = async {
+                let ready = inner.ready().await.map_err(ours)?;
+                ready.call(target).await.map_err(ours)
+            };
+            let error = match answer.await {
+                Ok(response) => return Ok(response),
+                Err(error) => error,
+            };
+            let goes_on = goes_on(&error, content_filter);
+            worst = Error::more_informative(worst, error);
+            if !goes_on {
+                break;
+            }
+        }
+        Err(worst)
+    }
 }
 
 /// May another model do better?
@@ -138,8 +156,8 @@ fn goes_on(error: &Error, content_filter: bool) -> bool {
     error.policy().next_model || (content_filter && error.kind() == ErrorKind::ContentFilter)
 }
 
-fn count(models: &[Arc<str>]) -> u32 {
-    u32::try_from(models.len()).unwrap_or(u32::MAX)
+fn count(models: usize) -> u32 {
+    u32::try_from(models).unwrap_or(u32::MAX)
 }
 
 fn ours(error: impl Into<BoxError>) -> Error {

@@ -20,6 +20,7 @@ use crate::{
     error::{Error, ErrorKind},
     request::{ModelRequest, Operation, Payload},
     response::{Complete, EventStream, ModelResponse, Reply},
+    response_future::{Look, Looked, LookedFuture},
 };
 
 /// Gives replies the caller's dialect. See the [module docs](crate::normalize) for an example.
@@ -67,15 +68,8 @@ where
 
     fn call(&mut self, request: ModelRequest) -> Self::Future {
         let asker = Asker::of(&request);
-        let called = self.inner.call(request);
-        Box::pin(async move {
-            let response = called.await.map_err(|e| Error::from_box(e.into()))?;
-            match asker.passed(response) {
-                Ok(response) => Ok(response),
-                // Apart, so that the many answers that pass do not carry the room for what the others need.
-                Err(unfit) => Box::pin(unfit.translated()).await,
-            }
-        })
+        // One box for all layers down to the pool.
+        Box::pin(LookedFuture::new(self.inner.call(request), Some(asker)))
     }
 }
 
@@ -96,36 +90,64 @@ impl Asker {
         }
     }
 
-    /// An answer that needs no translation; else what it is to be translated for.
-    fn passed(self, mut response: ModelResponse) -> Result<ModelResponse, Box<Unfit>> {
-        let Some((dialect, front)) = self.payload.dialect().and_then(|d| Some((d, d.front()?)))
-        else {
-            return Ok(response);
+    /// The dialect that the caller reads.
+    fn reads(&self) -> Option<(&'static dyn Dialect, &'static dyn Front)> {
+        let dialect = self.payload.dialect()?;
+        Some((dialect, dialect.front()?))
+    }
+
+    /// Is it an answer as the caller's dialect has it?
+    fn is_same(
+        &self,
+        from: &'static dyn Dialect,
+        to: &'static dyn Dialect,
+        rewritten: bool,
+    ) -> bool {
+        !rewritten && !self.counts && from.name() == to.name()
+    }
+}
+
+impl Look for Asker {
+    fn passes(&self, answer: Result<&ModelResponse, &Error>) -> bool {
+        let (Ok(response), Some((dialect, _))) = (answer, self.reads()) else {
+            return true;
         };
-        let from = match &response.reply {
-            Reply::Complete(complete) => complete.dialect,
-            Reply::Stream(stream) => stream.dialect(),
-            Reply::Opaque(_) => return Ok(response),
+        match &response.reply {
+            Reply::Complete(complete) => {
+                !self.payload.wants_stream()
+                    && self.is_same(complete.dialect, dialect, response.rewritten)
+            }
+            Reply::Stream(_) => false,
+            Reply::Opaque(_) => true,
+        }
+    }
+
+    fn act(self, answer: Result<ModelResponse, Error>) -> Looked {
+        let (mut response, (dialect, front)) = match (answer, self.reads()) {
+            (Ok(response), Some(reads)) => (response, reads),
+            (answer, _) => return Looked::Done(answer),
         };
-        let same = from.name() == dialect.name() && !response.rewritten && !self.counts;
-        response.reply = match (response.reply, self.payload.wants_stream()) {
-            (Reply::Complete(complete), false) if same => Reply::Complete(complete),
-            (Reply::Stream(frames), true) if same => {
+        response.reply = match response.reply {
+            Reply::Stream(frames)
+                if self.payload.wants_stream()
+                    && self.is_same(frames.dialect(), dialect, response.rewritten) =>
+            {
                 let strip = !self.payload.wants_usage();
                 let passed = PassThrough::new(frames, front, strip);
                 Reply::Stream(EventStream::new(dialect, passed))
             }
-            (reply, _) => {
+            reply => {
                 response.reply = reply;
-                return Err(Box::new(Unfit {
+                let unfit = Box::new(Unfit {
                     asker: self,
                     dialect,
                     front,
                     response,
-                }));
+                });
+                return Looked::More(Box::pin(unfit.translated()));
             }
         };
-        Ok(response)
+        Looked::Done(Ok(response))
     }
 }
 

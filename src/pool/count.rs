@@ -18,10 +18,11 @@ use super::{
 };
 use crate::{
     BoxError,
+    chat::Usage,
     dialect::{Call, Dialect, anthropic::Anthropic},
     error::{Error, ErrorKind},
     request::{ModelRequest, Operation, Payload},
-    response::{Complete, ModelResponse, Outcome, Reply},
+    response::{Complete, ModelResponse, Reply},
     tokens::{Learned, estimate},
     upstream::{Attempt, Deployment},
 };
@@ -159,12 +160,13 @@ pub(super) fn learn(
     learned: &Learned,
     deployment: &Deployment,
     request: &ModelRequest,
-    outcome: &Outcome,
+    usage: Option<&Usage>,
 ) {
-    let Outcome::Completed { usage: Some(usage) } = outcome else {
-        return;
-    };
-    if let (Some(real), Ok(chat)) = (usage.total_input(), request.payload.chat()) {
+    let real = usage.and_then(Usage::total_input);
+    // Whoever told nothing is not worth reading the question for.
+    if let Some(real) = real
+        && let Ok(chat) = request.payload.chat()
+    {
         let estimate = estimate(chat, spoken(deployment, &request.payload));
         learned.note(&deployment.model, estimate, real);
     }

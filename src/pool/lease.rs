@@ -8,14 +8,14 @@ use super::{
     account::{AccountState, Cost, Start},
     breaker::Probe,
     cooldown::Rules,
-    hall::Hall,
+    pools::Common,
     silence::{GIVEN_UP, Silence},
 };
 use crate::{
+    chat::Usage,
     dialect::RateWindows,
     error::{Error, ErrorKind},
     response::Outcome,
-    rng::Rng,
     upstream::Deployment,
 };
 
@@ -29,9 +29,7 @@ pub(super) struct Lease {
     pub(super) start: Option<Start>,
     /// Was it taken in spite of a soft cooldown?
     pub(super) forced: bool,
-    pub(super) rng: Arc<Rng>,
-    /// Where others wait for a place.
-    pub(super) hall: Arc<Hall>,
+    pub(super) common: Arc<Common>,
 }
 
 impl Lease {
@@ -44,7 +42,7 @@ impl Lease {
     pub(super) fn unused(mut self) {
         if let Some(start) = self.start.take() {
             self.state.undo(self.model(), &start);
-            self.hall.freed(self.state.tag);
+            self.common.hall.freed(self.state.tag);
         }
     }
 
@@ -54,7 +52,17 @@ impl Lease {
             self.state
                 .succeeded(self.model(), start, windows, self.forced, now);
             // It may have found out that all is well, or earned a place more.
-            self.hall.freed(self.state.tag);
+            self.common.hall.freed(self.state.tag);
+        }
+    }
+
+    /// The account gave its whole answer at once.
+    pub(super) fn answered(mut self, windows: &RateWindows, usage: Option<&Usage>, now: Instant) {
+        if let Some(start) = self.start.take() {
+            let (forced, price) = (self.forced, self.deployment.price);
+            self.state
+                .answered(self.model(), &start, windows, forced, (usage, price), now);
+            self.common.hall.freed(self.state.tag);
         }
     }
 
@@ -71,7 +79,7 @@ impl Lease {
         let explained = start.is_some_and(|start| self.state.told(self.model(), start, error));
         if !explained && !start.is_some_and(|start| self.state.pushed_back(start, error)) {
             self.state
-                .failed(Some(self.model()), error, &self.rules, &self.rng);
+                .failed(Some(self.model()), error, &self.rules, &self.common.rng);
         }
         self.give_back(
             self.start
@@ -88,13 +96,13 @@ impl Lease {
                     let (forced, price) = (self.forced, self.deployment.price);
                     self.state
                         .completed(self.model(), &start, forced, usage, price);
-                    self.hall.freed(self.state.tag);
+                    self.common.hall.freed(self.state.tag);
                 }
                 return;
             }
             Outcome::Broken { error, usage } => {
                 self.state
-                    .broke(self.model(), error.kind(), &self.rules, &self.rng);
+                    .broke(self.model(), error.kind(), &self.rules, &self.common.rng);
                 usage
             }
             Outcome::Cancelled { usage } => usage,
@@ -120,7 +128,7 @@ impl Lease {
     fn give_back(&mut self, cost: Cost) {
         if let Some(start) = self.start.take() {
             self.state.finish(self.model(), &start, cost);
-            self.hall.freed(self.state.tag);
+            self.common.hall.freed(self.state.tag);
         }
     }
 }
@@ -133,7 +141,7 @@ impl Drop for Lease {
             if Silence::hangs(expected, start.age()) {
                 let error = Error::new(ErrorKind::Timeout, "the caller left an account that hangs");
                 self.state
-                    .failed(Some(self.model()), &error, &self.rules, &self.rng);
+                    .failed(Some(self.model()), &error, &self.rules, &self.common.rng);
             }
         }
         self.give_back(Cost::Unknown);

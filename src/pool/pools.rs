@@ -1,6 +1,6 @@
 //! All pools of a gateway.
 
-use std::{collections::BTreeSet, fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, ops::Deref, sync::Arc};
 
 use arc_swap::{ArcSwap, Guard};
 
@@ -13,6 +13,12 @@ pub struct Pools(Arc<Shared>);
 
 pub(super) struct Shared {
     table: ArcSwap<Table>,
+    pub(super) common: Arc<Common>,
+}
+
+/// What a call needs until its end, whatever becomes of the tables.
+#[derive(Debug)]
+pub(super) struct Common {
     pub(super) rng: Arc<Rng>,
     /// Where calls wait. Told whenever an account may have become free.
     pub(super) hall: Arc<Hall>,
@@ -158,9 +164,11 @@ impl Shared {
     fn new(rng: Rng) -> Self {
         Self {
             table: ArcSwap::default(),
-            rng: Arc::new(rng),
-            hall: Arc::default(),
-            tokens: Arc::default(),
+            common: Arc::new(Common {
+                rng: Arc::new(rng),
+                hall: Arc::default(),
+                tokens: Arc::default(),
+            }),
         }
     }
 
@@ -171,6 +179,14 @@ impl Shared {
 
     pub(super) fn table(&self) -> Guard<Arc<Table>> {
         self.table.load()
+    }
+}
+
+impl Deref for Shared {
+    type Target = Common;
+
+    fn deref(&self) -> &Common {
+        &self.common
     }
 }
 

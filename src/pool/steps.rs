@@ -23,7 +23,8 @@ pub(super) struct Asking<'a> {
     place: u32,
     began: Instant,
     trail: &'a Trail,
-    rival: Option<Rival>,
+    /// Apart: few calls are hedged.
+    rival: Option<Box<Rival>>,
 }
 
 /// What it takes to be outrun.
@@ -59,11 +60,13 @@ impl<'a> Asking<'a> {
             // It was picked just now.
             began: lease.begun().unwrap_or_else(Instant::now),
             trail: &request.trail,
-            rival: race.map(|race| Rival {
-                race: race.clone(),
-                state: lease.state.clone(),
-                model: lease.model().clone(),
-                start: lease.start,
+            rival: race.map(|race| {
+                Box::new(Rival {
+                    race: race.clone(),
+                    state: lease.state.clone(),
+                    model: lease.model().clone(),
+                    start: lease.start,
+                })
             }),
         }
     }

@@ -341,8 +341,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Is there anybody left who is not in a firm cooldown?
-    pub(super) fn has_another(&self) -> bool {
-        let now = Instant::now();
+    pub(super) fn has_another(&self, now: Instant) -> bool {
         self.stops.iter().any(|stop| {
             self.open(stop).is_some_and(|line| {
                 let standing = line.state.standing(&self.ask(line, stop), now);
@@ -463,8 +462,7 @@ impl<'a> Walk<'a> {
             rules: route.pool.rules,
             start: Some(start),
             forced,
-            rng: self.shared.rng.clone(),
-            hall: self.shared.hall.clone(),
+            common: self.shared.common.clone(),
         };
         self.forced |= forced;
         for stop in self.stops.iter_mut() {

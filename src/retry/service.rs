@@ -1,10 +1,7 @@
 //! The layer and its service.
 
 use std::{
-    future::Future,
     mem,
-    pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -19,6 +16,7 @@ use crate::{
     error::{Again, Error},
     request::ModelRequest,
     response::ModelResponse,
+    response_future::{Look, Looked, LookedFuture},
     spare::Spare,
 };
 
@@ -40,9 +38,8 @@ impl<S: Clone> Layer<S> for RetryBackoffLayer {
 
     fn layer(&self, inner: S) -> Self::Service {
         RetryBackoff {
-            spare: Spare::of(&inner),
+            spare: Spare::with(&inner, self.policy.clone()),
             inner,
-            policy: Arc::new(self.policy.clone()),
         }
     }
 }
@@ -51,8 +48,7 @@ impl<S: Clone> Layer<S> for RetryBackoffLayer {
 #[derive(Clone, Debug)]
 pub struct RetryBackoff<S> {
     inner: S,
-    policy: Arc<RetryPolicy>,
-    spare: Spare<S>,
+    spare: Spare<S, RetryPolicy>,
 }
 
 impl_inner!(RetryBackoff);
@@ -65,7 +61,7 @@ where
 {
     type Response = ModelResponse;
     type Error = Error;
-    type Future = Pin<Box<dyn Future<Output = Result<ModelResponse, Error>> + Send>>;
+    type Future = LookedFuture<S::Future, Further<S>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.inner
@@ -74,56 +70,77 @@ where
     }
 
     fn call(&mut self, request: ModelRequest) -> Self::Future {
-        let policy = self.policy.clone();
+        let policy = self.spare.shared();
         request.budget.limit(policy.max_attempts, &policy.budget);
         request.budget.leave_room(policy.min_remaining);
-        let spare = self.spare.clone();
         let first = self.inner.call(request.clone());
-        Box::pin(async move {
-            match first.await.map_err(|e| Error::from_box(e.into())) {
-                Ok(response) => Ok(response),
-                // Apart: most calls never come here.
-                Err(error) => Box::pin(again(spare.another(), &policy, request, error)).await,
-            }
-        })
+        let further = Further {
+            spare: self.spare.clone(),
+            request,
+        };
+        LookedFuture::new(first, Some(further))
     }
 }
 
-/// Further tries, after the first one failed with `error`.
-async fn again<S>(
-    mut inner: S,
-    policy: &RetryPolicy,
+/// What it takes to try again.
+#[derive(Debug)]
+pub struct Further<S> {
+    spare: Spare<S, RetryPolicy>,
     request: ModelRequest,
-    mut error: Error,
-) -> Result<ModelResponse, Error>
+}
+
+impl<S> Look for Further<S>
 where
-    S: Service<ModelRequest, Response = ModelResponse>,
+    S: Service<ModelRequest, Response = ModelResponse> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+{
+    fn passes(&self, answer: Result<&ModelResponse, &Error>) -> bool {
+        answer.is_ok()
+    }
+
+    fn act(self, answer: Result<ModelResponse, Error>) -> Looked {
+        match answer {
+            Err(error) => Looked::More(Box::pin(self.again(error))),
+            answer => Looked::Done(answer),
+        }
+    }
+}
+
+impl<S> Further<S>
+where
+    S: Service<ModelRequest, Response = ModelResponse> + Clone,
     S::Error: Into<BoxError>,
 {
-    let mut retries = 0;
-    let mut at_once = false;
-    loop {
-        let Some(pause) = pause(policy, &error, retries, &mut at_once) else {
-            return Err(error);
-        };
-        // Where nobody could be asked no attempt was spent, but it was tried.
-        if retries.saturating_add(1) >= policy.max_attempts
-            || !request.budget.has_time_after(pause)
-            || !request.budget.has_attempt()
-        {
-            return Err(error);
+    /// Further tries, after the first one failed with `error`.
+    async fn again(self, mut error: Error) -> Result<ModelResponse, Error> {
+        let (policy, request) = (self.spare.shared(), &self.request);
+        let mut inner = self.spare.another();
+        let mut retries = 0;
+        let mut at_once = false;
+        loop {
+            let Some(pause) = pause(policy, &error, retries, &mut at_once) else {
+                return Err(error);
+            };
+            // Where nobody could be asked no attempt was spent, but it was tried.
+            if retries.saturating_add(1) >= policy.max_attempts
+                || !request.budget.has_time_after(pause)
+                || !request.budget.has_attempt()
+            {
+                return Err(error);
+            }
+            tracing::debug!(model = &*request.model, kind = %error.kind(), ?pause, "trying again");
+            tokio::time::sleep(pause).await;
+            retries += 1;
+            let again = async {
+                let ready = inner.ready().await.map_err(Into::into)?;
+                ready.call(request.clone()).await.map_err(Into::into)
+            };
+            error = match again.await {
+                Ok(response) => return Ok(response),
+                Err(latest) => Error::more_informative(error, Error::from_box(latest)),
+            };
         }
-        tracing::debug!(model = &*request.model, kind = %error.kind(), ?pause, "trying again");
-        tokio::time::sleep(pause).await;
-        retries += 1;
-        let again = async {
-            let ready = inner.ready().await.map_err(Into::into)?;
-            ready.call(request.clone()).await.map_err(Into::into)
-        };
-        error = match again.await {
-            Ok(response) => return Ok(response),
-            Err(latest) => Error::more_informative(error, Error::from_box(latest)),
-        };
     }
 }
 
@@ -150,7 +167,10 @@ fn pause(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    };
 
     use tokio::time::Instant;
     use tower_test::mock;

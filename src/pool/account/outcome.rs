@@ -76,22 +76,32 @@ impl AccountState {
         forced: bool,
         now: Instant,
     ) {
-        let (changes, spent, parked) = {
+        let (changes, parked) = {
             let mut inner = self.lock();
-            inner.took(model, start, now);
-            if let Some((adaptive, ceiling)) = inner.adaptive.as_mut().filter(|_| start.adaptive) {
-                adaptive.succeeded(*ceiling, start.at, now);
-            }
-            let changes = match inner.cooldowns.is_clear() {
-                true => Vec::new(),
-                false => inner.cooldowns.succeeded(model, start.probe, forced),
-            };
-            let spent = inner.told(model, windows, start, None, now);
-            (changes, spent, inner.parked())
+            let changes = inner.succeeded(model, start, windows, forced, now);
+            (changes, inner.parked())
         };
-        if !(changes.is_empty() && spent.is_empty()) {
-            self.log(changes.into_iter().chain(spent), now);
-        }
+        self.log(changes, now);
+        Seat::wake(parked);
+    }
+
+    /// The first content is there, and with it all the rest: the call is over.
+    pub(in crate::pool) fn answered(
+        &self,
+        model: &Arc<str>,
+        start: &Start,
+        windows: &RateWindows,
+        forced: bool,
+        bill: (Option<&Usage>, Option<Price>),
+        now: Instant,
+    ) {
+        let (changes, parked) = {
+            let mut inner = self.lock();
+            let changes = inner.succeeded(model, start, windows, forced, now);
+            inner.completed(model, start, forced, bill, now);
+            (changes, inner.parked())
+        };
+        self.log(changes, now);
         Seat::wake(parked);
     }
 
@@ -176,14 +186,7 @@ impl AccountState {
         let now = Instant::now();
         let parked = {
             let mut inner = self.lock();
-            if !inner.cooldowns.is_clear() {
-                inner.cooldowns.completed(model, start.probe, forced);
-            }
-            if let Some(usage) = usage {
-                inner.history.used(model, usage, start.estimate, now);
-            }
-            let cost = usage.map_or(Cost::Unknown, |usage| start.cost(usage, price));
-            inner.finish(model, start, cost, now);
+            inner.completed(model, start, forced, (usage, price), now);
             inner.parked()
         };
         Seat::wake(parked);
@@ -207,6 +210,44 @@ impl AccountState {
 }
 
 impl Inner {
+    fn succeeded(
+        &mut self,
+        model: &Arc<str>,
+        start: &Start,
+        windows: &RateWindows,
+        forced: bool,
+        now: Instant,
+    ) -> Vec<Change> {
+        self.took(model, start, now);
+        if let Some((adaptive, ceiling)) = self.adaptive.as_mut().filter(|_| start.adaptive) {
+            adaptive.succeeded(*ceiling, start.at, now);
+        }
+        let mut changes = match self.cooldowns.is_clear() {
+            true => Vec::new(),
+            false => self.cooldowns.succeeded(model, start.probe, forced),
+        };
+        changes.extend(self.told(model, windows, start, None, now));
+        changes
+    }
+
+    fn completed(
+        &mut self,
+        model: &Arc<str>,
+        start: &Start,
+        forced: bool,
+        (usage, price): (Option<&Usage>, Option<Price>),
+        now: Instant,
+    ) {
+        if !self.cooldowns.is_clear() {
+            self.cooldowns.completed(model, start.probe, forced);
+        }
+        if let Some(usage) = usage {
+            self.history.used(model, usage, start.estimate, now);
+        }
+        let cost = usage.map_or(Cost::Unknown, |usage| start.cost(usage, price));
+        self.finish(model, start, cost, now);
+    }
+
     fn took(&mut self, model: &Arc<str>, start: &Start, now: Instant) {
         let after = now.saturating_duration_since(start.at);
         self.history.first_content(model, after, now);
