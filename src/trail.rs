@@ -168,12 +168,16 @@ impl Serialize for Trail {
 impl Step {
     /// What came of it, in a word: `ok`, `outrun`, the status it failed with, or the [kind](ErrorKind) of the failure.
     pub fn outcome(&self) -> String {
-        match (self.failure, self.status) {
-            (None, _) if self.outrun => "outrun".to_owned(),
-            (None, _) => "ok".to_owned(),
+        self.word().to_owned()
+    }
+
+    fn word(&self) -> &str {
+        match (self.failure, &self.status) {
+            (None, _) if self.outrun => "outrun",
+            (None, _) => "ok",
             // A failure that came with a good status is no `200`.
-            (Some(_), Some(status)) if !status.is_success() => status.as_str().to_owned(),
-            (Some(kind), _) => kind.as_str().to_owned(),
+            (Some(_), Some(status)) if !status.is_success() => status.as_str(),
+            (Some(kind), _) => kind.as_str(),
         }
     }
 
@@ -187,10 +191,17 @@ impl Step {
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Piece by piece: every line of log has some.
         match &*self.provider {
-            "" => write!(f, "{}:{}", self.model, self.outcome()),
-            provider => write!(f, "{provider}/{}:{}", self.account, self.outcome()),
+            "" => f.write_str(&self.model)?,
+            provider => {
+                f.write_str(provider)?;
+                f.write_str("/")?;
+                f.write_str(&self.account)?;
+            }
         }
+        f.write_str(":")?;
+        f.write_str(self.word())
     }
 }
 
@@ -217,7 +228,7 @@ impl Serialize for Step {
             probe: self.probe,
             continues: self.continues,
             hedge: self.hedge,
-            outcome: &self.outcome(),
+            outcome: self.word(),
             kind: self.failure.map(ErrorKind::as_str),
             took_ms: millis(self.took),
         }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
-use tracing_subscriber::EnvFilter;
 use trunkline::config::{Config, Gateway};
 
 use crate::{door::Door, listen::accept, logging, metrics::Metrics};
@@ -17,7 +16,7 @@ pub type Ways = &'static [(&'static str, &'static [&'static str])];
 pub async fn run(listener: TcpListener, vendor: String, ways: Ways, flags: Vec<String>) {
     let has = |flag: &str| flags.iter().any(|given| given == flag);
     let level = if has("quiet") { "warn" } else { "info" };
-    logging::start_with(EnvFilter::new(level));
+    let _written = logging::start_with(level.parse().expect("a level"));
     let config = Config::from_yaml(&yaml(&vendor, ways, has("limited")), &|_| None)
         .expect("a right configuration");
     let gateway = Arc::new(Gateway::new(&config).expect("a client"));

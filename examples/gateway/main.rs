@@ -54,7 +54,8 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    logging::start();
+    // Dropped at the very end: whatever is logged until then is written.
+    let _written = logging::start();
     let runtime = match Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
