@@ -35,7 +35,10 @@ use crate::{
 /// How much of an error's body is read.
 const MAX_ERROR_BODY: usize = 256 << 10;
 
-/// The arguments are a block's that they are moved into, not an async function's, whose future would have room for them twice.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "the future of an `async fn` holds its arguments twice"
+)]
 pub(super) fn run<C, B>(
     mut client: C,
     ready: bool,

@@ -120,7 +120,7 @@ async fn requests_are_written_the_same_however_little_is_taken_at_once() {
     let large = "x".repeat(8 * ROOM);
     let whole = || Body::from(large.clone());
     // Behind what is small, before it, and all of it small.
-    let (middle, end) = large.split_at(SMALL - 9);
+    let (middle, end) = large.split_at(ROOM - 9);
     let (middle, end) = (middle.to_owned(), end.to_owned());
     let pieces = || {
         Body::pieces([
