@@ -31,7 +31,8 @@ fn calls_and_events_allocate_no_more_than_they_did() {
     let stack = support::stack(Speaks::OpenAi, bare.clone());
     let added = |bytes| count(&stack, false, bytes) - count(&bare, false, bytes);
     let (small, large) = (added(500), added(40_000));
-    assert_eq!(small, large, "what a call allocates depends on its size");
+    // A large body is sent in pieces, which are a block of their own in place of a copy.
+    assert!(large <= small + 1, "{small}, and {large} with a large body");
     assert!(small <= CALL, "a call allocates {small} times");
 
     let events = |speaks, make: fn(usize) -> bytes::Bytes| {

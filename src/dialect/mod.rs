@@ -34,11 +34,10 @@ mod translate;
 mod twins;
 mod unsaid;
 
-use std::{borrow::Cow, collections::VecDeque, fmt::Debug, sync::LazyLock};
+use std::{borrow::Cow, collections::VecDeque, fmt::Debug};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode, response};
-use memchr::memmem::Finder;
 
 pub use self::{
     call::Call,
@@ -61,9 +60,6 @@ use crate::{
     media::MediaKind,
     wire::{Frame, Framing},
 };
-
-/// What most whole answers call what they cost.
-static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"usage\""));
 
 /// One wire format.
 pub trait Dialect: Debug + Send + Sync + 'static {

@@ -2,9 +2,7 @@
 //!
 //! Texts without escapes and numbers that are whole are read; whoever meets anything else reads it in another way.
 
-use memchr::memmem::Finder;
-
-use super::skim::{behind, number, space};
+use super::skim::{Unlimited, behind, number, places, space};
 
 /// How many objects and lists may be open in one another.
 const DEPTH: u8 = 16;
@@ -12,33 +10,15 @@ const DEPTH: u8 = 16;
 /// What is left to be read. None of any step says nothing but that it was not read.
 pub(crate) struct Glance<'a>(&'a [u8]);
 
-/// Reads the value of the member of this name, which is in its quotes, in one whole JSON object. None says nothing: `read` may have
-/// given up, or the member may be there twice.
-///
-/// Only what is behind it is looked at closely; of what is before it no more is known than that it is UTF-8. A quote within a text has a
-/// backslash before it: a name behind a comma or a brace begins a member. What follows closes one object more than it opens, and that
-/// is the end: so the member is the outermost object's own, and nothing is missing behind it.
-pub(crate) fn last<'a, T>(
+/// Reads the value of the member of this name in one whole JSON object. None says nothing: `read` may have given up, the member may be there
+/// twice, or the JSON may be broken anywhere.
+pub(crate) fn member<'a, T>(
     json: &'a [u8],
-    name: &Finder<'_>,
+    name: &str,
     read: impl FnOnce(&mut Glance<'a>) -> Option<T>,
 ) -> Option<T> {
-    let (before, rest) = json.split_at_checked(name.find(json)?)?;
-    let rest = rest.get(name.needle().len()..)?;
-    behind(space(before), b'{')?;
-    let begins = matches!(before.trim_ascii_end(), [.., b',' | b'{']);
-    if !begins || name.find(rest).is_some() {
-        return None;
-    }
-    if !json.is_ascii() {
-        str::from_utf8(json).ok()?;
-    }
-    let mut glance = Glance(space(behind(space(rest), b':')?));
-    let found = read(&mut glance)?;
-    if glance.goes_on(b'}')? {
-        glance.members(DEPTH, &mut |glance, _| glance.any().map(drop))?;
-    }
-    space(glance.0).is_empty().then_some(found)
+    let [value] = places(json, &Unlimited, [name])?;
+    glance(json.get(value?)?, read)
 }
 
 /// Reads one value, which is all there is.
@@ -216,10 +196,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_member_is_found_from_the_end() {
-        let name = Finder::new(b"\"usage\"");
+    fn a_member_is_found_in_what_is_whole() {
         let read = |json: &str| {
-            let found = last(json.as_bytes(), &name, Glance::any);
+            let found = member(json.as_bytes(), "usage", Glance::any);
             found.map(|value| str::from_utf8(value).unwrap().to_owned())
         };
         for (json, found) in [
@@ -256,9 +235,10 @@ mod tests {
             r#"{"x,\"usage":{"a":1}}"#,
             // Twice, or not at all.
             r#"{"usage":{"a":1},"usage":{"a":2}}"#,
-            r#"{"usage":{"usage":1}}"#,
             r#"{"x":1}"#,
             // No JSON, or not read here.
+            r#"{{"x":1,"usage":{"a":1}}"#,
+            r#"{"x":"a"b","usage":{"a":1}}"#,
             r#"["usage":{"a":1}}"#,
             r#"{"usage":{"a":1}}}"#,
             r#"{"usage":{"a":1}} x"#,
@@ -274,10 +254,10 @@ mod tests {
             assert_eq!(read(json), None, "{json}");
         }
         assert_eq!(
-            last(b"{\"x\":\"\xff\",\"usage\":{}}", &name, Glance::any),
+            member(b"{\"x\":\"\xff\",\"usage\":{}}", "usage", Glance::any),
             None
         );
-        assert_eq!(last(b"{\"usage\":{}}", &name, |_| None::<()>), None);
+        assert_eq!(member(b"{\"usage\":{}}", "usage", |_| None::<()>), None);
         let deep = |n: usize| format!("{{\"usage\":{}{}}}", "[".repeat(n), "]".repeat(n));
         assert!(read(&deep(10)).is_some());
         assert_eq!(read(&deep(100_000)), None);

@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 
 pub(crate) use self::{
     check::is_object,
-    glance::{Glance, glance, last},
+    glance::{Glance, glance, member},
     read::{Object, Path, Value},
     skim::{Limits, Unlimited, places, skim},
     twin::Twin,

@@ -5,7 +5,6 @@ use serde_json::value::RawValue;
 
 use crate::{
     chat::Usage,
-    dialect::USAGE,
     json::{self, Glance},
 };
 
@@ -125,7 +124,7 @@ pub(super) fn of_response(body: &[u8]) -> Option<Usage> {
         usage: Option<Counts>,
     }
     let mut counts = Counts::default();
-    if json::last(body, &USAGE, |glance| plain(glance, &mut counts)).is_some() {
+    if json::member(body, "usage", |glance| plain(glance, &mut counts)).is_some() {
         return Some(counts.usage());
     }
     let top: Top = serde_json::from_slice(body).ok()?;

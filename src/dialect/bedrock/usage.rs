@@ -4,7 +4,6 @@ use serde::Deserialize;
 
 use crate::{
     chat::Usage,
-    dialect::USAGE,
     json::{self, Glance},
 };
 
@@ -68,7 +67,7 @@ pub(super) fn of_body(body: &[u8]) -> Option<Usage> {
     struct Top {
         usage: Option<Counts>,
     }
-    if let Some(json) = json::last(body, &USAGE, Glance::any) {
+    if let Some(json) = json::member(body, "usage", Glance::any) {
         return Some(serde_json::from_slice::<Counts>(json).ok()?.usage());
     }
     let top: Top = serde_json::from_slice(body).ok()?;

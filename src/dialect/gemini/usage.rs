@@ -1,8 +1,5 @@
 //! What an answer cost: the vendor's counts and our disjoint buckets.
 
-use std::sync::LazyLock;
-
-use memchr::memmem::Finder;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -12,8 +9,6 @@ use crate::{
 };
 
 /// The member of an answer.
-static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"usageMetadata\""));
-
 /// `usageMetadata`. `promptTokenCount` includes what was read from a cache; `candidatesTokenCount` leaves thoughts out, and is not
 /// there if it is 0.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -83,7 +78,7 @@ pub(super) fn of_body(body: &[u8]) -> Option<Usage> {
     struct Top {
         usage_metadata: Option<Counts>,
     }
-    if let Some(json) = json::last(body, &USAGE, Glance::any) {
+    if let Some(json) = json::member(body, "usageMetadata", Glance::any) {
         return serde_json::from_slice::<Counts>(json).ok()?.usage();
     }
     let top: Top = serde_json::from_slice(body).ok()?;

@@ -6,7 +6,6 @@ use serde_json::value::RawValue;
 use super::wire::Count;
 use crate::{
     chat::Usage,
-    dialect::USAGE,
     json::{self, Glance, Json},
 };
 
@@ -134,7 +133,7 @@ pub(super) fn of_body(body: &[u8]) -> Option<Usage> {
         usage: Option<&'a RawValue>,
     }
     let mut wire = Wire::default();
-    if json::last(body, &USAGE, |glance| plain(glance, &mut wire)).is_some() {
+    if json::member(body, "usage", |glance| plain(glance, &mut wire)).is_some() {
         return buckets(&wire);
     }
     let body: Body<'_> = serde_json::from_slice(body).ok()?;
