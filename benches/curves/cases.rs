@@ -162,7 +162,7 @@ fn calls(what: &str, size: usize) -> (usize, usize) {
         || what.starts_with("events") && size >= 1_000;
     match what {
         _ if what.starts_with("start") => (0, 1),
-        _ if long => (2, 3),
+        _ if long => (2, 1),
         _ => (160, 256),
     }
 }

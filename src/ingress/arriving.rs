@@ -21,6 +21,9 @@ const BODY_PAUSE: Duration = Duration::from_secs(30);
 /// How long a body may take on its way in, however large it is.
 const BODY_TIME: Duration = Duration::from_secs(300);
 
+/// A body up to this size is copied.
+const SMALL: usize = 4 << 10;
+
 /// The whole body, which was announced to be so long.
 pub(super) async fn collect<B>(
     announced: Option<u64>,
@@ -62,9 +65,13 @@ where
         }
         hold.grow(data.len())?;
         if all.is_empty() {
-            // Small bodies come in one piece, which need not be copied. If more is to come, the connection gets its buffer back at once.
+            // A body that comes in one piece need not be copied, if it is large. If more is to come, the connection gets its buffer back at once.
             if first.is_empty() && data.len() >= announced {
-                first = data;
+                first = match data.len() {
+                    // It stands in the connection's buffer, which need not be made anew if nobody holds it.
+                    ..=SMALL => Bytes::copy_from_slice(&data),
+                    _ => data,
+                };
                 continue;
             }
             // The announced length saves the copies of growing; it is already known to be within the limit.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue};
 
+use super::service::copied;
 use crate::{
     chat::FidelityMode,
     error::{Error, ErrorKind},
@@ -127,7 +128,7 @@ impl<'a> Said<'a> {
         let passed = headers
             .iter()
             .filter(|(name, _)| is_passed_on(name.as_str()))
-            .map(|(name, value)| (name.clone(), value.clone()));
+            .filter_map(|(name, value)| Some((name.clone(), copied(value)?)));
         self.passes.then(|| passed.collect())
     }
 }

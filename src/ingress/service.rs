@@ -100,8 +100,14 @@ where
         let caller = self.callers.of(&parts);
         let id = request_id(&parts.headers, &self.rng);
         let span = tracing::info_span!("call", request_id = id.to_str().unwrap_or_default());
+        let parts = Box::new(parts);
         let answered = async move {
-            let mut response = answer(&desk, &settings, &parts, body, caller, &id).await;
+            // In two parts: what reading a request takes room for is not to be held while its answer is waited for.
+            let asked = Box::pin(ask(&desk, &settings, parts, body, caller, &id)).await;
+            let mut response = match asked {
+                Ok(asked) => asked.answer(&settings).await,
+                Err(response) => *response,
+            };
             response.headers_mut().insert(reply::REQUEST_ID, id);
             Ok(response)
         };
@@ -109,14 +115,57 @@ where
     }
 }
 
-async fn answer<S, B>(
+/// A call that was made.
+struct Asked<F> {
+    called: Called<F>,
+    ids: Ids,
+    log: Log,
+    /// The caller's.
+    dialect: &'static dyn Dialect,
+    wants: Wants,
+}
+
+impl<F, E> Asked<F>
+where
+    F: Future<Output = Result<ModelResponse, E>> + Send + 'static,
+    E: Into<BoxError>,
+{
+    /// The rarer ones apart, so that whole answers do not carry the room for what they need.
+    async fn answer(self, settings: &Settings) -> Response<Body> {
+        let Self {
+            called,
+            ids,
+            log,
+            dialect,
+            wants,
+        } = self;
+        match wants {
+            Wants::Whole => waited(called, ids, settings, dialect, log).await,
+            Wants::Stream(asker) => Box::pin(streamed(called, ids, settings, asker, log)).await,
+            Wants::Spaces(every) => {
+                Box::pin(spaced(called, ids, every, settings, dialect, log)).await
+            }
+        }
+    }
+}
+
+/// How the answer is to come.
+enum Wants {
+    Whole,
+    /// Whole, with a space before it so often.
+    Spaces(Duration),
+    Stream(Asker),
+}
+
+/// Reads the request and makes the call it asks for. What is none is answered.
+async fn ask<S, B>(
     desk: &Desk<S>,
     settings: &Settings,
-    parts: &http::request::Parts,
+    parts: Box<http::request::Parts>,
     body: B,
     caller: Caller,
     id: &HeaderValue,
-) -> Response<Body>
+) -> Result<Asked<S::Future>, Box<Response<Body>>>
 where
     S: Service<ModelRequest, Response = ModelResponse> + Clone + Send + 'static,
     S::Error: Into<BoxError>,
@@ -124,6 +173,52 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
 {
     let start = Instant::now();
+    let (route, dialect) = find(&parts, settings)?;
+    let form = match &route {
+        Route::Generate {
+            stream: Some(form), ..
+        } => *form,
+        _ => Form::Frames,
+    };
+    let request = match read(route, &parts, body, caller, settings).await {
+        Ok(request) => request,
+        Err(error) => return Err(refuse(dialect, &error).into()),
+    };
+    let log = Log::new(&request, &parts.headers, id, start, settings);
+    let ids = Ids::of(&request);
+    // They stand in the buffer that the connection reads into, which is given back once nobody holds it.
+    drop(parts);
+    let wants = match dialect.front() {
+        Some(front)
+            if request.operation == Operation::Chat
+                && request.payload.dialect().is_some()
+                && request.payload.wants_stream() =>
+        {
+            Wants::Stream(Asker {
+                dialect,
+                front,
+                form,
+            })
+        }
+        _ => match settings.json_heartbeat.filter(|_| is_json(&request)) {
+            None => Wants::Whole,
+            Some(every) => Wants::Spaces(every),
+        },
+    };
+    Ok(Asked {
+        called: desk.call(request),
+        ids,
+        log,
+        dialect,
+        wants,
+    })
+}
+
+/// Where the request goes, and in which dialect it is answered. What is answered here has its answer.
+fn find(
+    parts: &http::request::Parts,
+    settings: &Settings,
+) -> Result<(Route, &'static dyn Dialect), Box<Response<Body>>> {
     let route = match route(&parts.method, &parts.uri) {
         Ok(route) => route,
         Err((error, allow)) => {
@@ -133,13 +228,13 @@ where
                     .headers_mut()
                     .insert(header::ALLOW, HeaderValue::from_static(allow));
             }
-            return response;
+            return Err(response.into());
         }
     };
     if matches!(route, Route::Greeting) {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = http::StatusCode::NO_CONTENT;
-        return response;
+        return Err(response.into());
     }
     let dialect = match &route {
         Route::Chat { dialect, .. } | Route::Count { dialect, .. } => *dialect,
@@ -151,46 +246,11 @@ where
         let served = names
             .iter()
             .map(|name| (name.as_str(), (settings.dialects)(name)));
-        return reply::json(http::StatusCode::OK, capabilities::json(served));
+        return Err(reply::json(http::StatusCode::OK, capabilities::json(served)).into());
     }
-    if let Some(response) = models(&route, dialect, settings) {
-        return response;
-    }
-    let form = match &route {
-        Route::Generate {
-            stream: Some(form), ..
-        } => *form,
-        _ => Form::Frames,
-    };
-    let request = match read(route, parts, body, caller, settings).await {
-        Ok(request) => request,
-        Err(error) => return refuse(dialect, &error),
-    };
-    let log = Log::new(&request, &parts.headers, id, start, settings);
-    let ids = Ids::of(&request);
-    match dialect.front() {
-        Some(front)
-            if request.operation == Operation::Chat
-                && request.payload.dialect().is_some()
-                && request.payload.wants_stream() =>
-        {
-            let asker = Asker {
-                dialect,
-                front,
-                form,
-            };
-            let called = desk.call(request);
-            // Apart, so that whole answers do not carry the room for what streams need.
-            Box::pin(streamed(called, ids, settings, asker, log)).await
-        }
-        _ => {
-            let spaces = settings.json_heartbeat.filter(|_| is_json(&request));
-            let called = desk.call(request);
-            match spaces {
-                None => waited(called, ids, settings, dialect, log).await,
-                Some(every) => Box::pin(spaced(called, ids, every, settings, dialect, log)).await,
-            }
-        }
+    match models(&route, dialect, settings) {
+        Some(response) => Err(response.into()),
+        None => Ok((route, dialect)),
     }
 }
 
@@ -303,18 +363,22 @@ where
     E: Into<BoxError>,
 {
     let waiting = Waiting::new(log.clone());
-    let mut answer = called.await;
-    if let Ok(response) = &answer
-        && ids.are_in(response)
-    {
-        // Apart: few answers hold any.
-        answer = Box::pin(async { ids.told(answer?).await }).await;
-    }
-    waiting.over();
-    if let Ok(response) = &mut answer {
-        logged(response, log);
-    }
-    answer
+    let over = move |mut answer: Result<ModelResponse, Error>| {
+        waiting.over();
+        if let Ok(response) = &mut answer {
+            logged(response, log);
+        }
+        answer
+    };
+    let told = {
+        let answer = called.await;
+        if !matches!(&answer, Ok(response) if ids.are_in(response)) {
+            return over(answer);
+        }
+        // Apart: few answers hold any, and there is to be no room for one while it is waited for.
+        Box::pin(async move { ids.told(answer?).await })
+    };
+    over(told.await)
 }
 
 /// Logs the end of the answer.
@@ -488,9 +552,16 @@ fn request_id(headers: &http::HeaderMap, rng: &Rng) -> HeaderValue {
     headers
         .get(reply::REQUEST_ID)
         .filter(decent)
-        .cloned()
+        .and_then(copied)
         .or_else(|| HeaderValue::from_bytes(&hex(rng.next())).ok())
         .unwrap_or_else(|| HeaderValue::from_static("0"))
+}
+
+/// The value in memory of its own: that of a request's headers is the connection's, which would be held with it.
+pub(super) fn copied(value: &HeaderValue) -> Option<HeaderValue> {
+    let mut own = HeaderValue::from_bytes(value.as_bytes()).ok()?;
+    own.set_sensitive(value.is_sensitive());
+    Some(own)
 }
 
 /// All sixteen digits. The formatter takes many times as long.

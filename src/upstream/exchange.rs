@@ -1,5 +1,10 @@
 //! One HTTP exchange, from the key to the first content.
 
+#![expect(
+    clippy::manual_async_fn,
+    reason = "the future of an `async fn` holds its arguments twice, and these are to fit small blocks"
+)]
+
 use std::{future::Future, sync::Arc};
 
 use bytes::Bytes;
@@ -35,10 +40,6 @@ use crate::{
 /// How much of an error's body is read.
 const MAX_ERROR_BODY: usize = 256 << 10;
 
-#[expect(
-    clippy::manual_async_fn,
-    reason = "the future of an `async fn` holds its arguments twice"
-)]
 pub(super) fn run<C, B>(
     mut client: C,
     ready: bool,
@@ -174,29 +175,35 @@ impl Exchange<'_> {
         (request, expected)
     }
 
-    async fn answer<F, B, E>(self, answer: F, expected: &Expected) -> Result<ModelResponse, Error>
+    fn answer<F, B, E>(
+        self,
+        answer: F,
+        expected: &Expected,
+    ) -> impl Future<Output = Result<ModelResponse, Error>>
     where
         F: Future<Output = Result<http::Response<B>, E>>,
         E: Into<BoxError>,
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        let answer = answer.map_err(transport_error);
-        let (parts, body) = expected.clock.run(answer).await?.into_parts();
-        let windows = RateWindows::of(&parts.headers);
-        let answer = reply(self.attempt, expected, &parts, Body::new(body), self.room).await;
-        let (headers, reply) = match answer {
-            Ok(answer) => answer,
-            Err(error) => return Err(error.with_windows(windows)),
-        };
-        let trail = self.attempt.request.trail.clone();
-        let mut response = ModelResponse::with_trail(self.served.clone(), reply, trail);
-        response.status = parts.status;
-        response.headers = headers;
-        response.windows = windows;
-        response.fidelity = expected.fidelity.clone();
-        response.rewritten = expected.rewritten;
-        Ok(response)
+        async move {
+            let answer = answer.map_err(transport_error);
+            let (parts, body) = expected.clock.run(answer).await?.into_parts();
+            let windows = RateWindows::of(&parts.headers);
+            let answer = reply(self.attempt, expected, &parts, Body::new(body), self.room).await;
+            let (headers, reply) = match answer {
+                Ok(answer) => answer,
+                Err(error) => return Err(error.with_windows(windows)),
+            };
+            let trail = self.attempt.request.trail.clone();
+            let mut response = ModelResponse::with_trail(self.served.clone(), reply, trail);
+            response.status = parts.status;
+            response.headers = headers;
+            response.windows = windows;
+            response.fidelity = expected.fidelity.clone();
+            response.rewritten = expected.rewritten;
+            Ok(response)
+        }
     }
 
     /// Once more, if the vendor refuses something that can be left out. That is the same attempt still: a refusal costs no tokens and
@@ -302,59 +309,61 @@ impl Exchange<'_> {
 }
 
 /// The answer, once it is known to be one, and the headers to pass on with it.
-async fn reply(
+fn reply(
     attempt: &Attempt,
     expected: &Expected,
     parts: &response::Parts,
     body: Body,
     room: &Room,
-) -> Result<(HeaderMap, Reply), Error> {
-    let clock = &expected.clock;
-    let provider = &*attempt.deployment.provider;
-    if !parts.status.is_success() {
-        return Err(Box::pin(refusal(provider, parts, body, clock)).await);
-    }
-    let Some(dialect) = expected.dialect else {
-        if translated::tells_usage(&attempt.request.operation, &parts.headers) {
-            let body = encoding::plain(&parts.headers, body)?;
-            let bytes = clock.read_held(body, room).await?;
-            if dialect::has_error(&bytes) {
-                return Err(provider.classify(parts, &bytes));
+) -> impl Future<Output = Result<(HeaderMap, Reply), Error>> {
+    async move {
+        let clock = &expected.clock;
+        let provider = &*attempt.deployment.provider;
+        if !parts.status.is_success() {
+            return Err(Box::pin(refusal(provider, parts, body, clock)).await);
+        }
+        let Some(dialect) = expected.dialect else {
+            if translated::tells_usage(&attempt.request.operation, &parts.headers) {
+                let body = encoding::plain(&parts.headers, body)?;
+                let bytes = clock.read_held(body, room).await?;
+                if dialect::has_error(&bytes) {
+                    return Err(provider.classify(parts, &bytes));
+                }
+                return Ok((HeaderMap::new(), translated::with_usage(bytes)));
             }
-            return Ok((HeaderMap::new(), translated::with_usage(bytes)));
+            let body = Body::new(Watched::new(body, clock.rest));
+            return Ok((passed_headers(&parts.headers), Reply::Opaque(body)));
+        };
+        let body = encoding::plain(&parts.headers, body)?;
+        if attempt.request.operation == Operation::CountTokens {
+            let bytes = clock.read(body, MAX_ERROR_BODY).await?;
+            if dialect.counter().and_then(|c| c.read(&bytes)).is_none() {
+                return Err(not_an_answer(parts.status, "no count of tokens"));
+            }
+            let complete = Complete::json(dialect, bytes).with_usage(None);
+            return Ok((HeaderMap::new(), Reply::Complete(complete)));
         }
-        let body = Body::new(Watched::new(body, clock.rest));
-        return Ok((passed_headers(&parts.headers), Reply::Opaque(body)));
-    };
-    let body = encoding::plain(&parts.headers, body)?;
-    if attempt.request.operation == Operation::CountTokens {
-        let bytes = clock.read(body, MAX_ERROR_BODY).await?;
-        if dialect.counter().and_then(|c| c.read(&bytes)).is_none() {
-            return Err(not_an_answer(parts.status, "no count of tokens"));
-        }
-        let complete = Complete::json(dialect, bytes).with_usage(None);
-        return Ok((HeaderMap::new(), Reply::Complete(complete)));
-    }
-    let Some(framing) = stream_framing(&parts.headers, expected.framing) else {
-        let bytes = clock.read_held(body, room).await?;
-        let payload = &attempt.request.payload;
-        let front = payload.dialect();
-        // Where a stream was asked for, it is told as one.
-        let translated = expected.rewritten
-            || payload.wants_stream()
-            || front.is_none_or(|front| front.name() != dialect.name());
+        let Some(framing) = stream_framing(&parts.headers, expected.framing) else {
+            let bytes = clock.read_held(body, room).await?;
+            let payload = &attempt.request.payload;
+            let front = payload.dialect();
+            // Where a stream was asked for, it is told as one.
+            let translated = expected.rewritten
+                || payload.wants_stream()
+                || front.is_none_or(|front| front.name() != dialect.name());
+            let marker = Marker::new(attempt, dialect);
+            let headers = turn_state(attempt, dialect, &parts.headers, &marker);
+            let reply = whole(dialect, provider, parts, bytes, translated, &marker)?;
+            return Ok((headers, reply));
+        };
         let marker = Marker::new(attempt, dialect);
         let headers = turn_state(attempt, dialect, &parts.headers, &marker);
-        let reply = whole(dialect, provider, parts, bytes, translated, &marker)?;
-        return Ok((headers, reply));
-    };
-    let marker = Marker::new(attempt, dialect);
-    let headers = turn_state(attempt, dialect, &parts.headers, &marker);
-    let stream = VendorStream::new(dialect, framing, body, clock.rest, room);
-    let mut stream = Box::new(stream.marked(marker));
-    clock.run(stream.commit()).await?;
-    let reply = Reply::Stream(EventStream::boxed(dialect, stream));
-    Ok((headers, reply))
+        let stream = VendorStream::new(dialect, framing, body, clock.rest, room);
+        let mut stream = Box::new(stream.marked(marker));
+        clock.run(stream.commit()).await?;
+        let reply = Reply::Stream(EventStream::boxed(dialect, stream));
+        Ok((headers, reply))
+    }
 }
 
 /// The one header of an answer that a caller of the same dialect sends back.
