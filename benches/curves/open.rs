@@ -47,7 +47,7 @@ pub const WAYS: Ways = &[(
 )];
 
 const PROMPT: usize = 100_000;
-const WINDOW: Duration = Duration::from_secs(10);
+const WINDOW: Duration = Duration::from_secs(5);
 
 pub async fn measured() -> Vec<Curve> {
     let vendor = Child::start(&["vendor"]);
