@@ -90,6 +90,7 @@ impl Body {
     }
 
     /// The pieces that are there already, and whatever has still to come.
+    #[cfg(any(test, feature = "reqwest"))]
     pub(crate) fn into_pieces(self) -> Result<[Bytes; PIECES], Self> {
         match self.0 {
             Inner::Pieces(pieces) if pieces.next == 0 => Ok(pieces.pieces),
