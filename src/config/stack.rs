@@ -221,7 +221,7 @@ impl Gateway {
         self.kept.closing.cut();
     }
 
-    /// Asks every account of every provider with `health` how it is, for ever, by [`Provider::probe`]. Spawn it; it ends when
+    /// Asks every account of every provider with `health` how it is, for ever, by [`Provider::probe`](crate::Provider::probe). Spawn it; it ends when
     /// it is dropped.
     pub async fn watch_health(&self) {
         self.with_each_graph(|graph| {
